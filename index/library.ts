@@ -1,0 +1,108 @@
+/** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
+
+import type { Seconds, TimeRange } from '../src/time.js';
+import type {
+  EventFilter,
+  EventRecord,
+  JobRecord,
+  Page,
+  SegmentRecord,
+  VideoRecord,
+  WindowWrite,
+} from './store/records.js';
+
+/** Facts of a file that are known before anything is decoded. */
+export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
+
+/** What an ingest learns while it runs. */
+export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | 'error'>> & {
+  readonly error?: VideoRecord['error'] | null;
+};
+
+/** An event that the full text matched. Higher scores are better; they compare only within one call. */
+export interface TextHit {
+  readonly event: EventRecord;
+  readonly score: number;
+}
+
+/** An event whose embedding is near. `similarity` is the cosine, −1..1, from the stored float32 vectors (never an approximation). */
+export interface VectorHit {
+  readonly event: EventRecord;
+  readonly similarity: number;
+}
+
+/** Restricts retrieval exactly: no hit outside, none inside lost. */
+export interface SearchScope {
+  readonly videoIds?: readonly string[];
+  readonly range?: TimeRange;
+}
+
+export interface IntegrityReport {
+  readonly ok: boolean;
+  /** One sentence per check, in the order they ran. */
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface LibraryStats {
+  readonly videos: number;
+  readonly segments: number;
+  readonly events: number;
+  readonly embeddings: number;
+  readonly duration: Seconds;
+}
+
+/**
+ * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
+ * not at all: after any throw the library is as it was before the call.
+ */
+export interface Library {
+  readonly directory: string;
+
+  /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
+  addVideo(video: NewVideo): VideoRecord;
+  updateVideo(id: string, patch: VideoPatch): VideoRecord;
+  getVideo(id: string): VideoRecord | undefined;
+  /**
+   * By id, unique id prefix (at least 4 characters), or path.
+   * @throws {LongwatchError} `not_found`, `ambiguous_id`
+   */
+  findVideo(idOrPath: string): VideoRecord;
+  /** Sorted by `added`, then id. */
+  listVideos(page?: { readonly cursor?: string; readonly limit?: number }): Page<VideoRecord>;
+  /** Removes the video and all that was learnt from it; the file stays. @throws {LongwatchError} `not_found` */
+  removeVideo(id: string): void;
+
+  /** One transaction: segment, events, full text, embeddings, generation. A window that is already there is replaced. `embedderId` names the space of the embeddings. */
+  writeWindow(videoId: string, write: WindowWrite, embedderId?: string): void;
+  /** Drops the windows of a video, so that they are done again. */
+  clearWindows(videoId: string): void;
+  /** Indexes of the windows that are written. */
+  writtenWindows(videoId: string): ReadonlySet<number>;
+  /** Sorted by start, then window and position. */
+  events(videoId: string, filter?: EventFilter): Page<EventRecord>;
+  /** Sorted by index. */
+  segments(
+    videoId: string,
+    page?: { readonly cursor?: string; readonly limit?: number; readonly range?: TimeRange },
+  ): Page<SegmentRecord>;
+
+  /** Full text over event texts: stemmed, prefix on the last word. Any input is safe; an input without a word gives no hits. */
+  matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
+  /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
+  nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
+
+  /** Jobs survive the process. */
+  putJob(job: JobRecord): void;
+  getJob(id: string): JobRecord | undefined;
+  /** Newest first. */
+  listJobs(page?: { readonly cursor?: string; readonly limit?: number }): Page<JobRecord>;
+
+  stats(): LibraryStats;
+  /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */
+  check(): Promise<IntegrityReport>;
+  /** Consistent copy while the library is in use. */
+  backup(file: string): Promise<void>;
+  /** Drops and rebuilds the derived vector index. */
+  rebuildIndex(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** A question and its answer, in the words of the program. */
+
+import type { EventKind, EventSource } from '../../src/event.js';
+import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
+
+export interface SearchRequest {
+  readonly query: string;
+  readonly videoIds?: readonly string[];
+  readonly range?: TimeRange;
+  /** @default 10, 1..100 */
+  readonly limit?: number;
+  /** Drop hits below this score (0..1). */
+  readonly minScore?: number;
+  /** `video` keeps the best hit of each video. @default clip */
+  readonly groupBy?: 'clip' | 'video';
+}
+
+export interface SearchHit extends TimeRange {
+  readonly videoId: string;
+  readonly path: string;
+  readonly title: string;
+  /** 0..1; orders the hits of one answer. */
+  readonly score: number;
+  readonly kind: EventKind;
+  readonly source: EventSource;
+  readonly text: string;
+  /** Which layers agreed, in words: `words: "rabbit"`, `meaning 0.71`, `subtitle`. */
+  readonly why: readonly string[];
+  /** Half the distance that the true edges may lie away. */
+  readonly precision: Seconds;
+  /** The events that the span rests on. */
+  readonly eventIds: readonly string[];
+}
+
+export interface SearchAnswer {
+  readonly query: string;
+  readonly took: Milliseconds;
+  /** `words` when no embedder is installed. */
+  readonly mode: 'words' | 'words+meaning';
+  readonly results: readonly SearchHit[];
+  /** True when nothing in the library answers the question. */
+  readonly noMatch: boolean;
+  /** What the reader should know, e.g. why there is no match or that a part is missing. */
+  readonly note?: string;
+}
+
+export interface Searcher {
+  /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found` (a video id), `cancelled` */
+  search(request: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
+}

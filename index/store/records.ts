@@ -1,0 +1,118 @@
+/** What the library remembers, in the words of the program (the JSON words are `api/schema`'s business). */
+
+import type { PlannedFrame, PlannedWindow } from '../../ingest/plan/window.js';
+import type { EventKind, EventSource, MediaEvent } from '../../src/event.js';
+import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
+
+/** `ready`: every window is written. `partial`: ready, but some ranges could not be decoded. `failed`: see `error`. */
+export const VIDEO_STATES = ['queued', 'ingesting', 'ready', 'partial', 'failed', 'missing'] as const;
+export type VideoState = (typeof VIDEO_STATES)[number];
+
+/** The layers of an ingest and how each ended. */
+export const STAGE_STATES = ['pending', 'running', 'done', 'skipped', 'failed'] as const;
+export interface StageRecord {
+  readonly state: (typeof STAGE_STATES)[number];
+  /** Why it was skipped or failed, or what produced it (a model id). */
+  readonly note?: string;
+}
+
+/** A failure as it is stored and shown: stable code, sentence, next step. */
+export interface StoredError {
+  readonly code: string;
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+export interface VideoRecord {
+  /** First 12 hex digits of `sha256` (more only if two videos share them): the same content has the same id in every library. */
+  readonly id: string;
+  /** Absolute path that it was last ingested from. */
+  readonly path: string;
+  readonly title: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly modified: Milliseconds;
+  readonly added: Milliseconds;
+  readonly state: VideoState;
+  /** 0 until the first decode has ended. */
+  readonly duration: Seconds;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: { readonly nominal: number; readonly min: number; readonly max: number; readonly variable: boolean };
+  readonly container: string;
+  readonly codec: string;
+  /** Container time of the first presented frame. */
+  readonly firstFrameTime: Seconds;
+  /** What was decoded and indexed. */
+  readonly coverage: readonly TimeRange[];
+  readonly warnings: readonly string[];
+  /** By layer name: `decode`, `signals`, `subtitles`, `model`, `embeddings`. */
+  readonly stages: Readonly<Record<string, StageRecord>>;
+  /** Hash of every setting and model id that the windows depend on; windows of another fingerprint are done again. */
+  readonly fingerprint: string;
+  readonly error?: StoredError;
+}
+
+/** A stored event. `id` is `<video id>-<window index>-<position>`, so an ingest that was interrupted gives the same ids. */
+export interface EventRecord extends MediaEvent {
+  readonly id: string;
+  readonly videoId: string;
+  /** Index of the window that it was written with (the one in which it became known, i.e. in which it ends). */
+  readonly windowIndex: number;
+}
+
+/** A written window. `id` is `<video id>-<window index>`. */
+export interface SegmentRecord extends PlannedWindow {
+  readonly id: string;
+  readonly videoId: string;
+  /** The model's caption, or undefined when no model was installed. */
+  readonly caption?: string;
+  readonly model?: string;
+  readonly precision: Seconds;
+  readonly frames: readonly PlannedFrame[];
+}
+
+/** All that is written for one window, in one transaction. */
+export interface WindowWrite {
+  readonly window: PlannedWindow;
+  readonly caption?: string;
+  readonly model?: string;
+  readonly precision: Seconds;
+  readonly events: readonly { readonly event: MediaEvent; readonly embedding?: Float32Array }[];
+}
+
+export interface EventFilter {
+  readonly kinds?: readonly EventKind[];
+  readonly sources?: readonly EventSource[];
+  /** Events that overlap this range. */
+  readonly range?: TimeRange;
+  /** Opaque, from the previous page. */
+  readonly cursor?: string;
+  readonly limit?: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export interface JobRecord {
+  readonly id: string;
+  readonly kind: 'ingest';
+  readonly path: string;
+  readonly videoId?: string;
+  readonly state: JobState;
+  /** The layer it is at. */
+  readonly stage: string;
+  /** 0..1. */
+  readonly progress: number;
+  /** Media seconds done per wall second. */
+  readonly speed?: number;
+  readonly eta?: Milliseconds;
+  readonly error?: StoredError;
+  readonly created: Milliseconds;
+  readonly updated: Milliseconds;
+}

@@ -1,0 +1,135 @@
+/** Video file → facts and frames. Two implementations (WebAssembly, native), one contract suite. */
+
+import type { Seconds, TimeBase, TimeRange } from '../../src/time.js';
+import type { Picture, Thumbnail } from './frame.js';
+
+export interface VideoStream {
+  /** Stream index in the container. */
+  readonly index: number;
+  readonly codec: string;
+  /** Stored size in pixels, before rotation and aspect. */
+  readonly codedWidth: number;
+  readonly codedHeight: number;
+  /** Size as a player shows it: rotated, square pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Clockwise degrees that a player turns the stored picture by: 0, 90, 180 or 270. */
+  readonly rotation: 0 | 90 | 180 | 270;
+  /** Width of a stored pixel over its height; 1 for square pixels. */
+  readonly sampleAspect: number;
+  readonly timeBase: TimeBase;
+  /** Frame rate that the container states; undefined when it states none. Facts about the real rate come from decoding. */
+  readonly nominalFps?: number;
+  readonly pixelFormat?: string;
+}
+
+export interface AudioStream {
+  readonly index: number;
+  readonly codec: string;
+  readonly language?: string;
+}
+
+export interface SubtitleStream {
+  readonly index: number;
+  readonly codec: string;
+  /** False for picture subtitles (DVD, Blu-ray), which carry no text. */
+  readonly textual: boolean;
+  readonly language?: string;
+  readonly title?: string;
+  readonly forced: boolean;
+}
+
+/** A chapter on the container's own clock. */
+export interface Chapter {
+  readonly containerStart: Seconds;
+  readonly containerEnd: Seconds;
+  readonly title: string;
+}
+
+/** What a container says about itself. Claims, until decoding has confirmed them. */
+export interface VideoProbe {
+  readonly container: string;
+  readonly sizeBytes: number;
+  /** What the container claims; undefined when it claims nothing. */
+  readonly claimedDuration?: Seconds;
+  readonly video: VideoStream;
+  readonly audio: readonly AudioStream[];
+  readonly subtitles: readonly SubtitleStream[];
+  readonly chapters: readonly Chapter[];
+  /** Container tags (title, artist, date, comment …), control characters removed, each at most 1,000 characters. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** One line of a text subtitle on the container's own clock (seconds); markup is still in it. */
+export interface SourceCue {
+  readonly containerStart: Seconds;
+  readonly containerEnd: Seconds;
+  readonly text: string;
+}
+
+export interface DecodeRequest {
+  /** Every frame also as a picture of this size, at most one per `interval` (by time, never by frame number). Omit for thumbnails only. */
+  readonly pictures?: { readonly width: number; readonly height: number; readonly interval: Seconds };
+}
+
+export interface DecodeOptions {
+  readonly signal?: AbortSignal;
+  /** No frame for this long ends the decode with `decode_timeout`. @default 60 s */
+  readonly stallLimit?: Seconds;
+}
+
+/** How a decode ended; the generator's return value. */
+export interface DecodeSummary {
+  readonly frameCount: number;
+  /** Container time of the first presented frame; media time = container time − this. */
+  readonly firstFrameTime: Seconds;
+  /** End of the last frame in media time. */
+  readonly duration: Seconds;
+  /** What was decoded; gaps are stretches where frames are missing. */
+  readonly coverage: readonly TimeRange[];
+  /** Real frame rate, from the distances of source timestamps. */
+  readonly fps: { readonly nominal: number; readonly min: number; readonly max: number; readonly variable: boolean };
+  /** Plain sentences about what was wrong with the file, e.g. that it ends early. */
+  readonly warnings: readonly string[];
+}
+
+export interface Decoder {
+  readonly id: 'wasm' | 'native';
+  /** Name and version of the engine, e.g. `ffmpeg 5.1.4 (wasm)`. */
+  version(): Promise<string>;
+  /**
+   * Reads headers only.
+   * @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file`, `invalid_media`, `incomplete_media`, `no_video`, `too_large`, `unsupported_codec`, `decode_timeout`
+   */
+  probe(path: string, options?: DecodeOptions): Promise<VideoProbe>;
+  /**
+   * Decodes the file once. Yields the thumbnail (`THUMBNAIL_WIDTH` × `THUMBNAIL_HEIGHT`) of every frame in presentation order and, when
+   * asked, pictures; a picture never comes before the thumbnail of its frame and lags it by a bounded number of frames.
+   * At most a few megabytes of undelivered frames are alive, whatever the length of the file.
+   * A file that is damaged in the middle or cut yields what can be decoded and says so in the summary; it throws only where nothing can be decoded.
+   */
+  decode(
+    path: string,
+    probe: VideoProbe,
+    request: DecodeRequest,
+    options?: DecodeOptions,
+  ): AsyncGenerator<Thumbnail | Picture, DecodeSummary>;
+  /** Cues of one textual subtitle stream, sorted by start. */
+  subtitles(path: string, stream: SubtitleStream, options?: DecodeOptions): Promise<SourceCue[]>;
+  /**
+   * The frame that is on screen at `time` (the last one whose timestamp is not after it) as JPEG.
+   * @param firstFrameTime From `DecodeSummary`.
+   * @param width Width in pixels; the height follows the display aspect. @default the display width
+   * @returns the JPEG and the media time of the frame that it shows
+   */
+  still(
+    path: string,
+    probe: VideoProbe,
+    at: { readonly time: Seconds; readonly firstFrameTime: Seconds },
+    width?: number,
+    options?: DecodeOptions,
+  ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
+}
+
+export const THUMBNAIL_WIDTH = 64;
+export const THUMBNAIL_HEIGHT = 36;

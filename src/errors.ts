@@ -1,0 +1,128 @@
+/**
+ * Every error that a person may meet: a stable code, what happened, where, and what to do next.
+ * The table is the one place that maps a code to an HTTP status; the command line prints the same text.
+ */
+
+/** Stable code → HTTP status and title. Codes are part of the public contract: add, never rename. */
+export const ERROR_TABLE = {
+  // the request
+  bad_request: { status: 400, title: 'The request cannot be read' },
+  bad_time: { status: 422, title: 'Not a time' },
+  bad_range: { status: 422, title: 'Not a time range' },
+  invalid_input: { status: 422, title: 'A value is not acceptable' },
+  unauthorized: { status: 401, title: 'A token is needed' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  not_found: { status: 404, title: 'There is no such thing' },
+  ambiguous_id: { status: 409, title: 'More than one video matches' },
+  conflict: { status: 409, title: 'Conflicts with what is there' },
+  range_not_satisfiable: { status: 416, title: 'The byte range lies outside the file' },
+  payload_too_large: { status: 413, title: 'The request is too large' },
+  unsupported_media_type: { status: 415, title: 'The media type is not supported' },
+  path_not_allowed: { status: 403, title: 'The path lies outside the allowed folders' },
+  // the file
+  file_not_found: { status: 404, title: 'There is no such file' },
+  not_a_file: { status: 422, title: 'Not a regular file' },
+  unreadable_file: { status: 422, title: 'The file cannot be read' },
+  file_changed: { status: 409, title: 'The file changed while it was read' },
+  invalid_media: { status: 422, title: 'Not a video that can be decoded' },
+  incomplete_media: { status: 422, title: 'The file is not complete' },
+  no_video: { status: 422, title: 'There is no video stream' },
+  too_large: { status: 422, title: 'The picture is larger than the limit' },
+  unsupported_codec: { status: 422, title: 'The codec is not supported by this decoder' },
+  decode_timeout: { status: 504, title: 'Decoding took longer than its limit' },
+  decode_failed: { status: 500, title: 'The decoder failed' },
+  // the library
+  library_not_found: { status: 404, title: 'There is no library here' },
+  library_newer: { status: 500, title: 'The library was written by a newer Longwatch' },
+  library_damaged: { status: 500, title: 'The library is damaged' },
+  library_busy: { status: 503, title: 'The library is in use' },
+  disk_full: { status: 507, title: 'No space is left' },
+  // parts
+  part_missing: { status: 501, title: 'An optional part is not installed' },
+  model_failed: { status: 500, title: 'The model failed' },
+  bad_weights: { status: 500, title: 'The weights cannot be used' },
+  bad_config: { status: 500, title: 'The configuration cannot be used' },
+  cancelled: { status: 499, title: 'Cancelled' },
+  overloaded: { status: 503, title: 'Too much to do at once' },
+  internal: { status: 500, title: 'An error inside Longwatch' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+export interface ErrorDetails {
+  /** What the reader can do next, in one sentence. */
+  readonly hint?: string;
+  /** The file it is about. */
+  readonly path?: string;
+  /** JSON pointer into the request body. */
+  readonly pointer?: string;
+  readonly cause?: unknown;
+}
+
+/** The one error class that crosses a module's border. */
+export class LongwatchError extends Error {
+  override readonly name = 'LongwatchError';
+  readonly hint: string | undefined;
+  readonly path: string | undefined;
+  readonly pointer: string | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.hint = details.hint;
+    this.path = details.path;
+    this.pointer = details.pointer;
+  }
+
+  get status(): number {
+    return ERROR_TABLE[this.code].status;
+  }
+
+  get title(): string {
+    return ERROR_TABLE[this.code].title;
+  }
+}
+
+/** Any thrown value as a `LongwatchError`; system errors get the code that tells a person what to do. */
+export function toLongwatchError(thrown: unknown, path?: string): LongwatchError {
+  if (thrown instanceof LongwatchError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const details: ErrorDetails = path === undefined ? { cause: thrown } : { cause: thrown, path };
+  if (thrown instanceof Error && thrown.name === 'AbortError')
+    return new LongwatchError('cancelled', 'Cancelled.', details);
+  switch ((thrown as NodeJS.ErrnoException | undefined)?.code) {
+    case 'ENOENT':
+      return new LongwatchError('file_not_found', message, { ...details, hint: 'Check the path.' });
+    case 'EACCES':
+    case 'EPERM':
+    case 'ELOOP':
+    case 'EIO':
+      return new LongwatchError('unreadable_file', message, {
+        ...details,
+        hint: 'Check the permissions and the disk.',
+      });
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'SQLITE_FULL':
+      return new LongwatchError('disk_full', message, {
+        ...details,
+        hint: 'Free some space and run the command again; finished work is kept.',
+      });
+    case 'SQLITE_BUSY':
+      return new LongwatchError('library_busy', message, {
+        ...details,
+        hint: 'Another process is writing; try again.',
+      });
+    case 'SQLITE_CORRUPT':
+    case 'SQLITE_NOTADB':
+      return new LongwatchError('library_damaged', message, {
+        ...details,
+        hint: 'Run `longwatch check`, then restore a backup.',
+      });
+    default:
+      return new LongwatchError('internal', message, details);
+  }
+}

@@ -1,0 +1,44 @@
+/** What the pipeline asks of a vision-language model. The model itself is another file's business. */
+
+import type { Picture } from '../ingest/video/frame.js';
+import type { Seconds, TimeRange } from './time.js';
+
+/** One window as a model sees it. */
+export interface ModelInput {
+  /** Media time of the window in the video; answers lie inside it. */
+  readonly range: TimeRange;
+  /** Planned frames in presentation order, an even number (the model's temporal patch is two frames), each with its own media time. */
+  readonly pictures: readonly Picture[];
+}
+
+/** What a model says about one window, already in media time of the video. */
+export interface WindowDescription {
+  /** One sentence or more about the whole window. */
+  readonly caption: string;
+  readonly events: readonly {
+    readonly start: Seconds;
+    readonly end: Seconds;
+    readonly text: string;
+    readonly confidence?: number;
+  }[];
+  /** Half the distance that the true edge of an event may lie away. */
+  readonly precision: Seconds;
+}
+
+export interface Model {
+  /** Stable id that is stored beside everything the model says, e.g. `qwen2.5-vl-3b-q4`. */
+  readonly id: string;
+  /** Pixel size of the pictures that the model wants for a source of this display size. */
+  pictureSize(display: { readonly width: number; readonly height: number }): {
+    readonly width: number;
+    readonly height: number;
+  };
+  /** Visual tokens that one pair of frames costs at that size. */
+  tokensPerPair(size: { readonly width: number; readonly height: number }): number;
+  /**
+   * Describes one window.
+   * @throws {LongwatchError} `model_failed`; the window is not written and is asked again on the next run. `cancelled` when `signal` aborts.
+   */
+  describe(input: ModelInput, signal?: AbortSignal): Promise<WindowDescription>;
+  close(): Promise<void>;
+}
