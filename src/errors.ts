@@ -126,3 +126,15 @@ export function toLongwatchError(thrown: unknown, path?: string): LongwatchError
       return new LongwatchError('internal', message, details);
   }
 }
+
+/** A failure as it is stored and shown later: stable code, sentence, next step. */
+export interface StoredError {
+  readonly code: string;
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+export function toStoredError(error: LongwatchError): StoredError {
+  const stored = { code: error.code, detail: error.message };
+  return error.hint === undefined ? stored : { ...stored, hint: error.hint };
+}

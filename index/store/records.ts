@@ -1,6 +1,10 @@
 /** What the library remembers, in the words of the program (the JSON words are `api/schema`'s business). */
 
+export { JOB_STATES, type JobRecord, type JobState } from '../../ingest/jobs/job.js';
+export type { StoredError } from '../../src/errors.js';
+
 import type { PlannedFrame, PlannedWindow } from '../../ingest/plan/window.js';
+import type { StoredError } from '../../src/errors.js';
 import type { EventKind, EventSource, MediaEvent } from '../../src/event.js';
 import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
 
@@ -14,13 +18,6 @@ export interface StageRecord {
   readonly state: (typeof STAGE_STATES)[number];
   /** Why it was skipped or failed, or what produced it (a model id). */
   readonly note?: string;
-}
-
-/** A failure as it is stored and shown: stable code, sentence, next step. */
-export interface StoredError {
-  readonly code: string;
-  readonly detail: string;
-  readonly hint?: string;
 }
 
 export interface VideoRecord {
@@ -57,7 +54,7 @@ export interface VideoRecord {
 export interface EventRecord extends MediaEvent {
   readonly id: string;
   readonly videoId: string;
-  /** Index of the window that it was written with (the one in which it became known, i.e. in which it ends). */
+  /** Index of the window that it was written with: the one in which it became known (a signal becomes known at its end). */
   readonly windowIndex: number;
 }
 
@@ -94,25 +91,4 @@ export interface EventFilter {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor?: string;
-}
-
-export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
-export type JobState = (typeof JOB_STATES)[number];
-
-export interface JobRecord {
-  readonly id: string;
-  readonly kind: 'ingest';
-  readonly path: string;
-  readonly videoId?: string;
-  readonly state: JobState;
-  /** The layer it is at. */
-  readonly stage: string;
-  /** 0..1. */
-  readonly progress: number;
-  /** Media seconds done per wall second. */
-  readonly speed?: number;
-  readonly eta?: Milliseconds;
-  readonly error?: StoredError;
-  readonly created: Milliseconds;
-  readonly updated: Milliseconds;
 }

@@ -52,6 +52,8 @@ export interface VideoProbe {
   readonly sizeBytes: number;
   /** What the container claims; undefined when it claims nothing. */
   readonly claimedDuration?: Seconds;
+  /** Earliest timestamp of any stream on the container's clock: what a player calls 0. @default 0 when the container states none */
+  readonly containerStart?: Seconds;
   readonly video: VideoStream;
   readonly audio: readonly AudioStream[];
   readonly subtitles: readonly SubtitleStream[];
