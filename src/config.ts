@@ -1,0 +1,145 @@
+/**
+ * Every setting, in one place: command line before environment before configuration file before default.
+ * The only file of the product that reads the environment.
+ */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { LongwatchError } from './errors.js';
+
+const DECODERS = ['auto', 'wasm', 'native'] as const;
+
+const fileSchema = z.strictObject({
+  /** Folder of the library. */
+  library: z.string().min(1).optional(),
+  /** Which decoder: `auto` takes a native ffmpeg on the PATH, else the WebAssembly build. */
+  decoder: z.enum(DECODERS).optional(),
+  /** Meaning search on or off. */
+  meaning: z.boolean().optional(),
+  /** Threads of the model runtime, 1..64. */
+  threads: z.number().int().min(1).max(64).optional(),
+  host: z.string().min(1).optional(),
+  port: z.number().int().min(0).max(65_535).optional(),
+  /** Bearer token of the API. */
+  token: z.string().min(16).optional(),
+  /** Folders that the API may ingest from. */
+  roots: z.array(z.string().min(1)).optional(),
+  /** Host names under which the API may be addressed, beside localhost. */
+  hosts: z.array(z.string().min(1)).optional(),
+  logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
+});
+
+type FileSettings = z.infer<typeof fileSchema>;
+
+export interface Config {
+  /** Absolute path of the library folder. @default ./longwatch-library */
+  readonly library: string;
+  /** @default auto */
+  readonly decoder: (typeof DECODERS)[number];
+  /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
+  readonly meaning: boolean;
+  /** Threads of the model runtime. @default 2 */
+  readonly threads: number;
+  /** @default 127.0.0.1 */
+  readonly host: string;
+  /** @default 7333 */
+  readonly port: number;
+  readonly token?: string;
+  /** Absolute paths; the API ingests from nowhere else. @default none */
+  readonly roots: readonly string[];
+  readonly hosts: readonly string[];
+  /** @default info */
+  readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Folders where native programs are looked for. */
+  readonly searchPath: readonly string[];
+  /** Colour on a terminal; off when `NO_COLOR` is set. */
+  readonly color: boolean;
+}
+
+/** Settings of one command line; undefined means not given. */
+export type ConfigFlags = { readonly [K in keyof FileSettings]?: FileSettings[K] | undefined } & {
+  readonly config?: string | undefined;
+  readonly color?: boolean | undefined;
+};
+
+/** Environment variables that are settings: name → reader. */
+const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } = {
+  LONGWATCH_LIBRARY: (library) => ({ library }),
+  LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
+  LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
+  LONGWATCH_HOST: (host) => ({ host }),
+  LONGWATCH_PORT: (port) => ({ port: Number(port) }),
+  LONGWATCH_TOKEN: (token) => ({ token }),
+  LONGWATCH_ROOTS: (roots) => ({ roots: roots.split(path.delimiter).filter(Boolean) }),
+  LONGWATCH_HOSTS: (hosts) => ({ hosts: hosts.split(',').filter(Boolean) }),
+  LONGWATCH_LOG_LEVEL: (logLevel) => fileSchema.pick({ logLevel: true }).parse({ logLevel }),
+};
+
+/**
+ * @throws {LongwatchError} `bad_config` with the file or variable and the value that is wrong
+ */
+export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = process.env): Config {
+  const file = flags.config ?? env.LONGWATCH_CONFIG;
+  const settings = { ...(file === undefined ? {} : readConfigFile(file)), ...readEnvironment(env), ...given(flags) };
+  const checked = check(settings, 'the settings');
+  return {
+    library: path.resolve(checked.library ?? 'longwatch-library'),
+    decoder: checked.decoder ?? 'auto',
+    meaning: checked.meaning ?? true,
+    threads: checked.threads ?? 2,
+    host: checked.host ?? '127.0.0.1',
+    port: checked.port ?? 7333,
+    roots: (checked.roots ?? []).map((root) => path.resolve(root)),
+    hosts: checked.hosts ?? [],
+    logLevel: checked.logLevel ?? 'info',
+    searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
+    color: (flags.color ?? true) && !env.NO_COLOR,
+    ...(checked.token === undefined ? {} : { token: checked.token }),
+  };
+}
+
+function readConfigFile(file: string): FileSettings {
+  try {
+    return check(JSON.parse(readFileSync(file, 'utf8')), file);
+  } catch (error) {
+    if (error instanceof LongwatchError) throw error;
+    throw new LongwatchError(
+      'bad_config',
+      `The configuration file ${file} cannot be read: ${(error as Error).message}`,
+      {
+        path: file,
+        hint: 'It must exist and be JSON.',
+      },
+    );
+  }
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv): FileSettings {
+  const settings: FileSettings = {};
+  for (const [name, read] of Object.entries(ENVIRONMENT)) {
+    const value = env[name];
+    if (!value) continue;
+    try {
+      Object.assign(settings, read(value));
+    } catch (error) {
+      throw new LongwatchError('bad_config', `The environment variable ${name} cannot be "${value}".`, {
+        hint: error instanceof z.ZodError ? (error.issues[0]?.message ?? '') : 'See `longwatch --help`.',
+      });
+    }
+  }
+  return settings;
+}
+
+function given({ config: _config, color: _color, ...flags }: ConfigFlags): FileSettings {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as FileSettings;
+}
+
+function check(settings: unknown, origin: string): FileSettings {
+  const result = fileSchema.safeParse(settings);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new LongwatchError('bad_config', `In ${origin}, ${issue?.path.join('.') || 'the value'}: ${issue?.message}.`, {
+    hint: 'See "Settings" in the README.',
+  });
+}

@@ -1,0 +1,90 @@
+/** Subtitle files that lie beside a video. The one file that knows `media-captions`. */
+
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parseText } from 'media-captions';
+import type { SourceCue } from '../../../ingest/video/decoder.js';
+
+/** By extension. */
+const FORMATS = { '.srt': 'srt', '.vtt': 'vtt', '.ass': 'ssa', '.ssa': 'ssa' } as const;
+
+/** A subtitle file of ten hours is about 1 MB; a larger one than this is no subtitle file. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** `film.en.srt`, `film.en-US.forced.vtt`: what may stand between the video's name and the extension. */
+const SUFFIX = /^(?:\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?(?:\.(forced|sdh|cc|default))?$/;
+
+export interface CaptionFile {
+  readonly path: string;
+  /** BCP 47 tag from the file name, as written there. */
+  readonly language?: string;
+  /** Hash of the content: another content is another ingest. */
+  readonly sha256: string;
+  /** On the player's clock, sorted by start; markup is still in the text. */
+  readonly cues: readonly SourceCue[];
+  /** One sentence about what was skipped, or undefined when every line was read. */
+  readonly warning?: string;
+}
+
+/**
+ * Reads every subtitle file beside `videoPath` that carries its name, sorted by file name.
+ * A file that cannot be read is not an error of the video: it is left out and named in `problems`.
+ */
+export async function readCaptionFiles(videoPath: string): Promise<{ files: CaptionFile[]; problems: string[] }> {
+  const folder = path.dirname(videoPath);
+  const stem = path.basename(videoPath, path.extname(videoPath));
+  const files: CaptionFile[] = [];
+  const problems: string[] = [];
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    const extension = path.extname(name).toLowerCase();
+    const suffix = name.startsWith(stem) ? SUFFIX.exec(name.slice(stem.length, -extension.length || undefined)) : null;
+    if (!suffix || !isFormat(extension)) continue;
+    try {
+      files.push(await readCaptionFile(path.join(folder, name), FORMATS[extension], suffix[1]));
+    } catch (error) {
+      problems.push(
+        `The subtitle file ${name} was not read: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  return { files, problems };
+}
+
+async function readCaptionFile(file: string, type: 'srt' | 'vtt' | 'ssa', language?: string): Promise<CaptionFile> {
+  const facts = await stat(file);
+  if (!facts.isFile()) throw new Error('it is not a regular file.');
+  if (facts.size > MAX_BYTES) throw new Error(`it has ${facts.size} bytes; the limit is ${MAX_BYTES}.`);
+  const bytes = await readFile(file);
+  const parsed = await parseText(decodeText(bytes), { type, strict: false, errors: true });
+  const cues = parsed.cues
+    .map((cue) => ({ containerStart: cue.startTime, containerEnd: cue.endTime, text: cue.text }))
+    .filter((cue) => Number.isFinite(cue.containerStart) && cue.containerEnd > cue.containerStart)
+    .sort((a, b) => a.containerStart - b.containerStart);
+  return {
+    path: file,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    cues,
+    ...(language === undefined ? {} : { language }),
+    ...(parsed.errors.length === 0
+      ? {}
+      : {
+          warning: `${path.basename(file)}: ${parsed.errors.length} lines were not understood, first: ${parsed.errors[0]?.message}.`,
+        }),
+  };
+}
+
+/** UTF-16 by its mark, else UTF-8; bytes that are not UTF-8 are read as Windows-1252, which old subtitle files are written in. */
+export function decodeText(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+function isFormat(extension: string): extension is keyof typeof FORMATS {
+  return extension in FORMATS;
+}
