@@ -1,6 +1,6 @@
 /** Builds `dist/`: compiles TypeScript and copies what the compiler leaves behind (the page and the demo's words). */
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,11 +9,12 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const compiler = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 
-execFileSync(process.execPath, [compiler, '-p', path.join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [compiler, '-p', path.join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 copyAssets('api/page', ['.html', '.css', '.js', '.svg']);
-copyAssets('src/demo', ['.vtt', '.srt']);
+copyAssets('src/demo', ['.vtt']);
 const entry = path.join(root, 'dist/src/cli/main.js');
 if (existsSync(entry)) chmodSync(entry, 0o755);
+process.exitCode = status ?? 1;
 
 /** @param {string} folder @param {string[]} extensions */
 function copyAssets(folder, extensions) {

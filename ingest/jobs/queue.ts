@@ -28,7 +28,7 @@ export interface JobQueueOptions {
   readonly concurrency?: number;
 }
 
-/** Progress is stored at most this often; listeners hear every step. It is also the sign of life of a running job. */
+/** A running job is stored this often, as its sign of life; listeners hear every step. */
 const STORE_EVERY: Milliseconds = 2_000;
 /** A job that is said to run and gave no sign of life for so long was left by a process that died. */
 export const ABANDONED_AFTER: Milliseconds = 30_000;
@@ -39,7 +39,7 @@ export class JobQueue {
   readonly #store: JobStore;
   readonly #work: JobWork;
   readonly #queue: PQueue;
-  readonly #mine = new Map<string, { job: JobRecord; readonly abort: AbortController }>();
+  readonly #mine = new Map<string, { job: JobRecord; readonly abort: AbortController; ended?: Promise<void> }>();
   readonly #listeners = new Set<(job: JobRecord) => void>();
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -67,12 +67,17 @@ export class JobQueue {
     return job;
   }
 
-  /** Stops a job that is waiting or running; windows that are written stay. One that has ended is returned as it is. */
-  cancel(id: string): JobRecord {
+  /**
+   * Stops a job that is waiting or running, and resolves when it has let go of its video; windows that are written stay.
+   * One that has ended is returned as it is.
+   * @throws {LongwatchError} `not_found`
+   */
+  async cancel(id: string): Promise<JobRecord> {
     const mine = this.#mine.get(id);
     if (mine) {
       mine.abort.abort();
       if (mine.job.state === 'queued') this.#end(mine.job, { state: 'cancelled', stage: 'cancelled' });
+      else await mine.ended;
       return this.#store.getJob(id) ?? mine.job;
     }
     const job = this.#store.getJob(id);
@@ -129,23 +134,22 @@ export class JobQueue {
   #take(job: JobRecord): void {
     const abort = new AbortController();
     this.#mine.set(job.id, { job: this.#save(job), abort });
-    void this.#queue.add(() => this.#run(job.id, abort));
+    void this.#queue.add(async () => {
+      const mine = this.#mine.get(job.id);
+      if (!mine) return;
+      mine.ended = this.#run(mine, abort);
+      await mine.ended;
+    });
   }
 
-  async #run(id: string, abort: AbortController): Promise<void> {
-    const mine = this.#mine.get(id);
-    if (!mine || abort.signal.aborted) return;
-    let stored = 0;
+  async #run(mine: { job: JobRecord }, abort: AbortController): Promise<void> {
     const report = (progress: JobProgress) => {
-      const job: JobRecord = { ...mine.job, ...progress, state: 'running', updated: Date.now() };
-      mine.job = job;
-      if (job.updated - stored >= STORE_EVERY) {
-        this.#store.putJob(job);
-        stored = job.updated;
-      }
-      this.#tell(job);
+      mine.job = { ...mine.job, ...progress, state: 'running', updated: Date.now() };
+      this.#tell(mine.job);
     };
     report({ stage: 'starting', progress: 0 });
+    mine.job = this.#save(mine.job);
+    const signOfLife = setInterval(() => this.#save(mine.job), STORE_EVERY).unref();
     try {
       const { videoId } = await this.#work(mine.job.path, report, abort.signal);
       this.#end(mine.job, { state: 'done', stage: 'done', progress: 1, eta: 0, videoId });
@@ -154,6 +158,8 @@ export class JobQueue {
       const error = toLongwatchError(thrown);
       if (abort.signal.aborted) this.#end(mine.job, { state: 'cancelled', stage: 'cancelled' });
       else this.#end(mine.job, { state: 'failed', stage: mine.job.stage, error: toStoredError(error) });
+    } finally {
+      clearInterval(signOfLife);
     }
   }
 
@@ -175,6 +181,11 @@ export class JobQueue {
 
 /** The reason of an abort that means "later", not "never". */
 const CLOSING = Symbol('closing');
+
+function newJob(path: string): JobRecord {
+  const now = Date.now();
+  return { id: randomUUID(), kind: 'ingest', path, state: 'queued', stage: 'waiting', progress: 0, created: now, updated: now };
+}
 
 function isAbandoned(job: JobRecord): boolean {
   return job.state === 'running' && Date.now() - job.updated > ABANDONED_AFTER;

@@ -1,0 +1,55 @@
+/** Which files of a folder are videos. */
+
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { LongwatchError, toLongwatchError } from '../src/errors.js';
+
+/** Extensions that are taken from a folder. A file that is named itself is taken whatever its extension. */
+export const VIDEO_EXTENSIONS: ReadonlySet<string> = new Set(
+  '3gp asf avi flv h264 h265 hevc m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv'.split(' ').map((name) => `.${name}`),
+);
+
+/** Names that other programs give to files that are still being written or are not the video itself. */
+const UNFINISHED = /^(\._|\.nfs)|(\.part|\.crdownload|\.tmp|\.download|~)$/;
+
+/**
+ * Files as they are named and every video in the folders that are named, each once, in the order given and by name within a folder.
+ * Symbolic links inside folders are not followed, so a link cannot lead out of the folder or round in a circle.
+ * @throws {LongwatchError} `file_not_found`, `unreadable_file`; `not_found` when the folders hold no video at all
+ */
+export async function findVideoFiles(paths: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const named of paths) {
+    const resolved = path.resolve(named);
+    const facts = await stat(resolved).catch((error: unknown) => {
+      throw toLongwatchError(error, named);
+    });
+    if (facts.isDirectory()) for await (const file of walk(resolved)) found.add(file);
+    else found.add(resolved);
+  }
+  if (found.size === 0) {
+    throw new LongwatchError('not_found', `No video lies in ${paths.join(', ')}.`, {
+      hint: `Files ending in ${[...VIDEO_EXTENSIONS].join(' ')} are taken from folders; name others directly.`,
+    });
+  }
+  return [...found];
+}
+
+async function* walk(folder: string): AsyncGenerator<string> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    throw toLongwatchError(error, folder);
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) yield* walk(file);
+    else if (isVideoName(entry.name) && (await lstat(file)).isFile()) yield file;
+  }
+}
+
+function isVideoName(name: string): boolean {
+  return VIDEO_EXTENSIONS.has(path.extname(name).toLowerCase()) && !UNFINISHED.test(name);
+}

@@ -1,0 +1,104 @@
+/** What every verb of the command line has in common. */
+
+import { Command, Option } from 'commander';
+import type { Page } from '../../index/store/records.js';
+import { loadConfig } from '../config.js';
+import { LongwatchError } from '../errors.js';
+import { type Engine, openEngine } from '../main.js';
+import { parseTime, type TimeRange } from '../time.js';
+import { EXIT, Terminal } from './terminal.js';
+
+/** Options that every verb takes. */
+export interface CommonOptions {
+  readonly library?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly color?: boolean;
+}
+
+export interface VerbContext {
+  readonly terminal: Terminal;
+  /** Opened for this verb and closed after it. */
+  readonly engine: Engine;
+  /** Aborts on Ctrl-C and on SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** A verb with the common options. */
+export function verb(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(new Option('--library <dir>', 'the library folder').default(undefined, './longwatch-library'))
+    .option('--config <file>', 'settings as JSON')
+    .option('--json', 'one JSON document on stdout and nothing else there')
+    .option('--quiet', 'no progress and no remarks')
+    .option('--no-color', 'no colours');
+}
+
+export function terminalOf(options: CommonOptions): Terminal {
+  return new Terminal({
+    json: options.json ?? false,
+    quiet: options.quiet ?? false,
+    color: loadConfig({ color: options.color }).color,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+}
+
+/**
+ * Runs a verb on an opened engine and sets the exit code that it returns.
+ * @param create Whether a missing library is made; verbs that only read say `library_not_found` instead.
+ */
+export async function withEngine<O extends CommonOptions>(
+  options: O,
+  create: boolean,
+  run: (context: VerbContext) => Promise<number>,
+): Promise<void> {
+  const terminal = terminalOf(options);
+  const abort = new AbortController();
+  const stop = () => {
+    // The second Ctrl-C does not wait.
+    if (abort.signal.aborted) process.exit(EXIT.interrupted);
+    abort.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const engine = await openEngine(loadConfig({ library: options.library, config: options.config }), { create });
+  try {
+    process.exitCode = await run({ terminal, engine, signal: abort.signal });
+  } finally {
+    await engine.close();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+/** Gathers a repeatable option. */
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/**
+ * The range that `--from` and `--to` mean; a missing side is open.
+ * @throws {LongwatchError} `bad_time`, `bad_range`
+ */
+export function timeRange(from?: string, to?: string): TimeRange | undefined {
+  if (from === undefined && to === undefined) return undefined;
+  const range = {
+    start: from === undefined ? 0 : parseTime(from),
+    end: to === undefined ? Number.MAX_SAFE_INTEGER : parseTime(to),
+  };
+  if (range.end > range.start) return range;
+  throw new LongwatchError('bad_range', `--to ${to} is not after --from ${from ?? 0}.`, {
+    hint: 'Give the earlier time with --from.',
+  });
+}
+
+/** Every item of a paged listing. */
+export function* pages<T>(list: (page: { cursor?: string; limit: number }) => Page<T>): Generator<T> {
+  let cursor: string | undefined;
+  do {
+    const page = list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,49 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Option } from 'commander';
+import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormatName } from '../../../api/export/formats.js';
+import { LAYERS, type Layer } from '../../../api/export/layer.js';
+import { type CommonOptions, verb, withEngine } from '../command.js';
+import { EXIT } from '../terminal.js';
+
+interface ExportOptions extends CommonOptions {
+  readonly format: ExportFormatName;
+  readonly layer?: Layer;
+  readonly output?: string;
+}
+
+export const exportCommand = verb('export', 'subtitles, chapters or data of one video')
+  .argument('<video>', 'id, id prefix or path')
+  .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMAT_NAMES).makeOptionMandatory())
+  .addOption(new Option('--layer <layer>', 'which layer (default: the one that suits the format)').choices([...LAYERS]))
+  .option('-o, --output <file>', 'where to write it (default: stdout)')
+  .action((name: string, options: ExportOptions) =>
+    withEngine(options, false, async ({ engine, terminal, signal }) => {
+      const video = engine.library.findVideo(name);
+      const format = EXPORT_FORMATS[options.format];
+      const layer = options.layer ?? format.defaultLayer(engine.library, video);
+      const text = format.render(engine.library, video, layer);
+      if (options.output === undefined) {
+        for await (const piece of text) await terminal.write(piece);
+        return EXIT.done;
+      }
+      await writeWhole(options.output, text, signal);
+      terminal.document({ video_id: video.id, format: options.format, layer, output: options.output });
+      terminal.line(options.output);
+      return EXIT.done;
+    }),
+  );
+
+/** Writes beside the target and renames, so that the target is either the old file or the whole new one. */
+async function writeWhole(file: string, text: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+  const unfinished = `${file}.tmp-${process.pid}`;
+  try {
+    await pipeline(Readable.from(text), createWriteStream(unfinished, { flush: true }), { signal });
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}

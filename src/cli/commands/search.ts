@@ -1,0 +1,59 @@
+import { searchJson } from '../../../api/schema/search.js';
+import type { SearchHit } from '../../../index/search/types.js';
+import { LongwatchError } from '../../errors.js';
+import { formatTime } from '../../time.js';
+import { type CommonOptions, collect, timeRange, verb, withEngine } from '../command.js';
+import { EXIT, type Terminal, visible } from '../terminal.js';
+
+interface SearchOptions extends CommonOptions {
+  readonly video?: string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: string;
+  readonly minScore?: string;
+}
+
+export const searchCommand = verb('search', 'when does it happen? ranges of time, best first')
+  .argument('<query>', 'what happens, in words')
+  .option('--video <id>', 'only in this video (id, id prefix or path); repeat for several', collect)
+  .option('--from <time>', 'only after this time of the video')
+  .option('--to <time>', 'only before this time of the video')
+  .option('--limit <n>', 'at most so many answers', '10')
+  .option('--min-score <0..1>', 'leave out answers below this score')
+  .action((query: string, options: SearchOptions) =>
+    withEngine(options, false, async ({ engine, terminal, signal }) => {
+      const range = timeRange(options.from, options.to);
+      const answer = await engine.searcher.search(
+        {
+          query,
+          limit: wholeNumber('--limit', options.limit),
+          ...(options.video === undefined
+            ? {}
+            : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
+          ...(range === undefined ? {} : { range }),
+          ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
+        },
+        signal,
+      );
+      terminal.document(searchJson(answer));
+      for (const hit of answer.results) printHit(terminal, hit);
+      if (answer.noMatch) terminal.line('No match.');
+      if (answer.note !== undefined) terminal.note(answer.note);
+      return answer.noMatch ? EXIT.nothingFound : EXIT.done;
+    }),
+  );
+
+/** One hit in two lines: when and what, then how precise and why. */
+export function printHit(terminal: Terminal, hit: SearchHit): void {
+  terminal.line(`${terminal.bold(`${formatTime(hit.start)} – ${formatTime(hit.end)}`)}  ${visible(hit.text)}`);
+  terminal.line(
+    terminal.dim(
+      `  ${visible(hit.title)} (${hit.videoId}), ±${hit.precision.toFixed(3)} s, score ${hit.score.toFixed(2)}: ${visible(hit.why.join(', '))}`,
+    ),
+  );
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new LongwatchError('invalid_input', `${name} cannot be "${text}".`, { hint: 'Give a whole number.' });
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.js';
+
+describe('settings', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-config-'));
+  const file = path.join(folder, 'settings.json');
+  writeFileSync(file, JSON.stringify({ library: '/from/file', port: 1111, threads: 3 }));
+
+  it('have defaults that bind to this machine only', () => {
+    expect(loadConfig({}, {})).toMatchObject({
+      library: path.resolve('longwatch-library'),
+      host: '127.0.0.1',
+      port: 7333,
+      decoder: 'auto',
+      roots: [],
+    });
+  });
+
+  it('are taken from the command line before the environment before the file', () => {
+    const env = { LONGWATCH_PORT: '2222', LONGWATCH_LIBRARY: '/from/env' };
+    expect(loadConfig({ config: file, library: '/from/flag' }, env)).toMatchObject({
+      library: '/from/flag',
+      port: 2222,
+      threads: 3,
+    });
+  });
+
+  it.each([
+    [{ LONGWATCH_PORT: 'http' }, 'port'],
+    [{ LONGWATCH_DECODER: 'vlc' }, 'LONGWATCH_DECODER'],
+    [{ LONGWATCH_TOKEN: 'short' }, 'token'],
+    [{ LONGWATCH_CONFIG: path.join(folder, 'missing.json') }, 'missing.json'],
+  ])('that are wrong are named: %j', (env, named) => {
+    expect(() => loadConfig({}, env)).toThrowError(
+      expect.objectContaining({ code: 'bad_config', message: expect.stringContaining(named) }),
+    );
+  });
+
+  it('refuse a name in the file that means nothing', () => {
+    const typo = path.join(folder, 'typo.json');
+    writeFileSync(typo, JSON.stringify({ libary: '/x' }));
+    expect(() => loadConfig({ config: typo }, {})).toThrowError(expect.objectContaining({ code: 'bad_config' }));
+  });
+
+  it('obey NO_COLOR', () => {
+    expect(loadConfig({}, {}).color).toBe(true);
+    expect(loadConfig({}, { NO_COLOR: '1' }).color).toBe(false);
+  });
+});
