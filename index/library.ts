@@ -1,5 +1,6 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
+import type { EventSource } from '../src/event.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type {
   EventFilter,
@@ -23,6 +24,10 @@ export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | '
 export interface TextHit {
   readonly event: EventRecord;
   readonly score: number;
+  /** The words and phrases of the query that the event contains, as they were asked. */
+  readonly words: readonly string[];
+  /** How much of what the query asks for those words are, 0..1: each word counts by its rarity in the library. */
+  readonly coverage: number;
 }
 
 /** An event whose embedding is near. `similarity` is the cosine, −1..1, from the stored float32 vectors (never an approximation). */
@@ -35,6 +40,7 @@ export interface VectorHit {
 export interface SearchScope {
   readonly videoIds?: readonly string[];
   readonly range?: TimeRange;
+  readonly sources?: readonly EventSource[];
 }
 
 export interface IntegrityReport {

@@ -9,7 +9,12 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  * under `dist/`, which the test set-up builds first.
  */
 export function startThread(url: URL, callerUrl: string, options: WorkerOptions = {}): Worker {
-  return new Worker(callerUrl.endsWith('.ts') ? compiledTwin(url) : url, options);
+  return new Worker(runnableUrl(url, callerUrl), options);
+}
+
+/** The file that Node can run for the module at `url`; for a process of its own, where `startThread` does not fit. */
+export function runnableUrl(url: URL, callerUrl: string): URL {
+  return callerUrl.endsWith('.ts') ? compiledTwin(url) : url;
 }
 
 function compiledTwin(url: URL): URL {
