@@ -1,0 +1,15 @@
+/** The one file that knows Hono and its OpenAPI layer; everything else in `api/` takes them from here. */
+
+export { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+export type { Context, MiddlewareHandler } from 'hono';
+export { bodyLimit } from 'hono/body-limit';
+export { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+export { HTTPException } from 'hono/http-exception';
+export { requestId } from 'hono/request-id';
+export { secureHeaders } from 'hono/secure-headers';
+export type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+/** What a request carries through the app. */
+export interface ApiEnv {
+  Variables: { requestId: string };
+}

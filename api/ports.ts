@@ -1,0 +1,60 @@
+/** What the API needs from the rest of the program. The composition root fills it in. */
+
+import type { Library } from '../index/library.js';
+import type { Searcher } from '../index/search/types.js';
+import type { JobRecord } from '../ingest/jobs/job.js';
+import type { Decoder } from '../ingest/video/decoder.js';
+
+/** Does what was asked for, one job after another, and says how far it is. */
+export interface JobRunner {
+  /**
+   * Queues the ingest of a file and returns at once. A path that is already queued or running gives the job that is there.
+   * @param path Absolute, without symbolic links.
+   */
+  enqueue(path: string): JobRecord | Promise<JobRecord>;
+  /**
+   * Ends a queued or running job as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
+   * A job that has already ended is left as it is.
+   * @throws {LongwatchError} `not_found`
+   */
+  cancel(id: string): JobRecord | Promise<JobRecord>;
+  get(id: string): JobRecord | undefined;
+  /** Newest first. */
+  list(page?: { readonly cursor?: string; readonly limit?: number }): {
+    readonly items: readonly JobRecord[];
+    readonly nextCursor?: string;
+  };
+  /** Calls `listener` with every change of a job, in order. Returns the function that ends this. */
+  subscribe(listener: (job: JobRecord) => void): () => void;
+}
+
+/** A pino logger fits. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ApiConfig {
+  /** Shown by the OpenAPI document. */
+  readonly version: string;
+  /** When set, every route but `/live`, `/ready`, the page's files and `POST /v1/session` asks for it. */
+  readonly token?: string;
+  /** Folders whose files `POST /v1/videos` may ingest. Empty: none. */
+  readonly allowedRoots: readonly string[];
+  /**
+   * Names, without port, that a `Host` header may carry beside `localhost`, `127.0.0.1` and `[::1]`.
+   * With a token and no names any host is accepted: a page that rebinds its name to this address does not have the token.
+   */
+  readonly hostNames?: readonly string[];
+}
+
+export interface ApiParts {
+  readonly library: Library;
+  readonly searcher: Searcher;
+  /** For single frames. */
+  readonly decoder: Decoder;
+  readonly jobs: JobRunner;
+  readonly config: ApiConfig;
+  readonly log: Log;
+}

@@ -1,0 +1,67 @@
+/** Events of a video, and the words that are said in it. */
+
+import type { EventFilter } from '../../index/store/records.js';
+import { EVENT_KINDS, EVENT_SOURCES, type EventKind } from '../../src/event.js';
+import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
+import type { ApiParts } from '../ports.js';
+import { eventJson, eventSchema } from '../schema/event.js';
+import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
+import { json, problems } from './responses.js';
+import { rangeOfQuery, rangeQuery } from './time-range.js';
+import { videoById, videoParams } from './video-id.js';
+
+const TRANSCRIPT_KINDS: readonly EventKind[] = ['subtitle', 'speech'];
+
+const pageOfRange = pageQuery.extend(rangeQuery.shape);
+
+const events = createRoute({
+  method: 'get',
+  path: '/v1/videos/{id}/events',
+  operationId: 'listEvents',
+  tags: ['Videos'],
+  summary: 'What happens in a video, in order',
+  request: {
+    params: videoParams,
+    query: pageOfRange.extend({
+      kind: z.union([z.enum(EVENT_KINDS), z.array(z.enum(EVENT_KINDS))]).optional(),
+      source: z.union([z.enum(EVENT_SOURCES), z.array(z.enum(EVENT_SOURCES))]).optional(),
+    }),
+  },
+  responses: { 200: json(pageSchema(eventSchema), 'One page of events.'), ...problems },
+});
+
+const transcript = createRoute({
+  method: 'get',
+  path: '/v1/videos/{id}/transcript',
+  operationId: 'getTranscript',
+  tags: ['Videos'],
+  summary: 'Subtitles and speech of a video, in order',
+  request: { params: videoParams, query: pageOfRange },
+  responses: { 200: json(pageSchema(eventSchema), 'One page of lines.'), ...problems },
+});
+
+export function eventRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>()
+    .openapi(events, (c) => {
+      const { kind, source, ...query } = c.req.valid('query');
+      const filter: EventFilter = {
+        ...filterOf(query),
+        ...(kind === undefined ? {} : { kinds: [kind].flat() }),
+        ...(source === undefined ? {} : { sources: [source].flat() }),
+      };
+      return c.json(pageJson(library.events(videoById(library, c.req.valid('param').id).id, filter), eventJson), 200);
+    })
+    .openapi(transcript, (c) => {
+      const filter: EventFilter = { ...filterOf(c.req.valid('query')), kinds: TRANSCRIPT_KINDS };
+      return c.json(pageJson(library.events(videoById(library, c.req.valid('param').id).id, filter), eventJson), 200);
+    });
+}
+
+function filterOf(query: z.output<typeof pageOfRange>): EventFilter {
+  const range = rangeOfQuery(query);
+  return {
+    limit: query.limit,
+    ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+    ...(range === undefined ? {} : { range }),
+  };
+}

@@ -1,0 +1,52 @@
+/** A video's index as a file. */
+
+import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormat } from '../export/formats.js';
+import { LAYERS } from '../export/layer.js';
+import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
+import type { ApiParts } from '../ports.js';
+import { textStream } from '../text-stream.js';
+import { binary, problems } from './responses.js';
+import { videoById, videoParams } from './video-id.js';
+
+const get = createRoute({
+  method: 'get',
+  path: '/v1/videos/{id}/export',
+  operationId: 'exportVideo',
+  tags: ['Exports'],
+  summary: 'Subtitles, chapters or data of a video',
+  request: {
+    params: videoParams,
+    query: z.object({
+      format: z.enum(EXPORT_FORMAT_NAMES),
+      layer: z.enum(LAYERS).optional().openapi({
+        description:
+          'What is shown. Without it: `events` in json, ndjson and csv; `summary` in chapters and ffmetadata; in srt and vtt the first of captions, subtitles, speech and text that has anything, else `summary`.',
+      }),
+    }),
+  },
+  responses: { 200: binary('*/*', 'The file; its media type follows the format.'), ...problems },
+});
+
+export function exportRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
+    const { format: name, layer } = c.req.valid('query');
+    const video = videoById(library, c.req.valid('param').id);
+    const format: ExportFormat = EXPORT_FORMATS[name];
+    const headers = {
+      'Content-Type': format.mediaType,
+      'Content-Disposition': attachment(`${video.title}.${format.extension}`),
+      'Cache-Control': 'private, no-cache',
+    };
+    if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers);
+    const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video));
+    return c.newResponse(textStream(pieces), 200, headers);
+  });
+}
+
+/** RFC 6266: a plain name for old clients, the exact one in UTF-8. */
+function attachment(name: string): string {
+  const safe = name.replace(/[\p{Cc}\p{Cs}/\\:*?"<>|]/gu, '_').slice(-200);
+  const plain = safe.replace(/[^\x20-\x7e]|%/g, '_');
+  const exact = encodeURIComponent(safe).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
+}

@@ -1,0 +1,102 @@
+/** Jobs, and their changes as they happen. */
+
+import { LongwatchError } from '../../src/errors.js';
+import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
+import { JobFeed } from '../job-feed.js';
+import type { ApiParts } from '../ports.js';
+import { jobJson, jobSchema } from '../schema/job.js';
+import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
+import { textStream } from '../text-stream.js';
+import { binary, json, problems } from './responses.js';
+
+/** Milliseconds of silence after which a comment line shows that the connection lives. */
+const HEARTBEAT = 15_000;
+/** Milliseconds that a client waits before it connects again. */
+const RETRY = 3_000;
+const READERS_MAX = 100;
+
+const jobParams = z.object({ id: z.string().min(1).max(128) });
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/jobs',
+  operationId: 'listJobs',
+  tags: ['Jobs'],
+  summary: 'Jobs, the newest first',
+  request: { query: pageQuery },
+  responses: { 200: json(pageSchema(jobSchema), 'One page of jobs.'), ...problems },
+});
+
+const read = createRoute({
+  method: 'get',
+  path: '/v1/jobs/{id}',
+  operationId: 'getJob',
+  tags: ['Jobs'],
+  summary: 'One job',
+  request: { params: jobParams },
+  responses: { 200: json(jobSchema, 'The job.'), ...problems },
+});
+
+const cancel = createRoute({
+  method: 'delete',
+  path: '/v1/jobs/{id}',
+  operationId: 'cancelJob',
+  tags: ['Jobs'],
+  summary: 'Cancel a job; what is finished is kept',
+  request: { params: jobParams },
+  responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
+});
+
+const stream = createRoute({
+  method: 'get',
+  path: '/v1/events/stream',
+  operationId: 'streamJobs',
+  tags: ['Jobs'],
+  summary: 'Changes of jobs as server-sent events',
+  description:
+    'Every event has the type `job`, an id, and a job as its data. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
+  request: { headers: z.object({ 'last-event-id': z.string().max(64).optional() }) },
+  responses: { 200: binary('text/event-stream', 'The stream.'), ...problems },
+});
+
+/** @param shutdown Ends the streams, so that the server can close. */
+export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+  const feed = new JobFeed(jobs);
+  return new OpenAPIHono<ApiEnv>()
+    .openapi(list, (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      return c.json(pageJson(jobs.list(cursor === undefined ? { limit } : { cursor, limit }), jobJson), 200);
+    })
+    .openapi(read, (c) => {
+      const { id } = c.req.valid('param');
+      const job = jobs.get(id);
+      if (!job) throw new LongwatchError('not_found', `There is no job "${id}".`, { hint: 'GET /v1/jobs lists them.' });
+      return c.json(jobJson(job), 200);
+    })
+    .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
+    .openapi(stream, (c) => {
+      const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+      if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers);
+      if (feed.readers >= READERS_MAX)
+        throw new LongwatchError('overloaded', `${READERS_MAX} clients already follow the jobs.`);
+      const left = new AbortController();
+      const end = AbortSignal.any([shutdown, left.signal]);
+      return c.newResponse(serverSentEvents(feed, c.req.valid('header')['last-event-id'], end, left), 200, headers);
+    });
+}
+
+function serverSentEvents(
+  feed: JobFeed,
+  lastId: string | undefined,
+  end: AbortSignal,
+  left: AbortController,
+): ReadableStream<Uint8Array> {
+  async function* events(): AsyncGenerator<string> {
+    yield `retry: ${RETRY}\n\n`;
+    for await (const update of feed.read(lastId, HEARTBEAT, end))
+      yield update === undefined
+        ? ': still here\n\n'
+        : `id: ${update.id}\nevent: job\ndata: ${JSON.stringify(jobJson(update.job))}\n\n`;
+  }
+  return textStream(events(), { eager: true, onCancel: () => left.abort() });
+}

@@ -1,0 +1,72 @@
+/** "When does X happen?" */
+
+import type { SearchHit, SearchRequest } from '../../index/search/types.js';
+import { roundToMilliseconds } from '../../src/time.js';
+import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
+import type { ApiParts } from '../ports.js';
+import { type HitLinks, searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { json, problems } from './responses.js';
+import { rangeOf, rangeOfQuery } from './time-range.js';
+import { frameUrl, mediaUrl } from './video-id.js';
+
+const links: HitLinks = {
+  frameUrl: (hit: SearchHit) => frameUrl(hit.videoId, roundToMilliseconds(hit.start)),
+  mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
+};
+
+const NOT_GROUNDED = 'The answer was not looked at again, because no model is installed.';
+
+const post = createRoute({
+  method: 'post',
+  path: '/v1/search',
+  operationId: 'search',
+  tags: ['Search'],
+  summary: 'Find the moments that answer a question',
+  request: { body: { required: true, content: { 'application/json': { schema: searchRequestSchema } } } },
+  responses: { 200: json(searchSchema, 'The moments, best first; `no_match` when nothing answers.'), ...problems },
+});
+
+const get = createRoute({
+  method: 'get',
+  path: '/v1/search',
+  operationId: 'searchByQuery',
+  tags: ['Search'],
+  summary: 'The same with a query string',
+  request: { query: searchQuerySchema },
+  responses: { 200: json(searchSchema, 'The moments, best first.'), ...problems },
+});
+
+export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>()
+    .openapi(post, async (c) => {
+      const body = c.req.valid('json');
+      const request = withoutUndefined({
+        query: body.query,
+        videoIds: body.video_ids,
+        range: body.range && rangeOf(body.range.start_s, body.range.end_s),
+        limit: body.limit,
+        minScore: body.min_score,
+        groupBy: body.group_by,
+      });
+      const answer = searchJson(await searcher.search(request, c.req.raw.signal), links);
+      if (body.ground) answer.note = answer.note === undefined ? NOT_GROUNDED : `${answer.note} ${NOT_GROUNDED}`;
+      return c.json(answer, 200);
+    })
+    .openapi(get, async (c) => {
+      const query = c.req.valid('query');
+      const request = withoutUndefined({
+        query: query.q,
+        videoIds: query.video_id === undefined ? undefined : [query.video_id].flat(),
+        range: rangeOfQuery(query),
+        limit: query.limit,
+        minScore: query.min_score,
+        groupBy: query.group_by,
+      });
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
+    });
+}
+
+function withoutUndefined(request: { [K in keyof SearchRequest]: SearchRequest[K] | undefined }): SearchRequest {
+  const entries = Object.entries(request).filter(([, value]) => value !== undefined);
+  return { query: request.query ?? '', ...Object.fromEntries(entries) };
+}

@@ -1,0 +1,26 @@
+/** The video that a path names. */
+
+import type { Library } from '../../index/library.js';
+import type { VideoRecord } from '../../index/store/records.js';
+import { LongwatchError } from '../../src/errors.js';
+import { z } from '../hono.js';
+
+export const videoParams = z.object({
+  id: z
+    .string()
+    .openapi({ description: 'Id of a video; at least four digits that no other id begins with are enough.' }),
+});
+
+/**
+ * Paths are no ids here: only the command line finds videos by path.
+ * @throws {LongwatchError} `not_found`, `ambiguous_id`
+ */
+export function videoById(library: Library, id: string): VideoRecord {
+  if (/^[0-9a-f]{4,64}$/.test(id)) return library.findVideo(id);
+  throw new LongwatchError('not_found', `There is no video "${id}".`, { hint: 'GET /v1/videos lists them.' });
+}
+
+export const videoUrl = (id: string) => `/v1/videos/${id}`;
+export const mediaUrl = (id: string) => `${videoUrl(id)}/media`;
+/** @param seconds Media time as JSON carries it. */
+export const frameUrl = (id: string, seconds: number) => `${videoUrl(id)}/frames/${seconds.toFixed(3)}.jpg`;

@@ -1,0 +1,25 @@
+/** Lists that come page by page. */
+
+import type { Page } from '../../index/store/records.js';
+import { z } from '../hono.js';
+
+export const PAGE_LIMIT_DEFAULT = 100;
+export const PAGE_LIMIT_MAX = 1000;
+
+export const pageQuery = z.object({
+  cursor: z.string().min(1).max(512).optional().openapi({ description: '`next_cursor` of the page before.' }),
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
+});
+
+/** `{items, next_cursor?}`; no `next_cursor` means that this was the last page. */
+export function pageSchema<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next_cursor: z.string().optional() });
+}
+
+export function pageJson<T, J>(
+  page: Pick<Page<T>, 'items' | 'nextCursor'>,
+  itemJson: (item: T) => J,
+): { items: J[]; next_cursor?: string } {
+  const items = page.items.map(itemJson);
+  return page.nextCursor === undefined ? { items } : { items, next_cursor: page.nextCursor };
+}

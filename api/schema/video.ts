@@ -1,0 +1,79 @@
+/** A video as JSON. */
+
+import { STAGE_STATES, VIDEO_STATES, type VideoRecord } from '../../index/store/records.js';
+import { roundToMilliseconds } from '../../src/time.js';
+import { z } from '../hono.js';
+import { dateJson, dateSchema, rangeJson, rangeSchema, roundTo, secondsSchema } from './units.js';
+
+export const storedErrorSchema = z
+  .object({ code: z.string(), detail: z.string(), hint: z.string().optional() })
+  .openapi('StoredError');
+
+export const fpsSchema = z.object({
+  nominal: z.number(),
+  min: z.number(),
+  max: z.number(),
+  variable: z.boolean(),
+});
+
+export const videoSchema = z
+  .object({
+    id: z.string().openapi({ example: '3f9a1c0b7d2e' }),
+    path: z.string(),
+    title: z.string(),
+    sha256: z.string(),
+    size_bytes: z.number().int(),
+    modified_at: dateSchema,
+    added_at: dateSchema,
+    state: z.enum(VIDEO_STATES),
+    duration_s: secondsSchema,
+    width: z.number().int(),
+    height: z.number().int(),
+    fps: fpsSchema,
+    container: z.string(),
+    codec: z.string(),
+    first_frame_s: z.number().openapi({
+      description:
+        "Time of the first presented frame on the container's own clock. All other times count from that frame.",
+    }),
+    coverage: z.array(rangeSchema).openapi({ description: 'What was decoded and indexed.' }),
+    warnings: z.array(z.string()),
+    stages: z.record(z.string(), z.object({ state: z.enum(STAGE_STATES), note: z.string().optional() })),
+    error: storedErrorSchema.optional(),
+  })
+  .openapi('Video');
+
+export type VideoJson = z.infer<typeof videoSchema>;
+
+export function fpsJson(fps: VideoRecord['fps']): z.infer<typeof fpsSchema> {
+  return {
+    nominal: roundTo(fps.nominal, 3),
+    min: roundTo(fps.min, 3),
+    max: roundTo(fps.max, 3),
+    variable: fps.variable,
+  };
+}
+
+export function videoJson(video: VideoRecord): VideoJson {
+  return {
+    id: video.id,
+    path: video.path,
+    title: video.title,
+    sha256: video.sha256,
+    size_bytes: video.sizeBytes,
+    modified_at: dateJson(video.modified),
+    added_at: dateJson(video.added),
+    state: video.state,
+    duration_s: roundToMilliseconds(video.duration),
+    width: video.width,
+    height: video.height,
+    fps: fpsJson(video.fps),
+    container: video.container,
+    codec: video.codec,
+    first_frame_s: roundTo(video.firstFrameTime, 6),
+    coverage: video.coverage.map(rangeJson),
+    warnings: [...video.warnings],
+    stages: { ...video.stages },
+    ...(video.error === undefined ? {} : { error: video.error }),
+  };
+}
