@@ -1,0 +1,70 @@
+/** What a person typed → what the full text is asked. Any input becomes a well-formed question or none. */
+
+import { isStopWord } from './stop-words.js';
+
+/** Words beyond these are left out: a query is a sentence, and every word costs a look into the index. */
+const MAX_TERMS = 48;
+/** A shorter beginning of a word would match half the dictionary. */
+const MIN_PREFIX_LETTERS = 3;
+
+/**
+ * Runs of letters, digits and their accents: what the index's tokenizer (unicode61) takes as a word. Everything else separates, NUL,
+ * quotes and operators too, so no syntax of the index is ever reached by what a person types.
+ */
+const WORD = /[\p{L}\p{N}\p{M}\p{Co}]+/gu;
+const QUOTED = /["“”„«»]([^"“”„«»]*)["“”„«»]/gu;
+
+/** One word, or several in this order, that an event may contain. */
+export interface TextTerm {
+  /** As it was asked, for people. */
+  readonly label: string;
+  /** The same in the index's query language. */
+  readonly match: string;
+}
+
+export interface TextQuery {
+  readonly terms: readonly TextTerm[];
+  /** In the index's query language: any of the terms; `undefined` when there is none. */
+  readonly match: string | undefined;
+}
+
+/**
+ * Quoted text stays a phrase; other words are taken one by one, without stop words; the last word also matches as the beginning of a
+ * longer one. A query of stop words only is taken as one phrase ("to be or not to be"), and a single one as nothing.
+ */
+export function parseTextQuery(query: string): TextQuery {
+  const phrases: string[][] = [];
+  const rest = query.replace(QUOTED, (_, inside: string) => {
+    const words = wordsOf(inside);
+    if (words.length > 0) phrases.push(words);
+    return ' ';
+  });
+  const loose = wordsOf(rest);
+  const content = loose.filter((word) => !isStopWord(word));
+  if (content.length === 0 && phrases.length === 0 && loose.length > 1) phrases.push(loose);
+  const terms = new Map<string, TextTerm>();
+  for (const words of phrases) addTerm(terms, { label: words.join(' '), match: phrase(words) });
+  const last = loose.at(-1);
+  for (const word of content) {
+    const open = word === last && [...word].length >= MIN_PREFIX_LETTERS;
+    // The whole word is asked beside its beginning, so that an event with the word itself ranks higher.
+    addTerm(terms, { label: word, match: open ? `(${phrase([word])} OR ${phrase([word])} *)` : phrase([word]) });
+  }
+  const kept = [...terms.values()].slice(0, MAX_TERMS);
+  return { terms: kept, match: kept.length > 0 ? kept.map((term) => term.match).join(' OR ') : undefined };
+}
+
+function wordsOf(text: string): string[] {
+  return (text.normalize('NFC').match(WORD) ?? []).filter((word) => /[\p{L}\p{N}\p{Co}]/u.test(word));
+}
+
+/** Letters and digits only, so there is nothing to escape. */
+function phrase(words: readonly string[]): string {
+  return `"${words.slice(0, MAX_TERMS).join(' ')}"`;
+}
+
+function addTerm(terms: Map<string, TextTerm>, term: TextTerm): void {
+  const key = term.label.toLowerCase();
+  terms.delete(key);
+  terms.set(key, term);
+}

@@ -1,0 +1,259 @@
+/** The one file that opens SQLite databases: settings, schema steps, transactions, and SQLite's errors in the words of the house. */
+
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import BetterSqlite3 from 'better-sqlite3';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import type { Milliseconds } from '../../src/time.js';
+import { MIGRATIONS, SCHEMA_VERSION } from './migrations/list.js';
+
+/** Marks a database as a Longwatch library: the letters LWCH. */
+const APPLICATION_ID = 0x4c574348;
+/** How long a statement waits for another process's transaction. */
+const BUSY_TIMEOUT: Milliseconds = 5000;
+const JOURNAL_RETRY: Milliseconds = 20;
+
+export type SqlValue = string | number | Buffer | null;
+export type SqlParameters = Readonly<Record<string, SqlValue>>;
+
+export interface OpenOptions {
+  /** Make the folder and the database when they are not there. @default false */
+  readonly create?: boolean;
+  /** Never write, and also work where writing is not allowed. @default false */
+  readonly readonly?: boolean;
+}
+
+export class Database {
+  readonly #statements = new Map<string, BetterSqlite3.Statement>();
+  readonly #db: BetterSqlite3.Database;
+
+  private constructor(
+    db: BetterSqlite3.Database,
+    readonly file: string,
+    readonly readonly: boolean,
+  ) {
+    this.#db = db;
+  }
+
+  /**
+   * Opens `file`, applies the schema steps that it lacks and refuses what it cannot keep safe.
+   * @throws {LongwatchError} `library_not_found` (and not `create`), `library_newer`, `library_damaged`, `library_busy`, `disk_full`,
+   * `forbidden` when the folder cannot be written, `conflict` when an old library would have to be changed and `readonly` is set
+   */
+  static open(file: string, { create = false, readonly = false }: OpenOptions = {}): Database {
+    if (!existsSync(file) && (readonly || !create)) {
+      throw new LongwatchError('library_not_found', `There is no library in ${dirname(resolve(file))}.`, {
+        hint: 'Ingest a video first: `longwatch ingest PATH`.',
+        path: file,
+      });
+    }
+    return guard(file, () => {
+      if (create && !readonly) mkdirSync(dirname(file), { recursive: true });
+      const db = connect(file, readonly);
+      try {
+        prepare(db, file, readonly);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+      return new Database(db, file, readonly);
+    });
+  }
+
+  all<Row>(sql: string, parameters: SqlParameters = {}): Row[] {
+    return guard(this.file, () => this.#statement<Row>(sql).all(parameters));
+  }
+
+  get<Row>(sql: string, parameters: SqlParameters = {}): Row | undefined {
+    return guard(this.file, () => this.#statement<Row>(sql).get(parameters));
+  }
+
+  /** Runs a statement that writes; returns the last rowid and the number of rows changed. */
+  run(sql: string, parameters: SqlParameters = {}): { readonly changes: number; readonly rowid: number } {
+    const { changes, lastInsertRowid } = guard(this.file, () => this.#statement(sql).run(parameters));
+    return { changes, rowid: Number(lastInsertRowid) };
+  }
+
+  /** Reads a pragma that answers with rows. */
+  pragma<Row>(source: string): Row[] {
+    return guard(this.file, () => this.#db.pragma(source) as Row[]);
+  }
+
+  /**
+   * Runs `work` in one transaction that takes the write lock at its beginning (a lock taken half-way ignores the busy timeout).
+   * Whatever it throws undoes all of it. Inside another `write` it joins that one.
+   */
+  write<T>(work: () => T): T {
+    if (this.#db.inTransaction) return work();
+    return guard(this.file, () => this.#db.transaction(work).immediate());
+  }
+
+  /** Runs `work` over one unchanging state of the database. */
+  read<T>(work: () => T): T {
+    if (this.#db.inTransaction) return work();
+    return guard(this.file, () => this.#db.transaction(work).deferred());
+  }
+
+  /** Writes a consistent copy of the database to `target` while it is in use. The loop stays free between steps. */
+  async copyTo(target: string): Promise<void> {
+    try {
+      await this.#db.backup(target);
+    } catch (error) {
+      throw sqliteError(error, target);
+    }
+  }
+
+  get open(): boolean {
+    return this.#db.open;
+  }
+
+  close(): void {
+    if (!this.#db.open) return;
+    this.#statements.clear();
+    guard(this.file, () => {
+      if (!this.readonly) this.#db.pragma('optimize');
+    });
+    this.#db.close();
+  }
+
+  #statement<Row>(sql: string): BetterSqlite3.Statement<[SqlParameters], Row> {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement as BetterSqlite3.Statement<[SqlParameters], Row>;
+  }
+}
+
+function connect(file: string, readonly: boolean): BetterSqlite3.Database {
+  try {
+    const db = new BetterSqlite3(file, { readonly, timeout: BUSY_TIMEOUT });
+    if (readonly) db.pragma('schema_version');
+    return db;
+  } catch (error) {
+    const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
+    if (!readonly || !isSqliteError(error, 'SQLITE_CANTOPEN') || (wal && wal.size > 0)) throw error;
+    // A folder that cannot be written has no place for WAL's shared memory. Without a log there is nothing to share.
+    return new BetterSqlite3(`${pathToFileURL(resolve(file)).href}?immutable=1`, { readonly });
+  }
+}
+
+function prepare(db: BetterSqlite3.Database, file: string, readonly: boolean): void {
+  refuseForeign(db, file);
+  db.pragma('foreign_keys = ON');
+  db.pragma('cell_size_check = ON');
+  if (readonly) {
+    if (schemaVersion(db) < SCHEMA_VERSION) {
+      throw new LongwatchError('conflict', `The library ${file} has an older format and is opened for reading only.`, {
+        hint: 'Open it once for writing, e.g. with `longwatch ingest`; it is brought up to date then.',
+        path: file,
+      });
+    }
+    return;
+  }
+  useWriteAheadLog(db);
+  // WAL's own default would lose the last commits in a power cut.
+  db.pragma('synchronous = FULL');
+  if (schemaVersion(db) < SCHEMA_VERSION) db.transaction(() => migrate(db)).immediate();
+}
+
+/** Another process may have done it while this one waited for the lock, so the version is read again inside the transaction. */
+function migrate(db: BetterSqlite3.Database): void {
+  for (const step of MIGRATIONS) {
+    if (step.version <= schemaVersion(db)) continue;
+    db.exec(step.sql);
+    db.pragma(`user_version = ${step.version}`);
+  }
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+}
+
+function refuseForeign(db: BetterSqlite3.Database, file: string): void {
+  const version = schemaVersion(db);
+  const application = db.pragma('application_id', { simple: true });
+  const tables = db.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get() ?? 0;
+  const fresh = application === 0 && version === 0 && tables === 0;
+  if (application !== APPLICATION_ID && !fresh) {
+    throw new LongwatchError('library_damaged', `${file} is a database of another program.`, {
+      hint: 'Choose another folder with `--library DIR`.',
+      path: file,
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new LongwatchError(
+      'library_newer',
+      `The library ${file} has format ${version}; this Longwatch knows up to ${SCHEMA_VERSION}.`,
+      { hint: 'Install the newer Longwatch, or choose another folder with `--library DIR`.', path: file },
+    );
+  }
+}
+
+function schemaVersion(db: BetterSqlite3.Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
+}
+
+/** The switch needs the file alone for a moment and does not wait for it by itself. */
+function useWriteAheadLog(db: BetterSqlite3.Database): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (const deadline = Date.now() + BUSY_TIMEOUT; ; ) {
+    try {
+      db.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isSqliteError(error, 'SQLITE_BUSY') || Date.now() > deadline) throw error;
+      Atomics.wait(pause, 0, 0, JOURNAL_RETRY);
+    }
+  }
+}
+
+function guard<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw sqliteError(error, file);
+  }
+}
+
+function isSqliteError(error: unknown, prefix: string): boolean {
+  return error instanceof BetterSqlite3.SqliteError && error.code.startsWith(prefix);
+}
+
+/** SQLite's extended codes, by their family, as the codes that tell a person what to do. */
+function sqliteError(error: unknown, path: string): LongwatchError {
+  if (error instanceof LongwatchError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const message = error instanceof Error ? error.message : String(error);
+  const details = { path, cause: error };
+  const damaged = () =>
+    new LongwatchError('library_damaged', `${path}: ${message}.`, {
+      ...details,
+      hint: 'Run `longwatch check`, then restore a backup.',
+    });
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return damaged();
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+    return new LongwatchError('library_busy', `Another process kept ${path} locked for ${BUSY_TIMEOUT} ms.`, {
+      ...details,
+      hint: 'Try again when it has finished.',
+    });
+  }
+  if (/^SQLITE_(FULL|IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE|SHMSIZE))/.test(code)) {
+    return new LongwatchError('disk_full', `${path} could not be written: ${message}.`, {
+      ...details,
+      hint: 'Free some space and run the command again; finished work is kept.',
+    });
+  }
+  if (/^(SQLITE_(READONLY|CANTOPEN|PERM|AUTH)|EACCES|EPERM|EROFS|ENOTDIR|EEXIST)/.test(code)) {
+    return new LongwatchError('forbidden', `The library ${path} cannot be written: ${message}.`, {
+      ...details,
+      hint: 'Check that the folder exists and that you may write there, or open it for reading only.',
+    });
+  }
+  if (/^SQLITE_CONSTRAINT/.test(code)) {
+    return new LongwatchError('invalid_input', `The library refused a value: ${message}.`, {
+      ...details,
+      hint: 'Nothing was written. Ranges need start <= end, and kinds and states come from their lists.',
+    });
+  }
+  return toLongwatchError(error, path);
+}

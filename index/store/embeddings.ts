@@ -1,0 +1,184 @@
+/** Embeddings: unit vectors of events, the generation that counts their changes, and the view of one embedder for the indexes. */
+
+import { LongwatchError } from '../../src/errors.js';
+import type { SearchScope } from '../library.js';
+import { unitVector } from '../vectors/vector.js';
+import type { VectorRow, VectorSource } from '../vectors/vector-index.js';
+import type { Database } from './database.js';
+import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
+import type { EventRecord } from './records.js';
+import { scopeClause } from './scope.js';
+
+export interface EmbedderRow {
+  readonly key: number;
+  readonly id: string;
+  readonly dim: number;
+}
+
+export class Embeddings {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Adds one vector per event, inside the caller's transaction. The first vectors of an embedder fix its length.
+   * @throws {LongwatchError} `invalid_input`
+   */
+  insert(
+    embedderId: string | undefined,
+    embedded: readonly { readonly eventKey: number; readonly vector: Float32Array }[],
+  ): void {
+    const length = embedded[0]?.vector.length;
+    if (!embedderId || !length) {
+      throw new LongwatchError('invalid_input', 'Embeddings were given without the id of their embedder.', {
+        hint: 'Pass `embedderId` with them.',
+      });
+    }
+    this.#db.run('INSERT INTO embedder (id, dim) VALUES (@id, @dim) ON CONFLICT (id) DO NOTHING', {
+      id: embedderId,
+      dim: length,
+    });
+    const { key: embedder_key, dim } = this.#embedder(embedderId) as EmbedderRow;
+    this.#db.run("UPDATE meta SET value = value + 1 WHERE key = 'vec_generation'");
+    const gen = this.generation();
+    for (const { eventKey, vector } of embedded) {
+      this.#db.run(
+        'INSERT INTO embedding (event_key, embedder_key, dim, gen, vec) VALUES (@event_key, @embedder_key, @dim, @gen, @vec)',
+        { event_key: eventKey, embedder_key, dim, gen, vec: toBlob(unitVector(vector, dim)) },
+      );
+    }
+  }
+
+  generation(): number {
+    return this.#db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'vec_generation'")?.value ?? 0;
+  }
+
+  embedders(): EmbedderRow[] {
+    return this.#db.all<EmbedderRow>('SELECT key, id, dim FROM embedder ORDER BY key');
+  }
+
+  /** The rows of one embedder, or undefined when the library has never seen it. */
+  source(embedderId: string): EmbeddingSource | undefined {
+    const embedder = this.#embedder(embedderId);
+    return embedder && new EmbeddingSource(this.#db, this, embedder);
+  }
+
+  /** The events of those embeddings that are still there, by embedding id. */
+  events(ids: readonly number[]): Map<number, EventRecord> {
+    const rows = this.#db.all<EventRow & { embedding_id: number }>(
+      `SELECT embedding.id AS embedding_id, ${EVENT_COLUMNS}
+       FROM embedding JOIN event ON event.key = embedding.event_key JOIN video ON video.key = event.video_key
+       WHERE embedding.id IN (SELECT value FROM json_each(@ids))`,
+      { ids: JSON.stringify(ids) },
+    );
+    return new Map(rows.map((row) => [row.embedding_id, toEventRecord(row)]));
+  }
+
+  #embedder(id: string): EmbedderRow | undefined {
+    return this.#db.get<EmbedderRow>('SELECT key, id, dim FROM embedder WHERE id = @id', { id });
+  }
+}
+
+export class EmbeddingSource implements VectorSource {
+  readonly embedderId: string;
+  readonly dim: number;
+  readonly #db: Database;
+  readonly #embeddings: Embeddings;
+  readonly #key: number;
+
+  constructor(db: Database, embeddings: Embeddings, { id, key, dim }: EmbedderRow) {
+    this.#db = db;
+    this.#embeddings = embeddings;
+    this.#key = key;
+    this.embedderId = id;
+    this.dim = dim;
+  }
+
+  generation(): number {
+    return this.#embeddings.generation();
+  }
+
+  count(): number {
+    const row = this.#db.get<{ n: number }>('SELECT count(*) AS n FROM embedding WHERE embedder_key = @key', {
+      key: this.#key,
+    });
+    return row?.n ?? 0;
+  }
+
+  ids(scope?: SearchScope): number[] {
+    const { sql, parameters } = scopeClause(scope);
+    const join = sql && 'JOIN event ON event.key = embedding.event_key';
+    const rows = this.#db.all<{ id: number }>(
+      `SELECT embedding.id FROM embedding ${join} WHERE embedding.embedder_key = @key ${sql} ORDER BY embedding.id`,
+      { key: this.#key, ...parameters },
+    );
+    return rows.map((row) => row.id);
+  }
+
+  rowsAfter(afterId: number, limit: number): VectorRow[] {
+    interface Row {
+      readonly id: number;
+      readonly vec: Buffer;
+      readonly video_id: string;
+      readonly start_s: number;
+      readonly end_s: number;
+      readonly source: string;
+    }
+    const rows = this.#db.all<Row>(
+      `SELECT embedding.id, embedding.vec, video.id AS video_id, event.start_s, event.end_s, event.source
+       FROM embedding JOIN event ON event.key = embedding.event_key JOIN video ON video.key = event.video_key
+       WHERE embedding.embedder_key = @key AND embedding.id > @after ORDER BY embedding.id LIMIT @limit`,
+      { key: this.#key, after: afterId, limit },
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      vector: fromBlob(row.vec),
+      videoId: row.video_id,
+      start: row.start_s,
+      end: row.end_s,
+      source: row.source,
+    }));
+  }
+
+  vectors(ids: readonly number[]): Map<number, Float32Array> {
+    const rows = this.#db.all<{ id: number; vec: Buffer }>(
+      'SELECT id, vec FROM embedding WHERE id IN (SELECT value FROM json_each(@ids)) AND embedder_key = @key ORDER BY id',
+      { ids: JSON.stringify(ids), key: this.#key },
+    );
+    return new Map(rows.map(({ id, vec }) => [id, fromBlob(vec)]));
+  }
+
+  read<T>(work: () => T): T {
+    return this.#db.read(work);
+  }
+
+  /** The token of the index file that was made from these rows. */
+  indexToken(): string | undefined {
+    return this.#db.get<{ token: string }>('SELECT token FROM vector_index WHERE embedder_key = @key', {
+      key: this.#key,
+    })?.token;
+  }
+
+  /** Runs `publish` (which puts the files in place) and remembers `token`, while no other process can write. */
+  publishIndex(token: string, publish: () => void): void {
+    this.#db.write(() => {
+      publish();
+      this.#db.run('INSERT OR REPLACE INTO vector_index (embedder_key, token) VALUES (@key, @token)', {
+        key: this.#key,
+        token,
+      });
+    });
+  }
+}
+
+function toBlob(vector: Float32Array): Buffer {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+}
+
+function fromBlob(blob: Buffer): Float32Array {
+  const vector = new Float32Array(blob.byteLength / Float32Array.BYTES_PER_ELEMENT);
+  new Uint8Array(vector.buffer).set(blob);
+  return vector;
+}

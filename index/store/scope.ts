@@ -1,0 +1,50 @@
+/** A `SearchScope` as conditions on `event`, with the parameters that they name. */
+
+import { LongwatchError } from '../../src/errors.js';
+import type { TimeRange } from '../../src/time.js';
+import type { SearchScope } from '../library.js';
+import type { SqlParameters } from './database.js';
+
+export interface ScopeClause {
+  /** `''`, or conditions that each begin with ` AND `. One of few texts, so that statements are found again. */
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+}
+
+/**
+ * An event without length is at its start: it is inside when its start is.
+ * For all others this is the overlap of half-open ranges.
+ */
+export const OVERLAPS_RANGE =
+  'event.start_s < @range_end AND (event.end_s > @range_start OR event.start_s >= @range_start)';
+
+/** @throws {LongwatchError} `bad_range` */
+export function rangeParameters(range: TimeRange): SqlParameters {
+  if (!(range.start <= range.end)) {
+    throw new LongwatchError('bad_range', `The range from ${range.start} s to ${range.end} s is reversed.`, {
+      hint: 'Give a start before the end.',
+      pointer: '/range',
+    });
+  }
+  return { range_start: range.start, range_end: range.end };
+}
+
+/** @throws {LongwatchError} `bad_range` */
+export function scopeClause(scope: SearchScope = {}): ScopeClause {
+  let sql = '';
+  const parameters: Record<string, SqlParameters[string]> = {};
+  if (scope.videoIds) {
+    sql +=
+      ' AND event.video_key IN (SELECT video.key FROM video WHERE video.id IN (SELECT value FROM json_each(@video_ids)))';
+    parameters['video_ids'] = JSON.stringify(scope.videoIds);
+  }
+  if (scope.sources) {
+    sql += ' AND event.source IN (SELECT value FROM json_each(@sources))';
+    parameters['sources'] = JSON.stringify(scope.sources);
+  }
+  if (scope.range) {
+    sql += ` AND ${OVERLAPS_RANGE}`;
+    Object.assign(parameters, rangeParameters(scope.range));
+  }
+  return { sql, parameters };
+}
