@@ -1,6 +1,6 @@
 /** Progress of an ingest on stderr: one line redrawn on a terminal, a line every ten seconds elsewhere. */
 
-import type { IngestProgress } from '../pipeline.js';
+import type { IngestProgress } from '../ingest-progress.js';
 import { formatTime, type Milliseconds } from '../time.js';
 import type { Terminal } from './terminal.js';
 

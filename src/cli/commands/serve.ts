@@ -1,0 +1,78 @@
+import pino from 'pino';
+import { startServer } from '../../../api/server.js';
+import { loadConfig } from '../../config.js';
+import { LongwatchError } from '../../errors.js';
+import { openEngine } from '../../main.js';
+import { VERSION } from '../../version.js';
+import { type CommonOptions, collect, terminalOf, verb } from '../command.js';
+import { EXIT } from '../terminal.js';
+
+interface ServeOptions extends CommonOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly root?: string[];
+}
+
+export const serveCommand = verb('serve', 'the API and the page, until it is stopped')
+  .option('--host <host>', 'address to listen on (default: 127.0.0.1; any other needs LONGWATCH_TOKEN)')
+  .option('--port <n>', 'port to listen on, 0 for any free one (default: 7333)')
+  .option('--root <dir>', 'a folder that the API may ingest from; repeat for several', collect)
+  .action(async (options: ServeOptions) => {
+    const terminal = terminalOf(options);
+    const config = loadConfig({
+      library: options.library,
+      config: options.config,
+      host: options.host,
+      port: options.port === undefined ? undefined : portNumber(options.port),
+      roots: options.root,
+    });
+    const log = pino(
+      { level: options.quiet ? 'error' : config.logLevel, redact: ['token', 'authorization'] },
+      pino.destination(2),
+    );
+    const engine = await openEngine(config, { create: true });
+    try {
+      const server = await startServer(
+        {
+          library: engine.library,
+          searcher: engine.searcher,
+          decoder: await engine.decoder(),
+          jobs: engine.jobs,
+          config: {
+            version: VERSION,
+            allowedRoots: config.roots,
+            hostNames: config.hosts,
+            ...(config.token === undefined ? {} : { token: config.token }),
+          },
+          log,
+        },
+        { host: config.host, port: config.port },
+      );
+      engine.jobs.takeUpWaiting();
+      terminal.document({ url: server.url, library: config.library });
+      terminal.line(`Longwatch ${VERSION} on ${server.url} (library ${config.library}). Stop with Ctrl-C.`);
+      if (config.roots.length === 0) terminal.note('The API ingests from no folder: give --root DIR to allow one.');
+      await stopSignal();
+      await server.close();
+    } finally {
+      await engine.close();
+    }
+    process.exitCode = EXIT.done;
+  });
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(name, () => {
+        // The second Ctrl-C does not wait.
+        process.once('SIGINT', () => process.exit(EXIT.interrupted));
+        resolve();
+      });
+    }
+  });
+}
+
+function portNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new LongwatchError('invalid_input', `--port cannot be "${text}".`, { hint: 'Give a number from 0 to 65535.' });
+}

@@ -1,0 +1,130 @@
+/** What is installed, what is used, what is missing and how to get it. Every line is tried, not looked up. */
+
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { openLibrary } from '../index/store/sqlite-library.js';
+import { findHnsw } from '../index/vectors/hnsw.js';
+import { GRAPH_FROM_ROWS } from '../index/vectors/vector-search.js';
+import { chooseDecoder } from '../ingest/video/choose.js';
+import type { Config } from './config.js';
+import { toLongwatchError } from './errors.js';
+import { openMiniLm } from './meaning/minilm.js';
+import { formatTime } from './time.js';
+import { VERSION } from './version.js';
+
+export interface Finding {
+  readonly name: string;
+  /** `missing`: optional and not there. `broken`: there or needed, and does not work. */
+  readonly state: 'ok' | 'unused' | 'missing' | 'broken';
+  readonly detail: string;
+  /** How to get or mend it. */
+  readonly hint?: string;
+}
+
+export async function examine(config: Config): Promise<Finding[]> {
+  return [
+    {
+      name: 'longwatch',
+      state: 'ok',
+      detail: `${VERSION} on Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+    },
+    ...(await decoders(config)),
+    await meaning(config),
+    await vectorIndex(),
+    { name: 'language model', state: 'missing', detail: 'no part of this version: windows have no captions' },
+    library(config),
+  ];
+}
+
+async function decoders(config: Config): Promise<Finding[]> {
+  const used = await chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }).catch(() => undefined);
+  const findings: Finding[] = [];
+  for (const kind of ['native', 'wasm'] as const) {
+    const name = kind === 'native' ? 'decoder: native ffmpeg' : 'decoder: ffmpeg as WebAssembly';
+    try {
+      const decoder = await chooseDecoder({ kind, searchPath: config.searchPath });
+      const version = await decoder.version();
+      findings.push({
+        name,
+        state: kind === used?.id ? 'ok' : 'unused',
+        detail: `${version}${kind === used?.id ? ', used' : ', not used'}`,
+      });
+    } catch (thrown) {
+      const error = toLongwatchError(thrown);
+      const state = error.code === 'part_missing' ? 'missing' : 'broken';
+      findings.push({
+        name,
+        state: used ? state : 'broken',
+        detail: error.message,
+        ...(error.hint ? { hint: error.hint } : {}),
+      });
+    }
+  }
+  return findings;
+}
+
+async function meaning(config: Config): Promise<Finding> {
+  const name = 'search by meaning';
+  if (!config.meaning) return { name, state: 'unused', detail: 'switched off in the settings' };
+  try {
+    const embedder = await openMiniLm({ threads: config.threads });
+    const [vector] = await embedder.embed(['a test']);
+    await embedder.close();
+    return {
+      name,
+      state: vector?.length === embedder.dim ? 'ok' : 'broken',
+      detail: `${embedder.id}, ${embedder.dim} dimensions, ${config.threads} threads`,
+    };
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    return {
+      name,
+      state: error.code === 'part_missing' ? 'missing' : 'broken',
+      detail: `${error.message} Search works by words.`,
+      ...(error.hint ? { hint: error.hint } : {}),
+    };
+  }
+}
+
+async function vectorIndex(): Promise<Finding> {
+  const name = 'vector index';
+  const found = await findHnsw();
+  if ('Graph' in found)
+    return { name, state: 'ok', detail: `HNSW from ${GRAPH_FROM_ROWS} embeddings on, exact search below` };
+  return {
+    name,
+    state: 'missing',
+    detail: `${found.missing}; search is exact, and slower from about ${GRAPH_FROM_ROWS} embeddings on`,
+    hint: 'npm install hnswlib-node (needs python3 and a C++ compiler).',
+  };
+}
+
+function library(config: Config): Finding {
+  const name = 'library';
+  try {
+    const opened = openLibrary(config.library, { create: false });
+    const { videos, duration, events } = opened.stats();
+    void opened.close();
+    return {
+      name,
+      state: 'ok',
+      detail: `${config.library}: ${videos} videos, ${formatTime(duration)}, ${events} events`,
+    };
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    if (error.code !== 'library_not_found')
+      return { name, state: 'broken', detail: error.message, ...(error.hint ? { hint: error.hint } : {}) };
+    return writable(path.dirname(config.library))
+      ? { name, state: 'unused', detail: `${config.library} does not exist yet; the first ingest makes it` }
+      : { name, state: 'broken', detail: `${config.library} cannot be made: its folder is not writable` };
+  }
+}
+
+function writable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

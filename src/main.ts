@@ -1,0 +1,118 @@
+/** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
+
+import type { Library } from '../index/library.js';
+import { createSearcher } from '../index/search/searcher.js';
+import type { Searcher } from '../index/search/types.js';
+import type { VideoRecord } from '../index/store/records.js';
+import { openLibrary } from '../index/store/sqlite-library.js';
+import { JobQueue } from '../ingest/jobs/queue.js';
+import { chooseDecoder } from '../ingest/video/choose.js';
+import type { Decoder } from '../ingest/video/decoder.js';
+import type { Config } from './config.js';
+import { LongwatchError, toLongwatchError } from './errors.js';
+import type { Embedder } from './meaning/embedder.js';
+import { openMiniLm } from './meaning/minilm.js';
+import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
+import type { Seconds } from './time.js';
+
+export { loadConfig } from './config.js';
+export { LongwatchError } from './errors.js';
+export type { IngestOptions, IngestResult } from './pipeline.js';
+
+/** One library with everything that works on it. Heavy parts are opened when they are first needed. */
+export interface Engine {
+  readonly config: Config;
+  readonly library: Library;
+  readonly searcher: Searcher;
+  readonly jobs: JobQueue;
+  decoder(): Promise<Decoder>;
+  /** See `ingestVideo`. */
+  ingest(file: string, options?: IngestOptions): Promise<IngestResult>;
+  /** The frame that is on screen at `time`. @throws {LongwatchError} of the file or the decoder */
+  still(
+    video: VideoRecord,
+    time: Seconds,
+    signal?: AbortSignal,
+  ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
+  /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
+  meaningMissing(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param create Whether a missing library is made.
+ * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
+ */
+export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+  const library = openLibrary(config.library, { create });
+  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
+  const meaning = once(() => openMeaning(config));
+
+  const parts = async (): Promise<PipelineParts> => {
+    const { embedder } = await meaning();
+    return { decoder: await decoder(), library, ...(embedder ? { embedder } : {}) };
+  };
+  const ingest: Engine['ingest'] = async (file, options) => ingestVideo(await parts(), file, options);
+  const jobs = new JobQueue({
+    store: library,
+    work: async (file, report, signal) => {
+      const { video } = await ingest(file, { signal, onProgress: report });
+      return { videoId: video.id };
+    },
+  });
+  const searcher = once(async () => {
+    const { embedder } = await meaning();
+    return createSearcher({ library, ...(embedder ? { embedder } : {}) });
+  });
+
+  return {
+    config,
+    library,
+    jobs,
+    decoder,
+    ingest,
+    searcher: { search: async (request, signal) => (await searcher()).search(request, signal) },
+    async still(video, time, signal) {
+      const options = signal ? { signal } : {};
+      const opened = await decoder();
+      const probe = await opened.probe(video.path, options);
+      return opened.still(video.path, probe, { time, firstFrameTime: video.firstFrameTime }, undefined, options);
+    },
+    meaningMissing: async () => (await meaning()).missing,
+    async close() {
+      await jobs.close();
+      await (await meaning.opened())?.embedder?.close();
+      await library.close();
+    },
+  };
+}
+
+interface Meaning {
+  readonly embedder?: Embedder;
+  readonly missing?: string;
+}
+
+/** The embedder, or why there is none. A missing part is no error: search works by words then. */
+async function openMeaning(config: Config): Promise<Meaning> {
+  if (!config.meaning) return { missing: 'It is switched off in the settings.' };
+  try {
+    return { embedder: await openMiniLm({ threads: config.threads }) };
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    if (error.code !== 'part_missing' && error.code !== 'bad_weights') throw error;
+    return { missing: `${error.message}${error.hint ? ` ${error.hint}` : ''}` };
+  }
+}
+
+/** A part that is opened at most once; a failure is not remembered, so that the next call tries again. */
+function once<T>(open: () => Promise<T>): (() => Promise<T>) & { opened(): Promise<T | undefined> } {
+  let part: Promise<T> | undefined;
+  const get = () => {
+    part ??= open().catch((error: unknown) => {
+      part = undefined;
+      throw error;
+    });
+    return part;
+  };
+  return Object.assign(get, { opened: async () => part });
+}

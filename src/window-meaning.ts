@@ -1,0 +1,92 @@
+/** What a window means: the model's words as events of the video, and every text as a point in meaning space. */
+
+import type { WindowWrite } from '../index/store/records.js';
+import type { PlannedWindow } from '../ingest/plan/window.js';
+import type { Picture } from '../ingest/video/frame.js';
+import type { EventKind, MediaEvent } from './event.js';
+import type { Embedder } from './meaning/embedder.js';
+import type { Model, WindowDescription } from './model.js';
+import { intersect, type Seconds } from './time.js';
+
+export interface WindowMeaning {
+  readonly caption: string;
+  readonly model: string;
+  readonly precision: Seconds;
+  readonly events: readonly MediaEvent[];
+}
+
+/** Kinds whose words are worth a point in meaning space. A thousand cuts share one word; they are found by that word. */
+const EMBEDDED_KINDS: ReadonlySet<EventKind> = new Set([
+  'caption',
+  'activity',
+  'text',
+  'speech',
+  'subtitle',
+  'chapter',
+  'tag',
+]);
+
+/**
+ * Asks the model about one window. Events that do not lie in the window at all are left out, others are cut to it.
+ * @throws {LongwatchError} `model_failed`, `cancelled`
+ */
+export async function describeWindow(
+  model: Model,
+  window: PlannedWindow,
+  pictures: readonly Picture[],
+  signal?: AbortSignal,
+): Promise<WindowMeaning> {
+  const range = { start: window.start, end: window.end };
+  const description = await model.describe({ range, pictures }, signal);
+  return {
+    caption: description.caption,
+    model: model.id,
+    precision: description.precision,
+    events: modelEvents(description, range, model.id),
+  };
+}
+
+function modelEvents(
+  description: WindowDescription,
+  window: { start: Seconds; end: Seconds },
+  model: string,
+): MediaEvent[] {
+  const { precision } = description;
+  const common = { source: 'model', precision, model, attributes: {} } as const;
+  const events: MediaEvent[] = [];
+  if (description.caption.trim() !== '')
+    events.push({ ...common, ...window, kind: 'caption', text: description.caption.trim() });
+  for (const { start, end, text, confidence } of description.events) {
+    const inside = intersect({ start, end }, window);
+    if (!inside || text.trim() === '') continue;
+    events.push({
+      ...common,
+      ...inside,
+      kind: 'activity',
+      text: text.trim(),
+      ...(confidence === undefined ? {} : { confidence }),
+    });
+  }
+  return events;
+}
+
+/**
+ * Events with the embeddings of their texts, ready to be written. Equal texts are embedded once.
+ * @throws {LongwatchError} `model_failed`, `cancelled`
+ */
+export async function embedEvents(
+  embedder: Embedder | undefined,
+  events: readonly MediaEvent[],
+  signal?: AbortSignal,
+): Promise<WindowWrite['events']> {
+  const texts = embedder
+    ? [...new Set(events.filter(({ kind }) => EMBEDDED_KINDS.has(kind)).map(({ text }) => text))]
+    : [];
+  if (!embedder || texts.length === 0) return events.map((event) => ({ event }));
+  const vectors = await embedder.embed(texts, signal);
+  const byText = new Map(texts.map((text, position) => [text, vectors[position]]));
+  return events.map((event) => {
+    const embedding = EMBEDDED_KINDS.has(event.kind) ? byText.get(event.text) : undefined;
+    return embedding ? { event, embedding } : { event };
+  });
+}
