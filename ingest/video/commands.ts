@@ -1,0 +1,211 @@
+/** The ffmpeg command lines of the decoder. The same for both engines, and hardened against what a file may try. */
+
+import type { Seconds, TimeBase } from '../../src/time.js';
+import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoProbe, type VideoStream } from './decoder.js';
+import type { FfmpegCommand } from './engine.js';
+
+/** Largest picture that is decoded, in pixels: 8K (7680 × 4320) fits. */
+export const MAX_PIXELS = 40_000_000;
+/** Largest single allocation of ffmpeg, in bytes: an 8K picture of 16 bits fits. */
+const MAX_ALLOCATION = 200_000_000;
+
+/**
+ * Formats that may be opened: containers of video, and of sound alone so that it is told apart from rubbish. Playlists and scripts
+ * (hls, dash, concat, sdp), which open other files, and image sequences, whose names are patterns, are not among them.
+ */
+const FORMATS = [
+  'mov,mp4,m4a,3gp,3g2,mj2',
+  'matroska,webm',
+  'avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf',
+  'flv,asf,ogg,mxf,nut,rm,gif,dv,wtv,yuv4mpegpipe,vc1,cavsvideo',
+  'mp3,wav,flac,aac',
+].join(',');
+
+/** Options that stand before the input in every command. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
+const INPUT_GUARDS = ['-protocol_whitelist', 'file', '-format_whitelist', FORMATS, '-max_pixels', String(MAX_PIXELS)];
+const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
+
+/** The same pixels from every build of ffmpeg, with and without vector instructions. */
+const EXACT_SCALING = 'accurate_rnd+full_chroma_int+bitexact';
+/** Key of the metadata that makes `metadata=print` write a line for a frame; no other key is printed. */
+const MARK = 'longwatch';
+
+/** Headers as JSON on output 0. */
+export function probeCommand(path: string): FfmpegCommand {
+  return {
+    tool: 'ffprobe',
+    path,
+    outputs: 1,
+    args: (input, [json = '']) => [
+      ...['-hide_banner', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
+      ...['-show_format', '-show_streams', '-show_chapters', '-of', 'json', '-o', json, '-i', input],
+    ],
+  };
+}
+
+/** Outputs of `decodeCommand`. */
+export const DECODE_OUTPUT = {
+  /** Packed RGB of every frame at thumbnail size. */
+  thumbnails: 0,
+  /** A `metadata=print` line for every frame, written before its thumbnail: the exact source timestamp. */
+  times: 1,
+  /** A `framecrc` line for every frame: its duration. */
+  durations: 2,
+  /** Packed RGB of the chosen frames at picture size. */
+  pictures: 3,
+  /** A `metadata=print` line for every picture, written before it. */
+  pictureTimes: 4,
+} as const;
+
+/** Decodes the whole stream once. `-copyts`, `passthrough` and the filters keep every frame and its own timestamp. */
+export function decodeCommand(path: string, { video }: VideoProbe, { pictures }: DecodeRequest): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: pictures ? 5 : 3,
+    args: (input, outputs) => {
+      const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
+      const thumbnail = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING},format=rgb24,split[thumbnail][measured]`;
+      const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
+      const graph = pictures
+        ? [
+            `${stamped},split[every][some]`,
+            `[every]${thumbnail}`,
+            `[some]select='${atMostEvery(pictures.interval, video.timeBase)}',${printTimes(name('pictureTimes'))},` +
+              `${squareScale(pictures.width, pictures.height)},format=rgb24[picture]`,
+          ]
+        : [`${stamped},${thumbnail}`];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...['-i', input, '-filter_complex', graph.join(';')],
+        ...rawOutput('[thumbnail]', name('thumbnails')),
+        ...['-map', '[measured]', ...KEEP_EVERY_FRAME, '-enc_time_base', ratio(video.timeBase), '-c:v', 'rawvideo'],
+        ...['-f', 'framecrc', '-flush_packets', '1', name('durations')],
+        ...(pictures ? rawOutput('[picture]', name('pictures')) : []),
+      ];
+    },
+  };
+}
+
+export const STILL_OUTPUT = {
+  jpeg: 0,
+  /** A line for every frame that was looked at, up to the first one after the wanted time. */
+  times: 1,
+} as const;
+
+export interface StillRequest {
+  /** Where to start reading, on the container's clock; undefined: at the beginning. */
+  readonly seekTo: Seconds | undefined;
+  /** Wanted time in ticks of the stream's time base, on the container's clock. */
+  readonly ticks: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * One JPEG of the frame that is on screen at `ticks`.
+ *
+ * `overlay` lays over each frame of its first input the frame of the second that is on screen at that moment. The first input here
+ * is a single black frame at the wanted time, so the one frame that comes out is the wanted one, also behind the last frame.
+ */
+export function stillCommand(path: string, video: VideoStream, still: StillRequest): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: 2,
+    args: (input, outputs) => {
+      const size = `${still.width}x${still.height}`;
+      const graph = [
+        `color=c=black:s=${size}:r=1,trim=end_frame=1,settb=${ratio(video.timeBase)},setpts=${still.ticks},setsar=1[moment]`,
+        `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(outputs[STILL_OUTPUT.times] ?? '')},${squareScale(still.width, still.height)}[video]`,
+        '[moment][video]overlay=format=auto:eof_action=repeat[still]',
+      ];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...(still.seekTo === undefined
+          ? []
+          : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', still.seekTo.toFixed(6)]),
+        ...['-i', input, '-filter_complex', graph.join(';'), '-map', '[still]', ...KEEP_EVERY_FRAME, '-frames:v', '1'],
+        ...[
+          '-c:v',
+          'mjpeg',
+          '-pix_fmt',
+          'yuvj420p',
+          '-q:v',
+          '3',
+          '-flags',
+          '+bitexact',
+          '-f',
+          'image2pipe',
+          outputs[STILL_OUTPUT.jpeg] ?? '',
+        ],
+      ];
+    },
+  };
+}
+
+export const SUBTITLE_OUTPUT = {
+  /** The texts of all cues, one behind the other. */
+  texts: 0,
+  /** A `framecrc` line for every cue: start, duration and length of its text in bytes. */
+  cues: 1,
+} as const;
+
+/** The cues of one text stream, whatever its codec, as text with SubRip's markup. */
+export function subtitleCommand(path: string, streamIndex: number): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: 2,
+    args: (input, outputs) => {
+      const cues = ['-map', `0:${streamIndex}`, '-c:s', 'srt', '-flush_packets', '1'];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...['-i', input],
+        ...[...cues, '-f', 'data', outputs[SUBTITLE_OUTPUT.texts] ?? ''],
+        ...[...cues, '-f', 'framecrc', outputs[SUBTITLE_OUTPUT.cues] ?? ''],
+      ];
+    },
+  };
+}
+
+const KEEP_EVERY_FRAME = ['-fps_mode', 'passthrough'];
+
+function rawOutput(label: string, output: string): string[] {
+  return ['-map', label, ...KEEP_EVERY_FRAME, '-c:v', 'rawvideo', '-flush_packets', '1', '-f', 'rawvideo', output];
+}
+
+/** Makes sure that timestamps are in the stream's own ticks; it is what ffmpeg hands over anyway. */
+function inTicks(timeBase: TimeBase): string {
+  return `settb=${ratio(timeBase)}`;
+}
+
+function printTimes(output: string): string {
+  return `metadata=mode=add:key=${MARK}:value=1,metadata=mode=print:key=${MARK}:direct=1:file=${quoteInGraph(output)}`;
+}
+
+/** Upright already (ffmpeg turns frames by the display matrix), now square pixels at exactly this size. */
+function squareScale(width: number, height: number): string {
+  return `scale=${width}:${height}:flags=bicubic+${EXACT_SCALING},setsar=1`;
+}
+
+/** A `select` expression in whole ticks. A timestamp that runs backwards starts a new count. */
+function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
+  const ticks = Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
+  return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
+}
+
+function ratio({ num, den }: TimeBase): string {
+  return `${num}/${den}`;
+}
+
+/** A colon is read twice on its way through a filter graph. */
+function quoteInGraph(name: string): string {
+  return name.replaceAll(':', '\\\\\\:');
+}

@@ -1,0 +1,201 @@
+/** One decode in progress: joins the outputs of `decodeCommand` to frames with their times, and sums up at the end. */
+
+import { formatTime, parseRatio, type Seconds, timestampToSeconds } from '../../src/time.js';
+import { BlockReader, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { DECODE_OUTPUT } from './commands.js';
+import {
+  type DecodeRequest,
+  type DecodeSummary,
+  THUMBNAIL_HEIGHT,
+  THUMBNAIL_WIDTH,
+  type VideoProbe,
+} from './decoder.js';
+import type { EngineLog } from './engine.js';
+import { firstComplaint } from './ffmpeg-errors.js';
+import type { FrameTime, Picture, Thumbnail } from './frame.js';
+import { type ClockFaults, FrameClock } from './frame-clock.js';
+import { Timeline } from './timeline.js';
+
+/** A picture lags its thumbnail by far fewer frames than are remembered here. */
+const REMEMBERED_FRAMES = 4096;
+/** A claimed duration may differ from the decoded one by this much, this share, or three frames before it is worth a warning. */
+const DURATION_TOLERANCE: Seconds = 0.5;
+const DURATION_TOLERANCE_SHARE = 0.005;
+
+export class DecodePass {
+  readonly #thumbnails = new BlockReader(THUMBNAIL_WIDTH * THUMBNAIL_HEIGHT * 3);
+  readonly #times = new LineReader();
+  readonly #durations = new LineReader();
+  readonly #pictures: BlockReader;
+  readonly #pictureTimes = new LineReader();
+
+  readonly #waitingThumbnails: Uint8Array[] = [];
+  readonly #waitingTimes: (number | undefined)[] = [];
+  readonly #waitingPictures: Uint8Array[] = [];
+  readonly #waitingPictureTimes: (number | undefined)[] = [];
+  /** Delivered thumbnails that a picture may still belong to, with the timestamp as ffmpeg printed it. */
+  readonly #delivered: { printed: number | undefined; frame: FrameTime }[] = [];
+
+  readonly #clock: FrameClock;
+  readonly #timeline: Timeline;
+  #frameCount = 0;
+
+  constructor(
+    readonly probe: VideoProbe,
+    readonly request: DecodeRequest,
+  ) {
+    const { timeBase, nominalFps } = probe.video;
+    this.#clock = new FrameClock(timeBase, nominalFps);
+    this.#timeline = new Timeline(timeBase);
+    this.#pictures = new BlockReader(request.pictures ? request.pictures.width * request.pictures.height * 3 : 1);
+  }
+
+  get frameCount(): number {
+    return this.#frameCount;
+  }
+
+  take(output: number, bytes: Uint8Array): void {
+    if (output === DECODE_OUTPUT.thumbnails) {
+      this.#waitingThumbnails.push(...this.#thumbnails.push(bytes));
+    } else if (output === DECODE_OUTPUT.times) {
+      this.#waitingTimes.push(...printedTimes(this.#times.push(bytes)));
+    } else if (output === DECODE_OUTPUT.durations) {
+      for (const line of this.#durations.push(bytes)) this.#addDuration(line);
+    } else if (output === DECODE_OUTPUT.pictures) {
+      this.#waitingPictures.push(...this.#pictures.push(bytes));
+    } else {
+      this.#waitingPictureTimes.push(...printedTimes(this.#pictureTimes.push(bytes)));
+    }
+  }
+
+  /** Everything whose pixels and time are both there, thumbnails before pictures. */
+  *ready(): Generator<Thumbnail | Picture, void> {
+    while (this.#waitingThumbnails.length > 0 && this.#waitingTimes.length > 0) {
+      const rgb = this.#waitingThumbnails.shift() as Uint8Array;
+      yield {
+        kind: 'thumbnail',
+        ...this.#clockNext(this.#waitingTimes.shift()),
+        width: THUMBNAIL_WIDTH,
+        height: THUMBNAIL_HEIGHT,
+        rgb,
+      };
+    }
+    const size = this.request.pictures;
+    while (size && this.#waitingPictures.length > 0 && this.#waitingPictureTimes.length > 0) {
+      const printed = this.#waitingPictureTimes[0];
+      const position = this.#delivered.findIndex((entry) => entry.printed === printed);
+      const entry = this.#delivered[position];
+      if (!entry) return;
+      this.#delivered.splice(0, position + 1);
+      this.#waitingPictureTimes.shift();
+      const rgb = this.#waitingPictures.shift() as Uint8Array;
+      yield { kind: 'picture', ...entry.frame, width: size.width, height: size.height, rgb };
+    }
+  }
+
+  /** Call after at least one frame. */
+  summary(exitCode: number | undefined, log: EngineLog): DecodeSummary {
+    const { video, container, claimedDuration } = this.probe;
+    const damaged = log.lineCount > 0 || exitCode !== 0;
+    const measured = this.#timeline.measure({
+      exactDurations: container === 'mp4',
+      damaged,
+      nominalFps: video.nominalFps,
+      claimedDuration,
+    });
+    return {
+      frameCount: this.#frameCount,
+      firstFrameTime: timestampToSeconds({ pts: this.#clock.first ?? 0, timeBase: video.timeBase }),
+      ...measured,
+      warnings: [
+        ...durationWarnings(measured, claimedDuration),
+        ...damageWarnings(exitCode, log),
+        ...gapWarnings(measured.coverage),
+        ...clockWarnings(this.#clock.faults),
+      ],
+    };
+  }
+
+  #clockNext(printed: number | undefined): FrameTime {
+    const { ticks, ...frame } = this.#clock.next(printed);
+    this.#timeline.addFrame(ticks);
+    this.#frameCount++;
+    if (this.request.pictures) {
+      this.#delivered.push({ printed, frame });
+      if (this.#delivered.length > REMEMBERED_FRAMES) this.#delivered.shift();
+    }
+    return frame;
+  }
+
+  #addDuration(line: string): void {
+    const stated = /^#tb 0: (\S+)/.exec(line);
+    if (stated) this.#durationScale = this.#scaleTo(parseRatio(stated[1]));
+    const packet = readPacketLine(line);
+    if (packet) this.#timeline.addDuration(Math.round(packet.duration * this.#durationScale));
+  }
+
+  /** Ticks of the stream in one tick of the duration output; 1 where ffmpeg takes the time base that it was given. */
+  #durationScale = 1;
+
+  #scaleTo(base: { num: number; den: number } | undefined): number {
+    const { num, den } = this.probe.video.timeBase;
+    return base ? (base.num * den) / (base.den * num) : 1;
+  }
+}
+
+function printedTimes(lines: readonly string[]): (number | undefined)[] {
+  return lines.map(readTimeLine).filter((time): time is number | undefined => time !== null);
+}
+
+function durationWarnings(
+  { duration, fps }: Pick<DecodeSummary, 'duration' | 'fps'>,
+  claimed: Seconds | undefined,
+): string[] {
+  if (claimed === undefined) return [];
+  const frames = fps.min > 0 ? 3 / fps.min : 0;
+  const tolerance = Math.max(DURATION_TOLERANCE, DURATION_TOLERANCE_SHARE * claimed, frames);
+  if (duration < claimed - tolerance) {
+    return [
+      `The video ends early: ${formatTime(duration)} could be decoded, the container claims ${formatTime(claimed)}.`,
+    ];
+  }
+  if (duration > claimed + tolerance) {
+    return [`The video is longer than the container claims: ${formatTime(duration)}, not ${formatTime(claimed)}.`];
+  }
+  return [];
+}
+
+function damageWarnings(exitCode: number | undefined, log: EngineLog): string[] {
+  const warnings: string[] = [];
+  if (exitCode !== 0)
+    warnings.push(`The decoder stopped before the end (${exitCode === undefined ? 'crashed' : `status ${exitCode}`}).`);
+  const first = firstComplaint(log);
+  if (first !== undefined) warnings.push(`The decoder complained ${count(log.lineCount, 'time')}, first: ${first}.`);
+  return warnings;
+}
+
+/** Gaps that are told one by one; the rest is in `coverage`. */
+const NAMED_GAPS = 5;
+
+function gapWarnings(coverage: DecodeSummary['coverage']): string[] {
+  const gaps = coverage.slice(1).map((range, index) => ({ start: coverage[index]?.end ?? 0, end: range.start }));
+  const named = gaps
+    .slice(0, NAMED_GAPS)
+    .map(({ start, end }) => `No frames from ${formatTime(start)} to ${formatTime(end)}.`);
+  return gaps.length > NAMED_GAPS ? [...named, `No frames in ${gaps.length - NAMED_GAPS} more stretches.`] : named;
+}
+
+function clockWarnings({ repeated, heldBack, resets, unstamped }: ClockFaults): string[] {
+  const warnings: string[] = [];
+  if (resets > 0)
+    warnings.push(`The timestamps start anew ${count(resets, 'time')}; time goes on there without a jump.`);
+  if (heldBack > 0)
+    warnings.push(`${count(heldBack, 'frame')} stepped back in time and got the time of the frame before.`);
+  if (repeated > 0) warnings.push(`${count(repeated, 'frame')} repeated the timestamp of the frame before.`);
+  if (unstamped > 0) warnings.push(`${count(unstamped, 'frame')} had no timestamp and got one from the frame rate.`);
+  return warnings;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,270 @@
+/** The decoder, over either engine. Both speak the same command language, so all that is decided here is decided once. */
+
+import { LongwatchError } from '../../src/errors.js';
+import type { Seconds } from '../../src/time.js';
+import { BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import {
+  decodeCommand,
+  MAX_PIXELS,
+  probeCommand,
+  STILL_OUTPUT,
+  SUBTITLE_OUTPUT,
+  stillCommand,
+  subtitleCommand,
+} from './commands.js';
+import { DecodePass } from './decode-pass.js';
+import type {
+  DecodeOptions,
+  DecodeRequest,
+  Decoder,
+  DecodeSummary,
+  SourceCue,
+  SubtitleStream,
+  VideoProbe,
+} from './decoder.js';
+import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './engine.js';
+import { mediaError } from './ffmpeg-errors.js';
+import type { Picture, Thumbnail } from './frame.js';
+import { readProbe } from './probe.js';
+import { checkSourceFile, type SourceFile } from './source-file.js';
+
+const DEFAULT_STALL_LIMIT: Seconds = 60;
+/** Commands that may read a whole file before they write anything get this much more time: the file at 20 MB/s. */
+const SLOW_READING_BYTES_PER_SECOND = 20_000_000;
+
+const MAX_PROBE_BYTES = 16 * 1024 * 1024;
+const MAX_JPEG_BYTES = 64 * 1024 * 1024;
+const MAX_SUBTITLE_BYTES = 64 * 1024 * 1024;
+
+/** How far before the wanted time reading starts, and where next when no frame came before it; at last from the beginning. */
+const STILL_RUN_UPS: readonly Seconds[] = [1, 10, 60];
+/** A printed time may be this much too early: `roundToMilliseconds` lets a microsecond pass. */
+const TIME_TOLERANCE: Seconds = 1e-6;
+
+/** Streams without a container: any bytes make one "frame" of them. */
+const BARE_STREAMS = new Set([
+  'h264',
+  'hevc',
+  'vvc',
+  'm4v',
+  'mpegvideo',
+  'mpeg',
+  'obu',
+  'av1',
+  'vc1',
+  'cavsvideo',
+  'dv',
+]);
+/** A cue without an end lasts until the next one, at most this long. */
+const OPEN_CUE_LENGTH: Seconds = 5;
+
+export class FfmpegDecoder implements Decoder {
+  constructor(readonly engine: FfmpegEngine) {}
+
+  get id(): Decoder['id'] {
+    return this.engine.id;
+  }
+
+  version(): Promise<string> {
+    return this.engine.version();
+  }
+
+  async probe(path: string, options: DecodeOptions = {}): Promise<VideoProbe> {
+    const file = await checkSourceFile(path);
+    const json = new BoundedBytes(MAX_PROBE_BYTES);
+    const { log } = await this.#collect(probeCommand(file.path), slowReading(options, file), (_output, bytes) =>
+      json.push(bytes),
+    );
+    return readProbe(
+      json.bytes()?.toString('utf8') ?? '',
+      log,
+      { path, sizeBytes: file.sizeBytes },
+      this.engine.undecodable,
+    );
+  }
+
+  async *decode(
+    path: string,
+    probe: VideoProbe,
+    request: DecodeRequest,
+    options: DecodeOptions = {},
+  ): AsyncGenerator<Thumbnail | Picture, DecodeSummary> {
+    checkPictureRequest(request);
+    const file = await checkSourceFile(path);
+    const pass = new DecodePass(probe, request);
+    for await (const message of this.engine.run(decodeCommand(file.path, probe, request), engineOptions(options))) {
+      if (message.kind === 'bytes') {
+        pass.take(message.output, message.bytes);
+        yield* pass.ready();
+      } else {
+        if (!isEvidence(pass.frameCount, probe)) throw mediaError(path, message.log, 'Not one frame could be decoded');
+        return pass.summary(message.code, message.log);
+      }
+    }
+    throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path });
+  }
+
+  async subtitles(path: string, stream: SubtitleStream, options: DecodeOptions = {}): Promise<SourceCue[]> {
+    if (!stream.textual) {
+      throw new LongwatchError(
+        'invalid_input',
+        `Subtitle stream ${stream.index} (${stream.codec}) holds pictures, not text.`,
+        { path },
+      );
+    }
+    const file = await checkSourceFile(path);
+    const texts = new BoundedBytes(MAX_SUBTITLE_BYTES);
+    const list = new LineReader();
+    const lines: string[] = [];
+    const { code, log } = await this.#collect(
+      subtitleCommand(file.path, stream.index),
+      slowReading(options, file),
+      (output, bytes) => {
+        if (output === SUBTITLE_OUTPUT.texts) texts.push(bytes);
+        else lines.push(...list.push(bytes));
+      },
+    );
+    const bytes = texts.bytes();
+    if (bytes === undefined) {
+      throw new LongwatchError(
+        'too_large',
+        `Subtitle stream ${stream.index} is longer than ${MAX_SUBTITLE_BYTES} bytes.`,
+        { path },
+      );
+    }
+    const cues = readCues(lines, bytes);
+    if (code !== 0 && cues.length === 0) throw mediaError(path, log, `Subtitle stream ${stream.index} cannot be read`);
+    return cues;
+  }
+
+  async still(
+    path: string,
+    probe: VideoProbe,
+    at: { readonly time: Seconds; readonly firstFrameTime: Seconds },
+    width: number = probe.video.width,
+    options: DecodeOptions = {},
+  ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }> {
+    const { video } = probe;
+    const height = Math.max(1, Math.round((width * video.height) / video.width));
+    checkSize(width, height);
+    const file = await checkSourceFile(path);
+    const limits = slowReading(options, file);
+    const { num, den } = video.timeBase;
+    const firstPts = Math.round((at.firstFrameTime * den) / num);
+    const ticks = firstPts + Math.max(0, Math.floor(((at.time + TIME_TOLERANCE) * den) / num));
+    const wanted = (ticks * num) / den;
+    // A run-up that reaches back before the first frame is the same as the beginning.
+    const runUps = STILL_RUN_UPS.filter((runUp) => wanted - runUp > at.firstFrameTime);
+    for (const seekTo of [...runUps.map((runUp) => wanted - runUp), undefined]) {
+      const found = await this.#stillFrom(file.path, probe, { seekTo, ticks, width, height }, limits);
+      if (found) return { jpeg: found.jpeg, time: ((found.pts - firstPts) * num) / den };
+    }
+    throw new LongwatchError('invalid_media', `No frame could be decoded at ${at.time} s.`, {
+      path,
+      hint: 'The file may be damaged there, or may have changed since it was read.',
+    });
+  }
+
+  /** The frame on screen at `ticks`; undefined when the first frame behind the seek point comes later, or none comes. */
+  async #stillFrom(
+    path: string,
+    probe: VideoProbe,
+    request: { seekTo: Seconds | undefined; ticks: number; width: number; height: number },
+    limits: EngineOptions,
+  ): Promise<{ jpeg: Uint8Array; pts: number } | undefined> {
+    const jpeg = new BoundedBytes(MAX_JPEG_BYTES);
+    const times = new LineReader();
+    let shown: number | undefined;
+    await this.#collect(stillCommand(path, probe.video, request), limits, (output, bytes) => {
+      if (output === STILL_OUTPUT.jpeg) {
+        jpeg.push(bytes);
+        return;
+      }
+      for (const line of times.push(bytes)) {
+        const pts = readTimeLine(line);
+        if (typeof pts === 'number' && pts <= request.ticks) shown = pts;
+      }
+    });
+    const bytes = jpeg.bytes();
+    return shown !== undefined && bytes && bytes.length > 0 ? { jpeg: new Uint8Array(bytes), pts: shown } : undefined;
+  }
+
+  /** Runs a command to its end and hands over what it writes. */
+  async #collect(
+    command: FfmpegCommand,
+    options: EngineOptions,
+    onBytes: (output: number, bytes: Uint8Array) => void,
+  ): Promise<{ code: number | undefined; log: EngineLog }> {
+    for await (const message of this.engine.run(command, options)) {
+      if (message.kind === 'exit') return message;
+      onBytes(message.output, message.bytes);
+    }
+    throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path: command.path });
+  }
+}
+
+/** Random bytes can pass as one frame of a bare stream; a film has more. A container that parses is evidence enough for one. */
+function isEvidence(frameCount: number, { container }: VideoProbe): boolean {
+  return frameCount >= (BARE_STREAMS.has(container) ? 2 : 1);
+}
+
+/** Cues from the packet list and the texts behind each other. */
+function readCues(lines: readonly string[], texts: Buffer): SourceCue[] {
+  const unit = lines.map((line) => /^#tb 0: (\d+)\/(\d+)$/.exec(line)).find((match) => match !== null);
+  const num = Number(unit?.[1] ?? 1);
+  const den = Number(unit?.[2] ?? 1000);
+  let offset = 0;
+  const cues: SourceCue[] = [];
+  for (const packet of lines.map(readPacketLine)) {
+    if (!packet) continue;
+    const text = texts
+      .subarray(offset, offset + packet.size)
+      .toString('utf8')
+      .replaceAll('\r\n', '\n')
+      .trim();
+    offset += packet.size;
+    const containerStart = (packet.pts * num) / den;
+    const length = (packet.duration * num) / den;
+    if (text !== '') cues.push({ containerStart, containerEnd: containerStart + length, text });
+  }
+  cues.sort((a, b) => a.containerStart - b.containerStart);
+  return cues.map((cue, index) => closeCue(cue, cues[index + 1]));
+}
+
+/** Longest believable cue; ffmpeg writes 2^32 − 1 ms where the file gives no end. */
+const LONGEST_CUE: Seconds = 3600;
+
+function closeCue(cue: SourceCue, next: SourceCue | undefined): SourceCue {
+  const length = cue.containerEnd - cue.containerStart;
+  if (length > 0 && length < LONGEST_CUE) return cue;
+  const untilNext =
+    next && next.containerStart > cue.containerStart ? next.containerStart - cue.containerStart : OPEN_CUE_LENGTH;
+  return { ...cue, containerEnd: cue.containerStart + Math.min(untilNext, OPEN_CUE_LENGTH) };
+}
+
+function engineOptions({ signal, stallLimit = DEFAULT_STALL_LIMIT }: DecodeOptions): EngineOptions {
+  return { signal, stallLimit };
+}
+
+function slowReading(options: DecodeOptions, { sizeBytes }: SourceFile): EngineOptions {
+  const { signal, stallLimit } = engineOptions(options);
+  return { signal, stallLimit: stallLimit + sizeBytes / SLOW_READING_BYTES_PER_SECOND };
+}
+
+function checkPictureRequest({ pictures }: DecodeRequest): void {
+  if (!pictures) return;
+  checkSize(pictures.width, pictures.height);
+  if (!(pictures.interval >= 0 && Number.isFinite(pictures.interval))) {
+    throw new LongwatchError('invalid_input', `${pictures.interval} s is no distance between pictures.`, {
+      hint: 'Give 0 or more seconds.',
+    });
+  }
+}
+
+function checkSize(width: number, height: number): void {
+  if (Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0 && width * height <= MAX_PIXELS)
+    return;
+  throw new LongwatchError('invalid_input', `${width} × ${height} is no size for a picture.`, {
+    hint: `Give whole numbers of at most ${MAX_PIXELS / 1e6} million pixels together.`,
+  });
+}

@@ -1,0 +1,49 @@
+/** What may be handed to a decoder at all: a regular, readable file with something in it. */
+
+import { constants, type Stats } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+
+export interface SourceFile {
+  /** Absolute path with symbolic links resolved. */
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Looks at the file without opening it: opening a FIFO would wait for ever, opening a device may do anything.
+ * @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file`, `invalid_media` (empty)
+ */
+export async function checkSourceFile(path: string): Promise<SourceFile> {
+  if (path.includes('\0'))
+    throw new LongwatchError('file_not_found', 'A path cannot hold a NUL character.', { hint: 'Check the path.' });
+  let real: string;
+  let stats: Stats;
+  try {
+    real = await realpath(path);
+    stats = await stat(real);
+    if (stats.isFile()) await access(real, constants.R_OK);
+  } catch (error) {
+    throw toLongwatchError(error, path);
+  }
+  if (!stats.isFile()) {
+    throw new LongwatchError('not_a_file', `${JSON.stringify(path)} is ${kindOf(stats)}, not a regular file.`, {
+      path,
+      hint: 'Give the path of a video file.',
+    });
+  }
+  if (stats.size === 0) {
+    throw new LongwatchError('invalid_media', `${JSON.stringify(path)} is empty.`, {
+      path,
+      hint: 'Wait until it is copied, or copy it again.',
+    });
+  }
+  return { path: real, sizeBytes: stats.size };
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a named pipe';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}

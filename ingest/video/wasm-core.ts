@@ -1,0 +1,135 @@
+/** The one file that knows `@ffmpeg/core`: loads ffmpeg's WebAssembly build into the current thread. */
+
+import { readFileSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { LongwatchError } from '../../src/errors.js';
+
+/** The part of the core's interface that is used here. */
+export interface WasmCore {
+  /** Runs ffmpeg; returns its exit status. Its log ends with a harmless `Aborted()`. */
+  exec(...args: string[]): number;
+  /** Runs ffprobe. The returned status means nothing. */
+  ffprobe(...args: string[]): number;
+  reset(): void;
+  setLogger(logger: (line: { readonly type: 'stdout' | 'stderr'; readonly message: string }) => void): void;
+  readonly FS: WasmFileSystem;
+}
+
+export interface WasmFileSystem {
+  mkdir(path: string): void;
+  mount(
+    type: unknown,
+    options: { readonly blobs: readonly { readonly name: string; readonly data: FileBlob }[] },
+    at: string,
+  ): void;
+  readonly filesystems: { readonly WORKERFS: unknown };
+  makedev(major: number, minor: number): number;
+  registerDevice(device: number, operations: DeviceOperations): void;
+  mkdev(path: string, device: number): void;
+  writeFile(path: string, data: Uint8Array | string): void;
+  readFile(path: string): Uint8Array;
+}
+
+interface DeviceOperations {
+  open(): void;
+  close(): void;
+  read(): number;
+  write(stream: unknown, buffer: Int8Array | Uint8Array, offset: number, length: number): number;
+}
+
+type CreateCore = (settings: { readonly wasmBinary: Uint8Array }) => Promise<WasmCore>;
+
+const require = createRequire(import.meta.url);
+
+/** Whether the package is installed. */
+export function isWasmCoreInstalled(): boolean {
+  try {
+    require.resolve('@ffmpeg/core');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Loads a fresh core. One core runs one command at a time, synchronously: it blocks the thread it lives in.
+ * @throws {LongwatchError} `part_missing` when `@ffmpeg/core` is not installed
+ */
+export async function loadWasmCore(): Promise<WasmCore> {
+  const [script, binary] = coreFiles();
+  // The file is a script for a browser's worker. What it expects to find there is handed in as parameters, so that no global is set.
+  const evaluate = new Function(
+    'self',
+    'document',
+    'FileReaderSync',
+    `${readFileSync(script, 'utf8')};return createFFmpegCore`,
+  );
+  const create = evaluate({ location: { href: '' } }, undefined, FileBlobReader) as CreateCore;
+  return create({ wasmBinary: readFileSync(binary) });
+}
+
+function coreFiles(): [script: string, binary: string] {
+  try {
+    return [require.resolve('@ffmpeg/core'), require.resolve('@ffmpeg/core/wasm')];
+  } catch (cause) {
+    throw new LongwatchError('part_missing', 'The package @ffmpeg/core is not installed.', {
+      hint: 'Run `npm install @ffmpeg/core`, or put ffmpeg 5.1 or newer on the PATH.',
+      cause,
+    });
+  }
+}
+
+/** Makes the open file readable in the core as `<folder>/<name>`, by ranges: nothing is loaded before it is asked for. */
+export function mountFile(core: WasmCore, folder: string, name: string, fd: number, sizeBytes: number): void {
+  core.FS.mkdir(folder);
+  core.FS.mount(core.FS.filesystems.WORKERFS, { blobs: [{ name, data: new FileBlob(fd, 0, sizeBytes) }] }, folder);
+}
+
+/** First device number of the outputs; far from Emscripten's own. */
+const FIRST_DEVICE = 64;
+
+/** Makes `path` a file of the core whose bytes go to `onBytes` as they are written. The bytes are a copy. */
+export function addOutput(core: WasmCore, path: string, index: number, onBytes: (bytes: Uint8Array) => void): void {
+  const device = core.FS.makedev(FIRST_DEVICE + index, 0);
+  core.FS.registerDevice(device, {
+    open() {},
+    close() {},
+    read: () => 0,
+    write(_stream, buffer, offset, length) {
+      onBytes(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length).slice() as Uint8Array);
+      return length;
+    },
+  });
+  core.FS.mkdev(path, device);
+}
+
+/** The part of a browser's `Blob` that WORKERFS uses, over an open file. */
+export class FileBlob {
+  constructor(
+    readonly fd: number,
+    readonly start: number,
+    readonly end: number,
+  ) {}
+
+  get size(): number {
+    return this.end - this.start;
+  }
+
+  slice(start: number, end: number): FileBlob {
+    return new FileBlob(this.fd, this.start + start, Math.min(this.end, this.start + end));
+  }
+}
+
+/** The part of a browser's `FileReaderSync` that WORKERFS uses. A file that has become shorter reads short. */
+class FileBlobReader {
+  readAsArrayBuffer(blob: FileBlob): ArrayBuffer {
+    const bytes = new Uint8Array(blob.size);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const got = readSync(blob.fd, bytes, filled, bytes.length - filled, blob.start + filled);
+      if (got === 0) break;
+      filled += got;
+    }
+    return filled === bytes.length ? bytes.buffer : bytes.buffer.slice(0, filled);
+  }
+}

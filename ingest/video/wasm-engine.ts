@@ -1,0 +1,105 @@
+/** ffmpeg's WebAssembly build, one worker thread per command. Works wherever Node works and sees nothing but the one file. */
+
+import { extname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import { LongwatchError } from '../../src/errors.js';
+import { startThread } from '../../src/thread.js';
+import {
+  EngineMailbox,
+  type EngineMessage,
+  type EngineOptions,
+  type EngineProcess,
+  type FfmpegCommand,
+  type FfmpegEngine,
+} from './engine.js';
+import type { WasmReport, WasmTask } from './wasm-thread.js';
+
+const INPUT_FOLDER = '/in';
+
+export class WasmEngine implements FfmpegEngine {
+  readonly id = 'wasm';
+  /** The core carries an AV1 decoder that only drives hardware, of which there is none here. */
+  readonly undecodable: ReadonlySet<string> = new Set(['av1']);
+  #version: Promise<string> | undefined;
+
+  version(): Promise<string> {
+    this.#version ??= this.#readVersion();
+    return this.#version;
+  }
+
+  run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
+    const mailbox = new EngineMailbox();
+    return mailbox.read(() => startCommand(command, mailbox), options);
+  }
+
+  /** The core's build carries its version in the package, and says it only when it runs. */
+  async #readVersion(): Promise<string> {
+    const command: FfmpegCommand = { tool: 'ffmpeg', path: '/dev/null', outputs: 0, args: () => ['-version'] };
+    for await (const message of this.run(command, { stallLimit: 60 })) {
+      if (message.kind !== 'exit') continue;
+      const version = /ffmpeg version (\S+)/.exec(message.log.lines.join('\n'))?.[1];
+      if (version !== undefined) return `ffmpeg ${version} (wasm)`;
+    }
+    throw new LongwatchError('decode_failed', 'The WebAssembly ffmpeg did not tell its version.');
+  }
+}
+
+function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EngineProcess {
+  // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
+  const extension = /^\.[a-z0-9]{1,5}$/i.test(extname(command.path)) ? extname(command.path).toLowerCase() : '';
+  const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
+  const outputs = Array.from({ length: command.outputs }, (_, index) => `/out/${index}`);
+  const undelivered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const task: WasmTask = {
+    tool: command.tool,
+    path: command.path,
+    mount,
+    outputs,
+    args: command.args(`file:${mount.folder}/${mount.name}`, outputs),
+    undelivered,
+  };
+  const worker = startThread(new URL('./wasm-thread.js', import.meta.url), import.meta.url, { workerData: task });
+  return new ThreadRun(worker, new Int32Array(undelivered), mailbox);
+}
+
+class ThreadRun implements EngineProcess {
+  readonly #exited: Promise<void>;
+
+  constructor(
+    readonly worker: Worker,
+    readonly undelivered: Int32Array,
+    mailbox: EngineMailbox,
+  ) {
+    worker.on('message', (report: WasmReport) => {
+      if (report.kind === 'exit') mailbox.post(report);
+      else for (const write of report.writes) mailbox.post({ kind: 'bytes', ...write });
+    });
+    worker.on('error', (cause) => {
+      mailbox.fail(
+        cause instanceof LongwatchError
+          ? cause
+          : new LongwatchError(
+              'decode_failed',
+              `The WebAssembly engine failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+              { cause },
+            ),
+      );
+    });
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', () => {
+        mailbox.fail(new LongwatchError('decode_failed', 'The WebAssembly engine ended without a result.'));
+        resolve();
+      });
+    });
+  }
+
+  taken(bytes: number): void {
+    Atomics.sub(this.undelivered, 0, bytes);
+    Atomics.notify(this.undelivered, 0);
+  }
+
+  async stop(): Promise<void> {
+    await this.worker.terminate();
+    await this.#exited;
+  }
+}

@@ -1,0 +1,106 @@
+/** Worker thread that runs one ffmpeg command in WebAssembly and posts what it writes. Ends with the command. */
+
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { type EngineLog, LogKeeper, MAX_UNDELIVERED_BYTES } from './engine.js';
+import { addOutput, loadWasmCore, mountFile, type WasmCore } from './wasm-core.js';
+
+export interface WasmTask {
+  readonly tool: 'ffmpeg' | 'ffprobe';
+  /** Path of the input file on this machine. */
+  readonly path: string;
+  /** Folder and name of the input inside the core. */
+  readonly mount: { readonly folder: string; readonly name: string };
+  /** Paths of the outputs inside the core. */
+  readonly outputs: readonly string[];
+  readonly args: readonly string[];
+  /** One 32-bit counter: bytes posted and not yet taken by the reader. */
+  readonly undelivered: SharedArrayBuffer;
+}
+
+export interface WasmWrite {
+  readonly output: number;
+  readonly bytes: Uint8Array;
+}
+
+export type WasmReport =
+  | { readonly kind: 'writes'; readonly writes: readonly WasmWrite[] }
+  | { readonly kind: 'exit'; readonly code: number | undefined; readonly log: EngineLog };
+
+/** Small writes are posted together until there are this many bytes … */
+const POST_BYTES = 64 * 1024;
+/** … or the last post is this long ago, in milliseconds. */
+const POST_INTERVAL_MS = 20;
+
+/** Gathers writes into posts, and holds the thread up while too much is undelivered. */
+class Outbox {
+  readonly #undelivered: Int32Array;
+  #writes: WasmWrite[] = [];
+  #bytes = 0;
+  #lastPost = Date.now();
+
+  constructor(undelivered: SharedArrayBuffer) {
+    this.#undelivered = new Int32Array(undelivered);
+  }
+
+  add(output: number, bytes: Uint8Array): void {
+    this.#writes.push({ output, bytes });
+    this.#bytes += bytes.length;
+    if (this.#bytes >= POST_BYTES || Date.now() - this.#lastPost >= POST_INTERVAL_MS) this.post();
+  }
+
+  post(): void {
+    if (this.#writes.length > 0) {
+      Atomics.add(this.#undelivered, 0, this.#bytes);
+      report(
+        { kind: 'writes', writes: this.#writes },
+        this.#writes.map(({ bytes }) => bytes.buffer as ArrayBuffer),
+      );
+      this.#writes = [];
+      this.#bytes = 0;
+    }
+    for (;;) {
+      const undelivered = Atomics.load(this.#undelivered, 0);
+      if (undelivered <= MAX_UNDELIVERED_BYTES) break;
+      Atomics.wait(this.#undelivered, 0, undelivered);
+    }
+    this.#lastPost = Date.now();
+  }
+}
+
+function report(message: WasmReport, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
+
+function execute(core: WasmCore, task: WasmTask, log: LogKeeper): number | undefined {
+  try {
+    return task.tool === 'ffmpeg' ? core.exec(...task.args) : core.ffprobe(...task.args);
+  } catch (trap) {
+    log.addLine(`the WebAssembly engine stopped: ${trap instanceof Error ? trap.message : String(trap)}`);
+    return undefined;
+  }
+}
+
+async function main(task: WasmTask): Promise<void> {
+  const log = new LogKeeper();
+  const outbox = new Outbox(task.undelivered);
+  const core = await loadWasmCore();
+  core.setLogger(({ message }) => {
+    if (message !== 'Aborted()') log.addLine(message);
+  });
+  const fd = openSync(task.path, 'r');
+  try {
+    mountFile(core, task.mount.folder, task.mount.name, fd, fstatSync(fd).size);
+    core.FS.mkdir('/out');
+    task.outputs.forEach((path, index) => {
+      addOutput(core, path, index, (bytes) => outbox.add(index, bytes));
+    });
+    const code = execute(core, task, log);
+    outbox.post();
+    report({ kind: 'exit', code, log: log.close() });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+await main(workerData as WasmTask);
