@@ -9,7 +9,7 @@ import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { Config } from './config.js';
-import { LongwatchError, toLongwatchError } from './errors.js';
+import { toLongwatchError } from './errors.js';
 import type { Embedder } from './meaning/embedder.js';
 import { openMiniLm } from './meaning/minilm.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';

@@ -201,7 +201,7 @@ function beginning(parts: PipelineParts, probe: VideoProbe, subtitles: SubtitleT
 
 function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitles: SubtitleTracks) {
   const { duration, fps, coverage, firstFrameTime } = summary;
-  const whole = coverage.length === 1 && summary.complete;
+  const whole = coverage.length === 1 && summary.warnings.length === 0;
   return {
     state: whole ? 'ready' : 'partial',
     duration,

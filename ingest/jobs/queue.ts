@@ -52,19 +52,14 @@ export class JobQueue {
   /** Queues a file; a file that is waiting or running here already keeps its job. The job is stored before this returns. */
   enqueue(path: string): JobRecord {
     for (const { job } of this.#mine.values()) if (job.path === path) return job;
-    const now = Date.now();
-    const job: JobRecord = {
-      id: randomUUID(),
-      kind: 'ingest',
-      path,
-      state: 'queued',
-      stage: 'waiting',
-      progress: 0,
-      created: now,
-      updated: now,
-    };
+    const job = newJob(path);
     this.#take(job);
     return job;
+  }
+
+  /** Stores a job for another process that calls `takeUpWaiting` on the same store. */
+  leave(path: string): JobRecord {
+    return this.#save(newJob(path));
   }
 
   /**
@@ -184,7 +179,16 @@ const CLOSING = Symbol('closing');
 
 function newJob(path: string): JobRecord {
   const now = Date.now();
-  return { id: randomUUID(), kind: 'ingest', path, state: 'queued', stage: 'waiting', progress: 0, created: now, updated: now };
+  return {
+    id: randomUUID(),
+    kind: 'ingest',
+    path,
+    state: 'queued',
+    stage: 'waiting',
+    progress: 0,
+    created: now,
+    updated: now,
+  };
 }
 
 function isAbandoned(job: JobRecord): boolean {

@@ -44,7 +44,7 @@ export const demoCommand = verb(
         const { video, took } = await engine.ingest(film, { onProgress: (step) => progress.show(step) });
         progress.end();
         terminal.line(
-          `Read ${formatTime(video.duration)} of "${video.title}" in ${(took / 1000).toFixed(1)} s with ${await engine.decoder.version()}.`,
+          `Read ${formatTime(video.duration)} of "${video.title}" in ${(took / 1000).toFixed(1)} s with ${await (await engine.decoder()).version()}.`,
         );
         const events = [...pages((page) => engine.library.events(video.id, page))];
         terminal.line();

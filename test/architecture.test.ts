@@ -1,0 +1,140 @@
+/** The house as it is drawn in docs/design.md: imports flow one way, and one file knows each library. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+interface Source {
+  /** Relative to the root, with `/`. */
+  readonly file: string;
+  readonly text: string;
+  /** Import specifiers; relative ones as files relative to the root. */
+  readonly imports: readonly string[];
+}
+
+const sources: Source[] = ['src', 'ingest', 'index', 'api'].flatMap((folder) =>
+  (readdirSync(path.join(root, folder), { recursive: true }) as string[])
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => read(path.posix.join(folder, name.split(path.sep).join('/')))),
+);
+
+function read(file: string): Source {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const found = [
+    ...text.matchAll(
+      /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*'([^']+)'|(?:^|\n)import\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/g,
+    ),
+  ];
+  const imports = found.map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+  return {
+    file,
+    text,
+    imports: imports.map((name) =>
+      name.startsWith('.') ? path.posix.join(path.posix.dirname(file), name).replace(/\.js$/, '.ts') : name,
+    ),
+  };
+}
+
+/** Floors of the house, lowest first. A file imports from its own floor and from those below. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['src/time.ts', 'src/errors.ts', 'src/event.ts', 'src/config.ts', 'src/thread.ts', 'src/version.ts'],
+  ['ingest/'],
+  ['src/model.ts', 'src/onnx/', 'src/qwen/', 'src/layers/', 'src/meaning/'],
+  ['index/'],
+  ['src/event-pool.ts', 'src/picture-ring.ts', 'src/ingest-progress.ts', 'src/window-meaning.ts', 'src/pipeline.ts'],
+  ['api/'],
+  ['src/main.ts', 'src/doctor.ts', 'src/cli/'],
+];
+
+function floorOf(file: string): number {
+  return FLOORS.findIndex((floor) =>
+    floor.some((room) => (room.endsWith('/') ? file.startsWith(room) : file === room)),
+  );
+}
+
+/** The only file, or folder where a library needs several, that may import a package. */
+const KEEPERS: Readonly<Record<string, readonly string[]>> = {
+  '@hono/node-server': ['api/server.ts'],
+  '@huggingface/tokenizers': ['src/meaning/tokenizer.ts'],
+  'better-sqlite3': ['index/store/database.ts'],
+  commander: ['src/cli/'],
+  'hnswlib-node': ['index/vectors/hnsw.ts'],
+  'media-captions': ['src/layers/subtitles/caption-file.ts'],
+  'onnxruntime-node': ['src/onnx/session-thread.ts'],
+  'p-queue': ['ingest/jobs/queue.ts'],
+  pino: ['src/cli/commands/serve.ts'],
+  zod: ['src/config.ts'],
+  hono: ['api/hono.ts'],
+  '@hono/zod-openapi': ['api/hono.ts'],
+};
+
+describe('the house', () => {
+  it('has a floor for every file', () => {
+    expect(sources.filter(({ file }) => floorOf(file) < 0).map(({ file }) => file)).toEqual([]);
+    expect(sources.length).toBeGreaterThan(50);
+  });
+
+  it('lets imports flow one way', () => {
+    const upward = sources.flatMap(({ file, imports }) =>
+      imports
+        .filter((target) => target.endsWith('.ts') && floorOf(target) > floorOf(file))
+        .map((target) => `${file} -> ${target}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  it('keeps each library in one place', () => {
+    const strangers = sources.flatMap(({ file, imports }) =>
+      imports
+        .filter((name) => !name.startsWith('node:') && !name.endsWith('.ts'))
+        .map((name) =>
+          name
+            .split('/')
+            .slice(0, name.startsWith('@') ? 2 : 1)
+            .join('/'),
+        )
+        .filter(
+          (name) => !KEEPERS[name]?.some((place) => (place.endsWith('/') ? file.startsWith(place) : file === place)),
+        )
+        .map((name) => `${file} imports ${name}`),
+    );
+    expect(strangers).toEqual([]);
+  });
+
+  it('reads the environment in the configuration only', () => {
+    expect(
+      sources
+        .filter(({ file, text }) => file !== 'src/config.ts' && text.includes('process.env'))
+        .map(({ file }) => file),
+    ).toEqual([]);
+  });
+
+  it('has no import cycle', () => {
+    const byFile = new Map(sources.map((source) => [source.file, source]));
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (file: string, trail: readonly string[]) => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open') {
+        cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+        return;
+      }
+      state.set(file, 'open');
+      const source = byFile.get(file);
+      // Types vanish when compiled, so only imports of values can close a cycle.
+      for (const target of source ? valueImports(source) : []) visit(target, [...trail, file]);
+      state.set(file, 'done');
+    };
+    for (const { file } of sources) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+});
+
+function valueImports({ file, text }: Source): string[] {
+  return [...text.matchAll(/(?:^|\n)(?:import|export)\s+(?!type\b)[^;'"]*?from\s*'(\.[^']+)'/g)].map((match) =>
+    path.posix.join(path.posix.dirname(file), match[1] ?? '').replace(/\.js$/, '.ts'),
+  );
+}
