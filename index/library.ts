@@ -26,7 +26,7 @@ export interface TextHit {
   readonly score: number;
   /** The words and phrases of the query that the event contains, as they were asked. */
   readonly words: readonly string[];
-  /** How much of what the query asks for those words are, 0..1: each word counts by its rarity in the library. */
+  /** How much of the query those words are, 0..1: half by their number, half by their rarity in the library. */
   readonly coverage: number;
 }
 

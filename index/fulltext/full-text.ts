@@ -37,7 +37,8 @@ export class FullText {
       const all = sum(weights.values());
       return rows.map((row) => {
         const own = matched.get(row.key) ?? [];
-        const coverage = sum(own.map((term) => weights.get(term) ?? 0)) / all;
+        const byRarity = sum(own.map((term) => weights.get(term) ?? 0)) / all;
+        const coverage = (byRarity + own.length / terms.length) / 2;
         return { event: toEventRecord(row), score: row.score, words: own.map((term) => term.label), coverage };
       });
     });

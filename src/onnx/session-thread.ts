@@ -3,13 +3,18 @@
  * The only file that knows onnxruntime-node. One request at a time comes in, one answer goes out.
  */
 
-import { type MessagePort, parentPort, type Transferable } from 'node:worker_threads';
+import { type MessagePort, parentPort, type Transferable, workerData } from 'node:worker_threads';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Tensor } from './element-type.js';
 
 export interface ThreadOptions {
   readonly threads: number;
   readonly providers: readonly string[];
+}
+
+export interface ThreadData {
+  /** One shared flag: the caller sets it before a request, the thread clears it when it has left the runtime. */
+  readonly busy: Int32Array;
 }
 
 export type Request =
@@ -76,6 +81,8 @@ async function answer(port: MessagePort, request: Request): Promise<void> {
   } catch (error) {
     reply = { kind: 'failed', message: messageOf(error) };
   }
+  Atomics.store(busy, 0, 0);
+  Atomics.notify(busy, 0);
   port.postMessage(reply, reply.kind === 'ran' ? buffersOf(reply.outputs) : []);
 }
 
@@ -91,6 +98,7 @@ function messageOf(error: unknown): string {
 
 const port = parentPort;
 if (!port) throw new Error('This module runs in a worker thread.');
+const { busy } = workerData as ThreadData;
 // In order: a `close` that arrives during a run must not take the session from under it.
 let last = Promise.resolve();
 port.on('message', (request: Request) => {

@@ -5,7 +5,7 @@ import type { Transferable, Worker } from 'node:worker_threads';
 import { LongwatchError } from '../errors.js';
 import { startThread } from '../thread.js';
 import type { Tensor } from './element-type.js';
-import type { Answer, Request } from './session-thread.js';
+import type { Answer, Request, ThreadData } from './session-thread.js';
 
 export interface SessionOptions {
   /** Threads that one operator may use, 1 or more. @default the number of cores, at most 4 */
@@ -34,6 +34,17 @@ interface Call {
 }
 
 const DEFAULT_MAX_THREADS = 4;
+/** How long an exiting process waits for a run that is under way. */
+const EXIT_PATIENCE_MS = 10_000;
+
+/**
+ * The flags of all sessions, 1 while the thread is inside the runtime. Node ends its threads when the process exits, and the runtime
+ * aborts the whole process (exit code 134, whatever the program asked for) when its thread is ended under it. So an exit waits.
+ */
+const busyFlags = new Set<Int32Array>();
+process.on('exit', () => {
+  for (const busy of busyFlags) Atomics.wait(busy, 0, 1, EXIT_PATIENCE_MS);
+});
 
 /** One ONNX Runtime session. After its thread has died every call fails with `model_failed`: open another one. */
 export class Session {
@@ -42,12 +53,18 @@ export class Session {
   outputs: readonly string[] = [];
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
+  /** 1 from the moment when a request is sent until the thread has left the runtime. */
+  readonly #busy: Int32Array;
   readonly #waiting: Call[] = [];
   #current: Call | undefined;
   #end: LongwatchError | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor() {
+    const workerData: ThreadData = { busy: new Int32Array(new SharedArrayBuffer(4)) };
+    const worker = startThread(new URL('./session-thread.js', import.meta.url), import.meta.url, { workerData });
     this.#worker = worker;
+    this.#busy = workerData.busy;
+    busyFlags.add(this.#busy);
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (answer: Answer) => this.#settle(answer));
     worker.on('error', (cause) =>
@@ -55,9 +72,10 @@ export class Session {
         new LongwatchError('model_failed', `The model's thread died: ${cause.message}`, { cause, hint: RETRY }),
       ),
     );
-    worker.on('exit', (code) =>
-      this.#die(new LongwatchError('model_failed', `The model's thread ended with code ${code}.`, { hint: RETRY })),
-    );
+    worker.on('exit', (code) => {
+      busyFlags.delete(this.#busy);
+      this.#die(new LongwatchError('model_failed', `The model's thread ended with code ${code}.`, { hint: RETRY }));
+    });
     worker.unref();
   }
 
@@ -69,7 +87,7 @@ export class Session {
   static async open(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
     const threads = options.threads ?? Math.min(DEFAULT_MAX_THREADS, availableParallelism());
     if (!Number.isInteger(threads) || threads < 1) throw new Error(`A session cannot have ${threads} threads.`);
-    const session = new Session(startThread(new URL('./session-thread.js', import.meta.url), import.meta.url));
+    const session = new Session();
     try {
       const answer = await session.#ask(
         { kind: 'open', model, options: { threads, providers: options.providers ?? ['cpu'] } },
@@ -146,9 +164,11 @@ export class Session {
       return;
     }
     this.#worker.ref();
+    this.#busy[0] = 1;
     try {
       this.#worker.postMessage(this.#current.request, this.#current.transfer);
     } catch (cause) {
+      this.#busy[0] = 0;
       this.#current.reject(new LongwatchError('model_failed', 'The tensors cannot be sent to the model.', { cause }));
       this.#current = undefined;
       this.#next();

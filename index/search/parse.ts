@@ -1,0 +1,62 @@
+/** A request as it came → what is asked, within its limits. */
+
+import { LongwatchError } from '../../src/errors.js';
+import type { Library, SearchScope } from '../library.js';
+import type { SearchRequest } from './types.js';
+
+export const MAX_QUERY_LENGTH = 1000;
+export const DEFAULT_LIMIT = 10;
+export const MAX_LIMIT = 100;
+
+export interface ParsedSearch {
+  /** Trimmed; quotes still mark phrases. */
+  readonly query: string;
+  /** The same without quotes: what it means as a sentence. */
+  readonly sentence: string;
+  readonly limit: number;
+  readonly minScore: number;
+  readonly onePerVideo: boolean;
+  /** Undefined when the whole library is asked. */
+  readonly scope: SearchScope | undefined;
+}
+
+/** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found`, `ambiguous_id`; each points at the field */
+export function parseSearch(request: SearchRequest, library: Library): ParsedSearch {
+  const query = request.query.trim();
+  if (query.length === 0 || query.length > MAX_QUERY_LENGTH) {
+    const evidence = query.length === 0 ? 'The query is empty.' : `The query has ${query.length} characters.`;
+    throw invalid(evidence, `Write 1 to ${MAX_QUERY_LENGTH} characters.`, '/query');
+  }
+  const { limit = DEFAULT_LIMIT, minScore = 0, groupBy = 'clip' } = request;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    throw invalid(`A limit of ${limit} is not possible.`, `Ask for 1 to ${MAX_LIMIT} results.`, '/limit');
+  }
+  if (!(minScore >= 0 && minScore <= 1)) {
+    throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
+  }
+  const scope = {
+    ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
+    ...(request.range && { range: checkedRange(request.range) }),
+  };
+  return {
+    query,
+    sentence: query.replace(/["“”„«»]/g, ' ').trim() || query,
+    limit,
+    minScore,
+    onePerVideo: groupBy === 'video',
+    scope: request.videoIds || request.range ? scope : undefined,
+  };
+}
+
+function checkedRange(range: NonNullable<SearchRequest['range']>) {
+  const { start, end } = range;
+  if (start >= 0 && end > start) return { start, end };
+  throw new LongwatchError('bad_range', `The range from ${start} s to ${end} s holds no time.`, {
+    hint: 'Give a start of 0 or more and an end behind it.',
+    pointer: '/range',
+  });
+}
+
+function invalid(message: string, hint: string, pointer: string): LongwatchError {
+  return new LongwatchError('invalid_input', message, { hint, pointer });
+}

@@ -1,0 +1,147 @@
+/** Joins matching events that lie beside each other into the stretch of video that a person wants to see. Pure. */
+
+import type { EventKind, EventSource } from '../../src/event.js';
+import { overlaps, type Seconds, type TimeRange } from '../../src/time.js';
+import { byScore, type Match } from './fuse.js';
+
+/** Pause between two events that still belong to one moment: the usual pause between two subtitles of a dialogue. */
+export const JOIN_GAP: Seconds = 2;
+/** A span does not grow beyond this: a whole film that matches is many moments, not one. */
+export const MAX_SPAN: Seconds = 30;
+/** A neighbour joins when it is at least this good beside the best of its span. */
+const JOIN_SCORE = 0.6;
+const MAX_TEXT_LENGTH = 400;
+
+/** A stretch of one video that answers, and the matches that it rests on. */
+export interface Span extends TimeRange {
+  readonly videoId: string;
+  readonly score: number;
+  /** The best match: it gives the span its kind. */
+  readonly best: Match;
+  /** The matches that the range covers, by time; the first and the last give the edges. */
+  readonly members: readonly Match[];
+  /** Matches around the span that say the same of a longer stretch. They support it and do not widen it. */
+  readonly supporters: readonly Match[];
+}
+
+/**
+ * Spans, best first. Every match is in exactly one.
+ *
+ * The best match that is left begins a span. Its neighbours in time join while they are nearly as good and the span stays short. A match
+ * that covers the whole span (a caption of the window, a chapter) only supports it: the more exact time is the better answer.
+ */
+export function spansOf(matches: readonly Match[]): Span[] {
+  const byVideo = new Map<string, Match[]>();
+  for (const match of matches) {
+    const list = byVideo.get(match.event.videoId);
+    if (list) list.push(match);
+    else byVideo.set(match.event.videoId, [match]);
+  }
+  return [...byVideo.values()].flatMap(spansOfVideo).sort((a, b) => b.score - a.score || byScore(a.best, b.best));
+}
+
+function spansOfVideo(matches: readonly Match[]): Span[] {
+  const inTime = [...matches].sort((a, b) => a.event.start - b.event.start || a.event.end - b.event.end);
+  const free = new Set(inTime);
+  const spans: Span[] = [];
+  for (const best of [...matches].sort(byScore)) {
+    if (!free.delete(best)) continue;
+    const members = [best];
+    let range: TimeRange = best.event;
+    for (let grown = true; grown; ) {
+      grown = false;
+      for (const other of free) {
+        if (!joins(other, best, range)) continue;
+        free.delete(other);
+        members.push(other);
+        range = { start: Math.min(range.start, other.event.start), end: Math.max(range.end, other.event.end) };
+        grown = true;
+      }
+    }
+    const supporters = [...free].filter(({ event }) => covers(event, range));
+    for (const supporter of supporters) free.delete(supporter);
+    members.sort((a, b) => a.event.start - b.event.start || a.event.end - b.event.end);
+    spans.push({
+      ...rangeOf(range),
+      videoId: best.event.videoId,
+      score: scoreOf(best, members, supporters),
+      best,
+      members,
+      supporters,
+    });
+  }
+  return spans;
+}
+
+function joins({ event, score }: Match, best: Match, range: TimeRange): boolean {
+  if (covers(range, event)) return true;
+  if (score < JOIN_SCORE * best.score || covers(event, range)) return false;
+  // Two cuts are two moments, however close.
+  const bothSignals = event.source === 'signal' && best.event.source === 'signal';
+  const gap = Math.max(event.start - range.end, range.start - event.end);
+  if (bothSignals ? !overlaps(event, range) : gap > JOIN_GAP) return false;
+  return Math.max(range.end, event.end) - Math.min(range.start, event.start) <= MAX_SPAN;
+}
+
+/** Whether all of `inner` lies in `outer`. */
+function covers(outer: TimeRange, inner: TimeRange): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+/** The best match's score, raised a little by the next best of another source: two layers that agree are a better reason than one. */
+function scoreOf(best: Match, members: readonly Match[], supporters: readonly Match[]): number {
+  const others = [...members, ...supporters].filter(({ event }) => event.source !== best.event.source);
+  const second = others.reduce((max, match) => Math.max(max, match.score), 0);
+  return 1 - (1 - best.score) * (1 - AGREEMENT * second);
+}
+
+const AGREEMENT = 0.15;
+
+function rangeOf({ start, end }: TimeRange): TimeRange {
+  return { start, end };
+}
+
+/** Half the distance that an edge may lie away: the worse of the events that give the two edges. */
+export function precisionOf({ start, end, members }: Span): Seconds {
+  const atEdge = (edge: Seconds, of: 'start' | 'end') =>
+    Math.min(...members.filter(({ event }) => event[of] === edge).map(({ event }) => event.precision));
+  return Math.max(atEdge(start, 'start'), atEdge(end, 'end'));
+}
+
+/** What the members say, in order, each text once. */
+export function textOf({ members, best }: Span): string {
+  const texts = [...new Set(members.map(({ event }) => event.text))];
+  const joined = texts.join(' / ');
+  return joined.length <= MAX_TEXT_LENGTH ? joined : best.event.text;
+}
+
+/** Which words and layers speak for the span, for a person to judge it. */
+export function whyOf({ members, supporters, best }: Span): string[] {
+  const all = [...members, ...supporters];
+  const words = [...new Set([best, ...all].flatMap((match) => match.words))];
+  const similarity = Math.max(...all.map((match) => match.similarity ?? -1));
+  const why: string[] = [];
+  if (words.length > 0) why.push(`words: ${words.map((word) => `"${word}"`).join(', ')}`);
+  if (similarity >= SHOWN_SIMILARITY) why.push(`meaning ${similarity.toFixed(2)}`);
+  for (const layer of new Set([best, ...all].map(({ event }) => layerOf(event)))) why.push(layer);
+  return why;
+}
+
+/** Cosines below this are chance and no reason. */
+const SHOWN_SIMILARITY = 0.2;
+
+function layerOf({ source, kind }: { readonly source: EventSource; readonly kind: EventKind }): string {
+  switch (source) {
+    case 'model':
+    case 'container':
+      return kind;
+    case 'text':
+      return 'text on screen';
+    case 'signal':
+    case 'speech':
+    case 'subtitle':
+      return source;
+    default:
+      return source satisfies never;
+  }
+}
