@@ -1,0 +1,189 @@
+/**
+ * Which frames of a window the model sees: dynamic FPS under a budget.
+ *
+ * The rule, after inverse transform sampling (BOLT, arXiv 2503.21483, with motion in place of similarity): frames are spread so that
+ * each gap holds about the same effort, the integral of `0.2 + √a` over time, where `a` is the change per second, clipped at its 90th
+ * percentile. First come the frames that must not be missing (the first pure one and the middle of every shot), then gaps longer than
+ * `LONGEST_GAP` are closed, then the gap with the most effort is halved until the wanted number is reached.
+ */
+
+import type { Seconds, TimeRange } from '../../src/time.js';
+import type { PlannedFrame } from './window.js';
+
+/** Coarse piece of a window: from one frame to the next one that starts a piece. */
+export interface Piece extends PlannedFrame {
+  /** Sum of the activities of its frames. */
+  activity: number;
+  /** Whether its first frame will be at hand as a picture. */
+  readonly candidate: boolean;
+}
+
+/** A stretch of one shot inside a window. `stableFrom` is where it is seen purely. */
+export interface ShotStretch extends TimeRange {
+  readonly stableFrom: Seconds;
+}
+
+/** No gap between chosen frames is longer, as long as the budget lasts and something changes. */
+const LONGEST_GAP: Seconds = 4;
+/** Effort per second that a still stretch still gets, beside up to 1 for change. */
+const REST_EFFORT = 0.2;
+const CLIP_QUANTILE = 0.9;
+/** Change per second (signal units, 0..255) that counts as full activity: much movement at 25 frames per second. */
+const FULL_ACTIVITY_PER_SECOND = 60;
+/** Below this, change is not normalized up: a quiet window stays flat. */
+const LEAST_SCALE_PER_SECOND = 15;
+/** A window whose pieces all but a few change less than this is still. */
+const STILL_PER_SECOND = 1.5;
+const STILL_QUANTILE = 0.95;
+/** Frames per unit of effort: 0.4 frames per second at rest, 2.4 in full activity. */
+const FRAMES_PER_EFFORT = 2;
+
+interface Candidate extends PlannedFrame {
+  /** Effort between the start of the window and this frame. */
+  readonly effort: number;
+  chosen: boolean;
+}
+
+/**
+ * Chooses an even number of frames, two when nothing changes, in presentation order. A window with a single candidate gets it twice;
+ * a window without any gets none.
+ * @param largestCount Even; at least 2.
+ */
+export function chooseFrames(
+  pieces: readonly Piece[],
+  range: TimeRange,
+  shots: readonly ShotStretch[],
+  largestCount: number,
+): PlannedFrame[] {
+  const rates = pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, range));
+  const candidates = withEffort(pieces, rates, range);
+  if (candidates.length === 0) return [];
+  const isStill = shots.length === 1 && quantile(rates, STILL_QUANTILE) < STILL_PER_SECOND;
+  const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range));
+  const spots = new Spots(candidates, range);
+  for (const candidate of mandatory(candidates, shots, largestCount)) spots.choose(candidate);
+  while (!isStill && spots.count < largestCount && spots.halve('time', LONGEST_GAP)) {}
+  while (spots.count < wanted && spots.halve('effort', 0)) {}
+  if (spots.count % 2 === 1 && !(spots.count < largestCount && spots.halve('effort', 0))) spots.makeEvenByDropping();
+  const frames = candidates.filter((candidate) => candidate.chosen).map(({ pts, time }) => ({ pts, time }));
+  return frames.length === 1 ? [...frames, ...frames] : frames;
+}
+
+/** First pure frame of every shot, then its middle one; evenly thinned when there are more than the budget has. */
+function mandatory(candidates: readonly Candidate[], shots: readonly ShotStretch[], largestCount: number): Candidate[] {
+  const firsts = new Set<Candidate>();
+  const middles = new Set<Candidate>();
+  for (const shot of shots) {
+    const inside = candidates.filter((candidate) => candidate.time >= shot.start && candidate.time < shot.end);
+    const pure = inside.filter((candidate) => candidate.time >= shot.stableFrom);
+    const first = pure[0] ?? inside.at(-1);
+    if (!first) continue;
+    firsts.add(first);
+    const middle = (shot.stableFrom + shot.end) / 2;
+    middles.add(pure.reduce((best, one) => (distance(one, middle) < distance(best, middle) ? one : best), first));
+  }
+  const wanted = [...firsts, ...[...middles].filter((candidate) => !firsts.has(candidate))];
+  if (wanted.length <= largestCount) return wanted;
+  const kept = firsts.size >= largestCount ? [...firsts] : wanted.sort((a, b) => a.time - b.time);
+  return Array.from({ length: largestCount }, (_, k) => kept[Math.floor((k * kept.length) / largestCount)]).filter(
+    (candidate) => candidate !== undefined,
+  );
+}
+
+/** The chosen frames and the gaps between them. */
+class Spots {
+  count = 0;
+  readonly #candidates: readonly Candidate[];
+  readonly #range: TimeRange;
+
+  constructor(candidates: readonly Candidate[], range: TimeRange) {
+    this.#candidates = candidates;
+    this.#range = range;
+  }
+
+  choose(candidate: Candidate): void {
+    if (candidate.chosen) return;
+    candidate.chosen = true;
+    this.count++;
+  }
+
+  /**
+   * Chooses the candidate nearest the middle of the largest gap, if one above `least` has a free candidate. The window's edges bound
+   * the outer gaps.
+   */
+  halve(measure: 'time' | 'effort', least: number): boolean {
+    let best: { size: number; candidate: Candidate } | undefined;
+    let from = 0;
+    for (let to = 0; to <= this.#candidates.length; to++) {
+      if (to < this.#candidates.length && !this.#candidates[to]?.chosen) continue;
+      const low = this.#position(from - 1, measure);
+      const high = this.#position(to, measure);
+      const free = this.#candidates.slice(from, to);
+      from = to + 1;
+      if (free.length === 0 || high - low <= least || high - low <= (best?.size ?? -1)) continue;
+      const middle = (low + high) / 2;
+      const nearest = free.reduce((a, b) => (Math.abs(b[measure] - middle) < Math.abs(a[measure] - middle) ? b : a));
+      best = { size: high - low, candidate: nearest };
+    }
+    if (!best) return false;
+    this.choose(best.candidate);
+    return true;
+  }
+
+  /** Drops the chosen frame, never the first, whose neighbours are closest in effort. A single frame stays. */
+  makeEvenByDropping(): void {
+    const chosen = this.#candidates.filter((candidate) => candidate.chosen);
+    let least: { size: number; candidate: Candidate } | undefined;
+    for (let at = 1; at < chosen.length; at++) {
+      const candidate = chosen[at] as Candidate;
+      const next = chosen[at + 1]?.effort ?? this.#position(this.#candidates.length, 'effort');
+      const size = next - (chosen[at - 1] as Candidate).effort;
+      if (!least || size < least.size) least = { size, candidate };
+    }
+    if (!least) return;
+    least.candidate.chosen = false;
+    this.count--;
+  }
+
+  #position(at: number, measure: 'time' | 'effort'): number {
+    const candidate = this.#candidates[at];
+    if (candidate) return candidate[measure];
+    if (measure === 'time') return at < 0 ? this.#range.start : this.#range.end;
+    return at < 0 ? 0 : (this.#candidates.at(-1)?.effort ?? 0);
+  }
+}
+
+function withEffort(pieces: readonly Piece[], rates: readonly number[], range: TimeRange): Candidate[] {
+  const scale = Math.max(quantile(rates, CLIP_QUANTILE), LEAST_SCALE_PER_SECOND);
+  const candidates: Candidate[] = [];
+  let effort = 0;
+  pieces.forEach((piece, at) => {
+    if (piece.candidate) candidates.push({ pts: piece.pts, time: piece.time, effort, chosen: false });
+    effort += lengthOf(pieces, at, range) * (REST_EFFORT + Math.sqrt(Math.min(1, (rates[at] ?? 0) / scale)));
+  });
+  return candidates;
+}
+
+/** Even. Grows with the length and with what happens; measured on an absolute scale, so that calm windows cost less. */
+function wantedCount(pieces: readonly Piece[], rates: readonly number[], range: TimeRange): number {
+  let effort = 0;
+  pieces.forEach((_, at) => {
+    const activity = Math.min(1, (rates[at] ?? 0) / FULL_ACTIVITY_PER_SECOND);
+    effort += lengthOf(pieces, at, range) * (REST_EFFORT + Math.sqrt(activity));
+  });
+  return 2 * Math.max(1, Math.round((effort * FRAMES_PER_EFFORT) / 2));
+}
+
+/** At least a millisecond, so that frames with equal times have a finite rate. */
+function lengthOf(pieces: readonly Piece[], at: number, range: TimeRange): Seconds {
+  return Math.max(1e-3, (pieces[at + 1]?.time ?? range.end) - (pieces[at]?.time ?? range.end));
+}
+
+function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
+}
+
+function distance(frame: PlannedFrame, time: Seconds): Seconds {
+  return Math.abs(frame.time - time);
+}
