@@ -51,7 +51,7 @@ export function docsHtml(document: OpenApiDocument): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page.css">
+<link rel="stylesheet" href="/page/page.css">
 </head>
 <body class="docs">
 <header class="top"><a class="brand" href="/">Longwatch</a><nav><a href="/openapi.json">openapi.json</a></nav></header>

@@ -2,36 +2,40 @@
 
 import type { Library } from '../../index/library.js';
 import type { EventRecord, VideoRecord } from '../../index/store/records.js';
+import type { EventKind } from '../../src/event.js';
 import type { Seconds } from '../../src/time.js';
 import type { Chapter } from '../schema/chapter.js';
-import { allEvents, allSegments } from './rows.js';
+import { allEvents } from './rows.js';
 import { cleanLine } from './text.js';
 
 /** Longest title in characters. */
 const TITLE_LENGTH = 120;
 
 /**
- * Chapters in order, without overlaps. With captions of a model: one for each captioned segment, titled by the caption's first
+ * Chapters in order, without overlaps. With captions of a model: one for each captioned stretch, titled by the caption's first
  * sentence. Without: the chapters that the file itself has. Without those: its shots, honestly titled `Shot 3`.
  */
 export async function* chaptersOf(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
-  if (await hasCaption(library, video.id)) yield* captionChapters(library, video.id);
-  else if (library.events(video.id, { kinds: ['chapter'], limit: 1 }).items.length > 0)
-    yield* fileChapters(library, video.id);
+  if (has(library, video.id, 'caption')) yield* captionChapters(library, video.id);
+  else if (has(library, video.id, 'chapter')) yield* fileChapters(library, video.id);
   else yield* shotChapters(library, video);
 }
 
-/**
- * Times at which a new shot begins, in order, without 0 and the end: a cut at its time, a fade or dissolve at its middle.
- */
+/** Times at which a new shot begins, in order, without 0 and the end. */
 export async function* shotStarts(library: Library, video: VideoRecord): AsyncGenerator<Seconds> {
   let last = 0;
   for await (const event of allEvents(library, video.id, { kinds: ['cut', 'fade', 'dissolve'], sources: ['signal'] })) {
-    const at = event.kind === 'cut' ? event.start : (event.start + event.end) / 2;
+    const at = shotStart(event);
     if (at <= last || at >= video.duration) continue;
     last = at;
     yield at;
   }
+}
+
+/** A cut is the first frame of its shot; a dissolve belongs half to each side; a fade goes to its end or comes from its start. */
+function shotStart(event: EventRecord): Seconds {
+  if (event.kind === 'dissolve') return (event.start + event.end) / 2;
+  return event.kind === 'fade' && event.attributes['direction'] === 'out' ? event.end : event.start;
 }
 
 async function* shotChapters(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
@@ -60,15 +64,17 @@ function fileChapter(event: EventRecord, end: Seconds): Chapter {
 }
 
 async function* captionChapters(library: Library, videoId: string): AsyncGenerator<Chapter> {
-  for await (const segment of allSegments(library, videoId)) {
-    if (segment.caption === undefined) continue;
-    yield { start: segment.start, end: segment.end, title: firstSentence(segment.caption), source: 'model' };
+  let last = 0;
+  for await (const event of allEvents(library, videoId, { kinds: ['caption'] })) {
+    const start = Math.max(event.start, last);
+    if (event.end <= start) continue;
+    last = event.end;
+    yield { start, end: event.end, title: firstSentence(event.text), source: 'model' };
   }
 }
 
-async function hasCaption(library: Library, videoId: string): Promise<boolean> {
-  for await (const segment of allSegments(library, videoId)) if (segment.caption !== undefined) return true;
-  return false;
+function has(library: Library, videoId: string, kind: EventKind): boolean {
+  return library.events(videoId, { kinds: [kind], limit: 1 }).items.length > 0;
 }
 
 function firstSentence(caption: string): string {

@@ -5,7 +5,7 @@ import type { EventRecord, VideoRecord } from '../../index/store/records.js';
 import type { EventKind } from '../../src/event.js';
 import type { TimeRange } from '../../src/time.js';
 import { chaptersOf } from './chapter-list.js';
-import { allEvents, allSegments } from './rows.js';
+import { allEvents } from './rows.js';
 
 /**
  * `summary`: chapters (see `chaptersOf`). `captions`: what the model said of each stretch. `events`: everything, signals included.
@@ -33,25 +33,18 @@ export function layerEvents(library: Library, video: VideoRecord, layer: EventLa
   return allEvents(library, video.id, kinds === undefined ? {} : { kinds });
 }
 
-/** Timed texts of any layer, sorted by start. Captions that are on segments only are taken from there. */
+/** Timed texts of any layer, sorted by start. */
 export async function* layerTexts(
   library: Library,
   video: VideoRecord,
   layer: Layer,
 ): AsyncGenerator<TimeRange & { readonly text: string }> {
-  if (layer === 'summary') {
-    for await (const { start, end, title } of chaptersOf(library, video)) yield { start, end, text: title };
-  } else if (layer === 'captions' && !hasEvents(library, video, 'captions')) {
-    for await (const { start, end, caption } of allSegments(library, video.id))
-      if (caption !== undefined) yield { start, end, text: caption };
-  } else yield* layerEvents(library, video, layer);
+  if (layer !== 'summary') yield* layerEvents(library, video, layer);
+  else for await (const { start, end, title } of chaptersOf(library, video)) yield { start, end, text: title };
 }
 
 /** The first layer of words that has any, else the summary: what a person expects from "the subtitles of this video". */
 export function firstWordLayer(library: Library, video: VideoRecord): Layer {
-  return WORD_LAYERS.find((layer) => hasEvents(library, video, layer)) ?? 'summary';
-}
-
-function hasEvents(library: Library, video: VideoRecord, layer: (typeof WORD_LAYERS)[number]): boolean {
-  return library.events(video.id, { kinds: KINDS[layer], limit: 1 }).items.length > 0;
+  const has = (kinds: readonly EventKind[]) => library.events(video.id, { kinds, limit: 1 }).items.length > 0;
+  return WORD_LAYERS.find((layer) => has(KINDS[layer])) ?? 'summary';
 }

@@ -6,10 +6,16 @@ import { docsHtml, type OpenApiDocument } from '../docs-html.js';
 import { type ApiEnv, type Context, OpenAPIHono } from '../hono.js';
 import { matchesEtag } from './media.js';
 
+const SCRIPT = 'text/javascript; charset=utf-8';
+
 const FILES = {
   '/': { name: 'page.html', type: 'text/html; charset=utf-8' },
-  '/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
-  '/page.js': { name: 'page.js', type: 'text/javascript; charset=utf-8' },
+  '/page/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
+  '/page/page.js': { name: 'page.js', type: SCRIPT },
+  '/page/dom.js': { name: 'dom.js', type: SCRIPT },
+  '/page/hits.js': { name: 'hits.js', type: SCRIPT },
+  '/page/player.js': { name: 'player.js', type: SCRIPT },
+  '/page/videos.js': { name: 'videos.js', type: SCRIPT },
   '/icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
 } as const;
 

@@ -1,0 +1,81 @@
+/** The answer to a question: hits, "no match", or what went wrong. */
+
+import { ask, byId, clock, frameImage, make } from './dom.js';
+import { play } from './player.js';
+import { videoOf } from './videos.js';
+
+let running;
+
+/** @param {string} query @param {string} scope id of a video, or empty for all */
+export async function search(query, scope) {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  byId('answer').hidden = false;
+  byId('answer').setAttribute('aria-busy', 'true');
+  note('Searching…');
+  try {
+    const body = scope === '' ? { query, limit: 20 } : { query, limit: 20, video_ids: [scope] };
+    show(await ask('/v1/search', { method: 'POST', body, signal }));
+  } catch (error) {
+    if (error.name === 'AbortError') return;
+    byId('hits').replaceChildren();
+    note(error.message);
+    throw error;
+  } finally {
+    if (!signal.aborted) byId('answer').removeAttribute('aria-busy');
+  }
+}
+
+export function clear() {
+  running?.abort();
+  byId('answer').hidden = true;
+  byId('hits').replaceChildren();
+}
+
+function show(answer) {
+  byId('hits').replaceChildren(...answer.results.map(hitItem));
+  const count = answer.results.length;
+  if (answer.no_match)
+    note(answer.note ?? 'Nothing in the library answers this. Try other words, or search all videos.');
+  else note([`${count} ${count === 1 ? 'moment' : 'moments'}.`, answer.note].filter(Boolean).join(' '));
+}
+
+function hitItem(hit) {
+  const span = `${clock(hit.start_s)} – ${clock(hit.end_s)}`;
+  const pick = make(
+    'button',
+    { type: 'button', class: 'pick' },
+    frameImage(`${hit.frame_url}?width=320`, ''),
+    make(
+      'span',
+      {},
+      make('span', { class: 'time' }, span),
+      make('span', { class: 'said' }, hit.text),
+      make('span', { class: 'from' }, `${hit.title} · ±${hit.precision_s.toFixed(3)} s`),
+      make('span', { class: 'why' }, `Found by ${hit.why.join(', ')}`),
+    ),
+  );
+  pick.addEventListener('click', async () => {
+    for (const other of byId('hits').querySelectorAll('[aria-current]')) other.removeAttribute('aria-current');
+    pick.setAttribute('aria-current', 'true');
+    try {
+      await play(await videoOf(hit.video_id), { start: hit.start_s, end: hit.end_s });
+    } catch (error) {
+      note(error.message);
+    }
+  });
+  return make('li', {}, pick);
+}
+
+function note(text) {
+  byId('answer-note').textContent = text;
+}
+
+byId('hits').addEventListener('keydown', (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step === undefined) return;
+  const picks = [...byId('hits').querySelectorAll('.pick')];
+  picks[picks.indexOf(document.activeElement) + step]?.focus();
+  event.preventDefault();
+});

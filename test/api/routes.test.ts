@@ -1,0 +1,397 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LongwatchError } from '../../src/errors.js';
+import { event, type Harness, openHarness, VIDEO_ID } from './harness.js';
+
+let harness: Harness;
+beforeEach(() => {
+  harness = openHarness();
+});
+afterEach(() => harness.close());
+
+describe('search', () => {
+  it('answers a question with times in whole milliseconds, rounded up, and addresses to look at', async () => {
+    const { status, body } = await harness.send('POST', '/v1/search', { query: 'rabbit' });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      query: 'rabbit',
+      took_ms: 1.2,
+      mode: 'words',
+      no_match: false,
+      results: [
+        {
+          video_id: VIDEO_ID,
+          path: '/videos/bunny.mp4',
+          title: 'Bunny',
+          start_s: 1.001,
+          end_s: 2.5,
+          score: 0.8765,
+          kind: 'subtitle',
+          source: 'subtitle',
+          text: 'the rabbit opens its eyes',
+          why: ['words: "rabbit"'],
+          precision_s: 0.021,
+          event_ids: [`${VIDEO_ID}-0-0`],
+          frame_url: `/v1/videos/${VIDEO_ID}/frames/1.001.jpg`,
+          media_url: `/v1/videos/${VIDEO_ID}/media`,
+        },
+      ],
+    });
+  });
+
+  it('hands every part of the question to the searcher', async () => {
+    const body = {
+      query: ' rabbit ',
+      video_ids: [VIDEO_ID],
+      range: { start_s: 1.5, end_s: 9 },
+      limit: 3,
+      group_by: 'video',
+      min_score: 0.5,
+    };
+    await harness.send('POST', '/v1/search', body);
+    await harness.get(`/v1/search?q=rabbit&video_id=${VIDEO_ID}&from=1.5&to=0:09&limit=3&group_by=video&min_score=0.5`);
+    const expected = {
+      query: 'rabbit',
+      videoIds: [VIDEO_ID],
+      range: { start: 1.5, end: 9 },
+      limit: 3,
+      groupBy: 'video',
+      minScore: 0.5,
+    };
+    expect(harness.asked).toEqual([expected, expected]);
+  });
+
+  it('leaves what was not asked to the searcher, and an open end open', async () => {
+    await harness.send('POST', '/v1/search', { query: 'rabbit', range: { start_s: 2 } });
+    expect(harness.asked).toEqual([{ query: 'rabbit', range: { start: 2, end: Number.MAX_SAFE_INTEGER } }]);
+  });
+
+  it('says that it did not ground when it was asked to', async () => {
+    const { body } = await harness.send('POST', '/v1/search', { query: 'rabbit', ground: true });
+    expect(body).toMatchObject({ note: 'The answer was not looked at again, because no model is installed.' });
+  });
+
+  it.each([
+    ['an empty question', { query: '  ' }, '/query'],
+    ['no question', {}, '/query'],
+    ['a limit of 0', { query: 'x', limit: 0 }, '/limit'],
+    ['a limit of 101', { query: 'x', limit: 101 }, '/limit'],
+    ['a wrong video id in a list', { query: 'x', video_ids: ['abcd', 7] }, '/video_ids/1'],
+    ['a negative time', { query: 'x', range: { start_s: -1 } }, '/range/start_s'],
+    ['an unknown name', { query: 'x', top_k: 5 }, ''],
+  ])('refuses %s and points at it', async (_name, body, pointer) => {
+    const answer = await harness.send('POST', '/v1/search', body);
+    expect(answer.status).toBe(422);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.body).toMatchObject({ code: 'invalid_input', status: 422, pointer });
+  });
+
+  it('refuses a range that ends before it starts, and a time that is none', async () => {
+    const reversed = await harness.send('POST', '/v1/search', { query: 'x', range: { start_s: 3, end_s: 3 } });
+    expect(reversed).toMatchObject({ status: 422, body: { code: 'bad_range' } });
+    expect(await harness.get('/v1/search?q=x&from=soon')).toMatchObject({ status: 422, body: { code: 'bad_time' } });
+  });
+});
+
+describe('videos', () => {
+  it('lists videos page by page and in the same shape as one video', async () => {
+    harness.addVideo();
+    const second = harness.library.addVideo({
+      path: '/videos/other.mp4',
+      title: 'Other',
+      sha256: 'b'.repeat(64),
+      sizeBytes: 1,
+      modified: 0,
+      fingerprint: 'f1',
+    });
+    const first = await harness.get('/v1/videos?limit=1');
+    const { items, next_cursor } = first.body as { items: object[]; next_cursor: string };
+    expect(items).toEqual([(await harness.get(`/v1/videos/${VIDEO_ID}`)).body]);
+    const rest = await harness.get(`/v1/videos?limit=1&cursor=${encodeURIComponent(next_cursor)}`);
+    expect(rest.body).toMatchObject({
+      items: [{ id: second.id, state: 'queued', modified_at: '1970-01-01T00:00:00.000Z' }],
+    });
+    expect(rest.body).not.toHaveProperty('next_cursor');
+  });
+
+  it('shows a video with its rates, coverage and the start of its first frame', async () => {
+    harness.addVideo([], {
+      firstFrameTime: 0.0834166,
+      coverage: [{ start: 0, end: 4.0001 }],
+      warnings: ['It ends early.'],
+    });
+    const { body } = await harness.get(`/v1/videos/${VIDEO_ID.slice(0, 4)}`);
+    expect(body).toMatchObject({
+      id: VIDEO_ID,
+      title: 'Bunny',
+      duration_s: 10,
+      size_bytes: 1000,
+      fps: { nominal: 23.976, variable: false },
+      first_frame_s: 0.083417,
+      coverage: [[0, 4.001]],
+      warnings: ['It ends early.'],
+      state: 'ready',
+    });
+  });
+
+  it.each(['ffff', 'x', '..%2F..%2Fetc', '%00'])('knows no video %s', async (id) => {
+    expect(await harness.get(`/v1/videos/${id}`)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  });
+
+  it('takes a file inside an allowed folder and names the job that ingests it', async () => {
+    const file = path.join(harness.folder, 'new.mp4');
+    writeFileSync(file, 'x');
+    const { status, headers, body } = await harness.send('POST', '/v1/videos', { path: file });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ kind: 'ingest', path: file, progress: 0 });
+    const location = headers.get('location') ?? '';
+    expect(location).toBe(`/v1/jobs/${(body as { id: string }).id}`);
+    await harness.jobs.onIdle();
+    expect((await harness.get(location)).body).toMatchObject({ state: 'done', video_id: VIDEO_ID, progress: 1 });
+  });
+
+  it.each([
+    ['a path outside', () => '/etc/passwd', 403, 'path_not_allowed'],
+    ['a missing path outside, in the same words', () => '/no/such/file.mp4', 403, 'path_not_allowed'],
+    ['a relative path', () => 'film.mp4', 403, 'path_not_allowed'],
+    ['a path that climbs out', (folder: string) => `${folder}/../../etc/passwd`, 403, 'path_not_allowed'],
+    ['a folder whose name only begins alike', (folder: string) => `${folder}-other/a.mp4`, 403, 'path_not_allowed'],
+    ['a zero byte', (folder: string) => `${folder}/a\0.mp4`, 403, 'path_not_allowed'],
+    ['a missing file', (folder: string) => `${folder}/missing.mp4`, 404, 'file_not_found'],
+    ['a folder', (folder: string) => `${folder}/inner`, 422, 'not_a_file'],
+    ['a link that leads out', (folder: string) => `${folder}/link.mp4`, 403, 'path_not_allowed'],
+  ])('refuses %s', async (_name, file, status, code) => {
+    mkdirSync(path.join(harness.folder, 'inner'));
+    symlinkSync('/etc/passwd', path.join(harness.folder, 'link.mp4'));
+    expect(await harness.send('POST', '/v1/videos', { path: file(harness.folder) })).toMatchObject({
+      status,
+      body: { code },
+    });
+    expect(harness.jobs.list().items).toEqual([]);
+  });
+
+  it('allows no path at all when no folder is allowed', async () => {
+    const closed = openHarness({ config: { allowedRoots: [] } });
+    const file = path.join(closed.folder, 'a.mp4');
+    writeFileSync(file, 'x');
+    expect(await closed.send('POST', '/v1/videos', { path: file })).toMatchObject({
+      status: 403,
+      body: { code: 'path_not_allowed' },
+    });
+    await closed.close();
+  });
+
+  it('forgets a video but keeps its file, after its running job has let go of it', async () => {
+    const order: string[] = [];
+    const slow = openHarness({
+      work: (_file, report, signal) => {
+        report({ stage: 'decode', progress: 0.5 });
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            order.push('let go');
+            reject(signal.reason);
+          });
+        });
+      },
+    });
+    const video = slow.addVideo([event('subtitle', [1, 2], 'Hello')]);
+    slow.jobs.enqueue(video.path);
+    await expect.poll(() => slow.jobs.list().items[0]?.state).toBe('running');
+    expect((await slow.get(`/v1/videos/${video.id}`, { method: 'DELETE' })).status).toBe(204);
+    expect(order).toEqual(['let go']);
+    expect(slow.library.getVideo(video.id)).toBeUndefined();
+    expect((await slow.get(`/v1/videos/${video.id}`, { method: 'DELETE' })).status).toBe(404);
+    await slow.close();
+  });
+});
+
+describe('what was learnt of a video', () => {
+  const events = [
+    event('chapter', [0, 6], 'Morning'),
+    event('subtitle', [1.0004, 2], 'The rabbit opens its eyes'),
+    event('cut', [4, 4.042], 'cut'),
+    event('speech', [5, 6], 'hello'),
+    event('dissolve', [6, 8], 'dissolve'),
+    event('chapter', [6, 10], 'Noon'),
+  ];
+  const items = (body: unknown) => (body as { items: { kind: string; text: string }[] }).items;
+
+  it('lists events in order, by kind, by source and by range', async () => {
+    harness.addVideo(events);
+    const kinds = async (query: string) =>
+      items((await harness.get(`/v1/videos/${VIDEO_ID}/events${query}`)).body).map((item) => item.kind);
+    expect(await kinds('')).toEqual(['chapter', 'subtitle', 'cut', 'speech', 'dissolve', 'chapter']);
+    expect(await kinds('?kind=cut&kind=dissolve')).toEqual(['cut', 'dissolve']);
+    expect(await kinds('?source=container')).toEqual(['chapter', 'chapter']);
+    expect(await kinds('?from=0:04&to=5')).toEqual(['chapter', 'cut']);
+    expect(await harness.get(`/v1/videos/${VIDEO_ID}/events?kind=sneeze`)).toMatchObject({ status: 422 });
+  });
+
+  it('pages through events without losing or repeating one', async () => {
+    harness.addVideo(events);
+    const seen: string[] = [];
+    let query = '?limit=2';
+    for (let pages = 0; pages < 3; pages++) {
+      const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/events${query}`);
+      seen.push(...items(body).map((item) => item.text));
+      query = `?limit=2&cursor=${(body as { next_cursor?: string }).next_cursor}`;
+    }
+    expect(query).toContain('undefined');
+    expect(seen).toEqual(events.map((item) => item.text));
+  });
+
+  it('refuses a cursor that it did not make', async () => {
+    harness.addVideo(events);
+    expect(await harness.get(`/v1/videos/${VIDEO_ID}/events?cursor=zzz`)).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_input' },
+    });
+  });
+
+  it('gives subtitles and speech together as the transcript', async () => {
+    harness.addVideo(events);
+    const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/transcript`);
+    expect(items(body)).toMatchObject([
+      { kind: 'subtitle', start_s: 1.001, end_s: 2, text: 'The rabbit opens its eyes', precision_s: 0.04 },
+      { kind: 'speech', start_s: 5, end_s: 6 },
+    ]);
+  });
+
+  it('gives segments with their frames and every event that they overlap', async () => {
+    const video = harness.addVideo(events);
+    harness.library.writeWindow(video.id, {
+      window: { index: 1, start: 10, end: 12, frames: [{ pts: 1001, time: 10.01 }], activity: 0 },
+      precision: 0,
+      events: [{ event: event('subtitle', [9.5, 11], 'across') }],
+    });
+    const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/segments`);
+    const [first, second] = (body as { items: { events: { text: string }[] }[] }).items;
+    expect(first).toMatchObject({ index: 0, start_s: 0, end_s: 10, activity: 1.25, frames: [0] });
+    expect(first?.events.map((item) => item.text)).toEqual([...events.map((item) => item.text), 'across']);
+    expect(second?.events.map((item) => item.text)).toEqual(['across']);
+    expect(second).not.toHaveProperty('caption');
+  });
+
+  it('summarises by the chapters of the file when there is no model', async () => {
+    harness.addVideo(events);
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toEqual({
+      video_id: VIDEO_ID,
+      chapters: [
+        { start_s: 0, end_s: 6, title: 'Morning', source: 'container' },
+        { start_s: 6, end_s: 10, title: 'Noon', source: 'container' },
+      ],
+    });
+  });
+
+  it('summarises by shots when the file has no chapters either', async () => {
+    harness.addVideo(events.filter((item) => item.kind !== 'chapter'));
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toMatchObject({
+      chapters: [
+        { start_s: 0, end_s: 4, title: 'Shot 1', source: 'signal' },
+        { start_s: 4, end_s: 7, title: 'Shot 2' },
+        { start_s: 7, end_s: 10, title: 'Shot 3' },
+      ],
+    });
+  });
+
+  it('summarises by the first sentence of each caption when a model spoke', async () => {
+    harness.addVideo([...events, event('caption', [0, 10], 'A rabbit sleeps. Then it wakes up.')]);
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toMatchObject({
+      chapters: [{ start_s: 0, end_s: 10, title: 'A rabbit sleeps.', source: 'model' }],
+    });
+  });
+
+  it('draws a timeline of shots, activity and the moments that have words', async () => {
+    harness.addVideo(events);
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/timeline`)).body).toMatchObject({
+      duration_s: 10,
+      coverage: [[0, 10]],
+      shots: [
+        [0, 4],
+        [4, 7],
+        [7, 10],
+      ],
+      activity: [[0, 10, 1.25]],
+      moments: [{ kind: 'chapter' }, { kind: 'subtitle' }, { kind: 'speech' }, { kind: 'chapter' }],
+      truncated: false,
+    });
+  });
+});
+
+describe('frames', () => {
+  it('sends the frame on screen, says which one it is, and makes it once', async () => {
+    harness.addVideo();
+    const response = await harness.app.request(`/v1/videos/${VIDEO_ID}/frames/1.001.jpg?width=320`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('image/jpeg');
+    expect(response.headers.get('longwatch-frame-time')).toBe('1.000');
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0));
+    const etag = response.headers.get('etag') ?? '';
+    await harness.get(`/v1/videos/${VIDEO_ID}/frames/1.001.jpg?width=320`);
+    const known = await harness.get(`/v1/videos/${VIDEO_ID}/frames/1.001.jpg?width=320`, {
+      headers: { 'if-none-match': etag },
+    });
+    expect(known.status).toBe(304);
+    expect(harness.stills).toEqual([{ time: 1.001, width: 320 }]);
+  });
+
+  it.each([
+    ['x.jpg', 422],
+    ['-1.jpg', 422],
+    ['1.png', 422],
+    ['1e3.jpg', 422],
+    ['1.jpg?width=5', 422],
+    ['10.000.jpg', 404],
+  ])('refuses %s', async (frame, status) => {
+    harness.addVideo();
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/frames/${frame}`)).status).toBe(status);
+    expect(harness.stills).toEqual([]);
+  });
+
+  it('shows no frame of a file that changed', async () => {
+    const video = harness.addVideo();
+    writeFileSync(video.path, 'another film');
+    expect(await harness.get(`/v1/videos/${VIDEO_ID}/frames/1.jpg`)).toMatchObject({
+      status: 409,
+      body: { code: 'file_changed' },
+    });
+  });
+});
+
+describe('jobs', () => {
+  it('shows, lists and cancels jobs, and keeps the failure of one', async () => {
+    const failing = openHarness({
+      work: async () => {
+        throw new LongwatchError('no_video', 'There is only sound.', { hint: 'Give a video.' });
+      },
+    });
+    const { id } = failing.jobs.enqueue('/videos/song.mp4');
+    await failing.jobs.onIdle();
+    const { body } = await failing.get('/v1/jobs');
+    expect(body).toMatchObject({
+      items: [
+        { id, state: 'failed', error: { code: 'no_video', detail: 'There is only sound.', hint: 'Give a video.' } },
+      ],
+    });
+    expect(await failing.get(`/v1/jobs/${id}`, { method: 'DELETE' })).toMatchObject({
+      status: 200,
+      body: { state: 'failed' },
+    });
+    expect(await failing.get('/v1/jobs/none')).toMatchObject({ status: 404 });
+    expect(await failing.get('/v1/jobs/none', { method: 'DELETE' })).toMatchObject({ status: 404 });
+    await failing.close();
+  });
+});
+
+describe('health', () => {
+  it('lives always and is ready while the library can be read', async () => {
+    expect(await harness.get('/live')).toMatchObject({ status: 200, body: { status: 'ok' } });
+    expect(await harness.get('/ready')).toMatchObject({ status: 200, body: { status: 'ok' } });
+    harness.shutdown.abort();
+    expect((await harness.get('/live')).status).toBe(200);
+    const closing = await harness.get('/ready');
+    expect(closing.status).toBe(503);
+    expect(closing.headers.get('retry-after')).toBe('5');
+  });
+});
