@@ -70,10 +70,13 @@ async function run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly st
 
 async function answer(port: MessagePort, request: Request): Promise<void> {
   let reply: Answer;
+  // Again, since a request may have been sent while the one before it was running.
+  Atomics.store(busy, 0, 1);
   try {
     if (request.kind === 'close') {
       await session?.release();
       port.close();
+      leaveRuntime();
       return;
     }
     reply =
@@ -81,9 +84,13 @@ async function answer(port: MessagePort, request: Request): Promise<void> {
   } catch (error) {
     reply = { kind: 'failed', message: messageOf(error) };
   }
+  leaveRuntime();
+  port.postMessage(reply, reply.kind === 'ran' ? buffersOf(reply.outputs) : []);
+}
+
+function leaveRuntime(): void {
   Atomics.store(busy, 0, 0);
   Atomics.notify(busy, 0);
-  port.postMessage(reply, reply.kind === 'ran' ? buffersOf(reply.outputs) : []);
 }
 
 /** Results are the runtime's copies for us alone, so they move instead of being copied once more. */

@@ -61,7 +61,9 @@ export class Session {
 
   private constructor() {
     const workerData: ThreadData = { busy: new Int32Array(new SharedArrayBuffer(4)) };
-    const worker = startThread(new URL('./session-thread.js', import.meta.url), import.meta.url, { workerData });
+    // Flags of the command line are for its own script: a thread refuses `--input-type`, for one.
+    const options = { workerData, execArgv: [] };
+    const worker = startThread(new URL('./session-thread.js', import.meta.url), import.meta.url, options);
     this.#worker = worker;
     this.#busy = workerData.busy;
     busyFlags.add(this.#busy);
@@ -123,6 +125,7 @@ export class Session {
   async close(): Promise<void> {
     this.#die(new LongwatchError('cancelled', 'The model was closed.'));
     this.#worker.ref();
+    this.#busy[0] = 1;
     this.#worker.postMessage({ kind: 'close' } satisfies Request);
     await this.#exited;
   }
