@@ -59,6 +59,6 @@ export function exportHead(video: VideoRecord, layer: Layer): z.infer<typeof exp
 }
 
 /** JSON Schema (2020-12) of the JSON export; `docs/schema/export.schema.json` is this, printed. */
-export function exportJsonSchema(): object {
+export function exportJsonSchema() {
   return { title: 'Longwatch export', ...z.toJSONSchema(exportSchema, { target: 'draft-2020-12' }) };
 }
