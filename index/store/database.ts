@@ -1,8 +1,7 @@
 /** The one file that opens SQLite databases: settings, schema steps, transactions, and SQLite's errors in the words of the house. */
 
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import BetterSqlite3 from 'better-sqlite3';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
@@ -20,7 +19,7 @@ export type SqlParameters = Readonly<Record<string, SqlValue>>;
 export interface OpenOptions {
   /** Make the folder and the database when they are not there. @default false */
   readonly create?: boolean;
-  /** Never write, and also work where writing is not allowed. @default false */
+  /** Never write. The folder must allow it all the same: readers of a database in WAL mode share memory in a file beside it. @default false */
   readonly readonly?: boolean;
 }
 
@@ -50,7 +49,7 @@ export class Database {
     }
     return guard(file, () => {
       if (create && !readonly) mkdirSync(dirname(file), { recursive: true });
-      const db = connect(file, readonly);
+      const db = new BetterSqlite3(file, { readonly, timeout: BUSY_TIMEOUT });
       try {
         prepare(db, file, readonly);
       } catch (error) {
@@ -111,10 +110,13 @@ export class Database {
   close(): void {
     if (!this.#db.open) return;
     this.#statements.clear();
-    guard(this.file, () => {
+    try {
       if (!this.readonly) this.#db.pragma('optimize');
-    });
-    this.#db.close();
+    } catch {
+      // Statistics for the planner are a courtesy: a damaged or locked database is closed all the same.
+    } finally {
+      this.#db.close();
+    }
   }
 
   #statement<Row>(sql: string): BetterSqlite3.Statement<[SqlParameters], Row> {
@@ -124,19 +126,6 @@ export class Database {
       this.#statements.set(sql, statement);
     }
     return statement as BetterSqlite3.Statement<[SqlParameters], Row>;
-  }
-}
-
-function connect(file: string, readonly: boolean): BetterSqlite3.Database {
-  try {
-    const db = new BetterSqlite3(file, { readonly, timeout: BUSY_TIMEOUT });
-    if (readonly) db.pragma('schema_version');
-    return db;
-  } catch (error) {
-    const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
-    if (!readonly || !isSqliteError(error, 'SQLITE_CANTOPEN') || (wal && wal.size > 0)) throw error;
-    // A folder that cannot be written has no place for WAL's shared memory. Without a log there is nothing to share.
-    return new BetterSqlite3(`${pathToFileURL(resolve(file)).href}?immutable=1`, { readonly });
   }
 }
 
@@ -246,7 +235,7 @@ function sqliteError(error: unknown, path: string): LongwatchError {
   if (/^(SQLITE_(READONLY|CANTOPEN|PERM|AUTH)|EACCES|EPERM|EROFS|ENOTDIR|EEXIST)/.test(code)) {
     return new LongwatchError('forbidden', `The library ${path} cannot be written: ${message}.`, {
       ...details,
-      hint: 'Check that the folder exists and that you may write there, or open it for reading only.',
+      hint: 'Check that you may write in the folder. A library on a read-only medium must be copied to another place first.',
     });
   }
   if (/^SQLITE_CONSTRAINT/.test(code)) {
