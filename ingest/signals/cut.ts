@@ -9,7 +9,7 @@ import type { Seconds } from '../../src/time.js';
 import { type Detector, type Findings, signalEvent } from './detection.js';
 import { quantile } from './features.js';
 import { HISTORY_FRAMES, type History } from './history.js';
-import { mismatch } from './mismatch.js';
+import { mismatch, SAME_SCENE } from './mismatch.js';
 
 /** Frames on both sides within this are compared with a candidate. */
 const SURROUNDINGS: Seconds = 0.5;
@@ -21,9 +21,14 @@ const SHORTEST_SHOT: Seconds = 0.2;
 const LEAST_CHANGE = 4;
 const OUTLIER_RATIO = 2;
 const BUSY_QUANTILE = 0.75;
-const NEIGHBOR_RATIO = 1.7;
-/** Pictures with less mismatch than this show the same scene. Unrelated shots of the tuning films lie above it in 97 of 100 cases. */
-export const SAME_SCENE = 0.36;
+const NEIGHBOR_RATIO = 2;
+/** Where both sides are this much calmer than the cut there is no movement that could explain it; half as much mismatch is enough. */
+const CALM_RATIO = 8;
+const CALM_MISMATCH = 0.22;
+/** A frame that comes later than this many usual frame distances has time behind it in which anything may have moved. */
+const GAP_RATIO = 2.5;
+/** A picture that came back may have moved on a little, but fits clearly better than the new one. */
+const RETURN_SHARE = 0.75;
 /** Pictures compared on each side when looking for a return. */
 const RETURN_SAMPLES = 5;
 
@@ -76,9 +81,12 @@ export class CutDetector implements Detector {
     const time = history.time(frame);
     if (change < LEAST_CHANGE || time - this.#lastCut < SHORTEST_SHOT) return false;
     const usual = this.#usualChange(frame);
-    if (change < OUTLIER_RATIO * usual || !this.#standsOut(frame)) return false;
+    const { calmer, busier } = this.#neighbors(frame);
+    if (change < OUTLIER_RATIO * usual || change < NEIGHBOR_RATIO * calmer || !this.#isPeak(frame)) return false;
     const difference = mismatch(history.luma(frame - 1), history.luma(frame));
-    if (difference < SAME_SCENE || this.#comesBack(frame)) return false;
+    const isCalm = change >= CALM_RATIO * busier && !this.#followsGap(frame);
+    if (difference < (isCalm ? CALM_MISMATCH : SAME_SCENE)) return false;
+    if (this.#comesBack(frame, Math.min(SAME_SCENE, RETURN_SHARE * difference))) return false;
     this.#lastCut = time;
     this.#findings.boundary({ time, stableFrom: time, kind: 'cut' });
     this.#findings.event(
@@ -104,34 +112,42 @@ export class CutDetector implements Detector {
     return quantile(this.#changes, length, BUSY_QUANTILE);
   }
 
-  /** A pan or a shake is busy on both sides; a cut into or out of movement only on one. Of a change over two frames the larger counts. */
-  #standsOut(frame: number): boolean {
+  /** A pan or a shake is busy on both sides; a cut into or out of movement only on one. */
+  #neighbors(frame: number): { calmer: number; busier: number } {
+    const before = Math.max(this.#changeNear(frame - 1, frame), this.#changeNear(frame - 2, frame));
+    const after = Math.max(this.#changeNear(frame + 1, frame), this.#changeNear(frame + 2, frame));
+    return { calmer: Math.min(before, after), busier: Math.max(before, after) };
+  }
+
+  /** Of a change that takes two frames (a blended cut) the larger counts, the first of equals. */
+  #isPeak(frame: number): boolean {
+    const change = this.#history.change(frame);
+    return this.#changeNear(frame - 1, frame) < change && this.#changeNear(frame + 1, frame) <= change;
+  }
+
+  #changeNear(other: number, frame: number): number {
     const history = this.#history;
-    const time = history.time(frame);
-    const near = (other: number) =>
-      other >= Math.max(1, history.oldest) &&
-      other <= history.newest &&
-      Math.abs(history.time(other) - time) <= RETURN_WITHIN
-        ? history.change(other)
-        : 0;
-    const change = history.change(frame);
-    const before = Math.max(near(frame - 1), near(frame - 2));
-    const after = Math.max(near(frame + 1), near(frame + 2));
-    if (near(frame - 1) > change || near(frame + 1) > change) return false;
-    return change >= NEIGHBOR_RATIO * Math.min(before, after);
+    if (other < Math.max(1, history.oldest) || other > history.newest) return 0;
+    return Math.abs(history.time(other) - history.time(frame)) <= RETURN_WITHIN ? history.change(other) : 0;
+  }
+
+  #followsGap(frame: number): boolean {
+    const history = this.#history;
+    const usual = frame < history.newest ? history.stepBefore(frame + 1) : history.stepBefore(frame - 1);
+    return history.stepBefore(frame) > GAP_RATIO * usual;
   }
 
   /** Whether a picture from before is seen again soon after, or the new one was seen just before. */
-  #comesBack(frame: number): boolean {
+  #comesBack(frame: number, limit: number): boolean {
     const history = this.#history;
     const time = history.time(frame);
     const last = history.frameAt(time + RETURN_WITHIN);
     for (const other of spread(frame + 1, last)) {
-      if (mismatch(history.luma(frame - 1), history.luma(other)) < SAME_SCENE) return true;
+      if (mismatch(history.luma(frame - 1), history.luma(other)) < limit) return true;
     }
     const earliest = history.frameFrom(history.time(frame - 1) - RETURN_WITHIN);
     for (const other of spread(earliest, frame - 2)) {
-      if (mismatch(history.luma(other), history.luma(frame)) < SAME_SCENE) return true;
+      if (mismatch(history.luma(other), history.luma(frame)) < limit) return true;
     }
     return false;
   }

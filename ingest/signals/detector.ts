@@ -35,19 +35,33 @@ export class SignalDetector {
       event: (event) => this.#events.push(event),
       boundary: (boundary) => this.#boundaries.push(boundary),
     };
-    const dissolves = new DissolveDetector(history, take);
-    const blocking: Findings = {
+    this.#motion = new MotionDetector(history, take);
+    const gradual: Findings = {
       event: (event) => {
-        dissolves.block(event.kind === 'cut' ? event.start : event.end);
+        this.#motion.exclude(event);
         take.event(event);
       },
       boundary: take.boundary,
     };
-    this.#motion = new MotionDetector(history, take);
-    const cuts = new CutDetector(history, blocking, (frame, newShot) => this.#motion.follow(frame, newShot));
+    const dissolves = new DissolveDetector(history, gradual);
+    const fading: Findings = {
+      event: (event) => {
+        dissolves.block(event.end);
+        gradual.event(event);
+      },
+      boundary: take.boundary,
+    };
+    const cutting: Findings = {
+      event: (event) => {
+        dissolves.block(event.start);
+        take.event(event);
+      },
+      boundary: take.boundary,
+    };
+    const cuts = new CutDetector(history, cutting, (frame, newShot) => this.#motion.follow(frame, newShot));
     this.#detectors = [
       cuts,
-      new FadeDetector(history, blocking),
+      new FadeDetector(history, fading),
       dissolves,
       new BlackDetector(history, take),
       new FreezeDetector(history, take),

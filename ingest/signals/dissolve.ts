@@ -8,11 +8,10 @@
  */
 
 import type { Seconds } from '../../src/time.js';
-import { SAME_SCENE } from './cut.js';
 import { type Detector, type Findings, signalEvent } from './detection.js';
 import { changedShare, fitMixture, type Mixture, meanDifference } from './features.js';
 import type { History } from './history.js';
-import { mismatch, PLAIN_SPREAD } from './mismatch.js';
+import { mismatch, PLAIN_SPREAD, SAME_SCENE } from './mismatch.js';
 
 const SAMPLE_STEP: Seconds = 0.08;
 const TIME_TOLERANCE: Seconds = 1e-6;
@@ -25,7 +24,7 @@ const LEAST_DISTANCE = 6;
 const LEAST_CHANGED_SHARE = 0.5;
 const CHANGED_BY = 5;
 /** Root mean square of what no mixture explains. */
-const LARGEST_RESIDUAL = 0.3;
+const LARGEST_RESIDUAL = 0.24;
 /** The weight may fall back by this much (noise, movement) and rise at once by that much (more is a cut). */
 const LARGEST_FALL = 0.1;
 const LARGEST_RISE = 0.5;
@@ -33,6 +32,7 @@ const LARGEST_RISE = 0.5;
 const CLUSTER_GAP: Seconds = 0.4;
 const LONGEST_CLUSTER: Seconds = 4.5;
 const MARGIN: Seconds = 0.3;
+const SHORTEST: Seconds = 0.15;
 
 interface Find {
   readonly first: number;
@@ -138,6 +138,7 @@ export class DissolveDetector implements Detector {
     const difference = mismatch(history.luma(best.first), history.luma(best.last));
     if (difference < SAME_SCENE) return;
     const range = this.#edges(best);
+    if (range.end - range.start < SHORTEST) return;
     this.#barrier = range.end;
     const middle = history.time(history.frameFrom((range.start + range.end) / 2));
     this.#findings.boundary({ time: middle, stableFrom: range.end, kind: 'dissolve' });

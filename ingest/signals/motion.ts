@@ -6,7 +6,7 @@
  * rises to `ENTER` and ends where it falls below `LEAVE`, or where it cannot be measured (frames further apart than `LONGEST_STEP`).
  */
 
-import type { Seconds } from '../../src/time.js';
+import { durationOf, intersect, type Seconds, type TimeRange } from '../../src/time.js';
 import { type Findings, signalEvent } from './detection.js';
 import { meanDifference } from './features.js';
 import type { History } from './history.js';
@@ -38,6 +38,7 @@ export class MotionDetector {
   readonly #findings: Findings;
   #shotStart = 0;
   #stretch: Stretch | undefined;
+  #excluded: TimeRange = { start: 0, end: 0 };
   #settled: Seconds = Number.NEGATIVE_INFINITY;
 
   constructor(history: History, findings: Findings) {
@@ -55,6 +56,11 @@ export class MotionDetector {
     if (newShot) this.#shotStart = frame;
     this.#measure(frame);
     this.#settled = Math.max(this.#settled, this.#stretch?.end ?? this.#history.time(frame));
+  }
+
+  /** Change that has a name of its own here, a fade or a dissolve, is no motion. */
+  exclude(range: TimeRange): void {
+    this.#excluded = range;
   }
 
   /** No frame follows; the last one ends at `end`. */
@@ -101,6 +107,8 @@ export class MotionDetector {
     const stretch = this.#stretch;
     this.#stretch = undefined;
     if (!stretch || stretch.end - stretch.start < SHORTEST_MOTION - TOLERANCE) return;
+    const excluded = intersect(stretch, this.#excluded);
+    if (excluded && durationOf(excluded) > durationOf(stretch) / 2) return;
     this.#findings.event(
       signalEvent('motion', stretch, stretch.precision, 'fast motion', {
         mean_difference: stretch.total / stretch.frames,
