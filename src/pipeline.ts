@@ -116,12 +116,14 @@ async function ingestWindows(
     const shown = size ? pictures.take(window) : [];
     if (written.has(window.index)) return;
     const meaning = model ? await describeWindow(model, window, shown, signal) : undefined;
+    const rows = await embedEvents(embedder, [...events, ...(meaning?.events ?? [])], signal);
+    signal?.throwIfAborted();
     library.writeWindow(
       videoId,
       {
         window,
         precision: meaning?.precision ?? 0,
-        events: await embedEvents(embedder, [...events, ...(meaning?.events ?? [])], signal),
+        events: rows,
         ...(meaning ? { caption: meaning.caption, model: meaning.model } : {}),
       },
       embedder?.id,

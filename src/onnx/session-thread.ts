@@ -41,13 +41,16 @@ async function open(model: Uint8Array | string, options: ThreadOptions): Promise
   } catch (error) {
     return { kind: 'missing', message: messageOf(error) };
   }
-  // Before the first session, or the runtime reports absent GPUs on stderr.
+  // Before the first session. What fails is thrown as well, and stderr is the person's.
   runtime.env.logLevel = 'fatal';
   const sessionOptions: InferenceSession.SessionOptions = {
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionProviders: [...options.providers],
     logSeverityLevel: 4,
+    // Threads that wait for work sleep instead of spinning: a session shares its cores with a decoder and other sessions, where
+    // spinning costs a third of the speed; on an idle machine it would gain as much, and burn a core for some time after each run.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
   session =
     typeof model === 'string'

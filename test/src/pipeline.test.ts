@@ -1,0 +1,217 @@
+import { copyFileSync, mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXPORT_FORMATS } from '../../api/export/formats.js';
+import { FILM } from '../../fixtures/real/clips.js';
+import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
+import { chooseDecoder } from '../../ingest/video/choose.js';
+import type { Decoder } from '../../ingest/video/decoder.js';
+import { LongwatchError } from '../../src/errors.js';
+import type { Embedder } from '../../src/meaning/embedder.js';
+import type { Model, ModelInput } from '../../src/model.js';
+import { ingestVideo } from '../../src/pipeline.js';
+import { contains } from '../../src/time.js';
+
+/** Says what it was shown, so that a test can hold the words against the plan. */
+class ScriptedModel implements Model {
+  readonly id = 'scripted';
+  readonly asked: ModelInput[] = [];
+  /** Called before an answer; may throw. */
+  before: (input: ModelInput, call: number) => void = () => {};
+
+  pictureSize() {
+    return { width: 56, height: 28 };
+  }
+
+  tokensPerPair() {
+    return 2;
+  }
+
+  async describe(input: ModelInput) {
+    this.before(input, this.asked.length);
+    this.asked.push(input);
+    const { start, end } = input.range;
+    return {
+      caption: `A stretch of ${Math.round(end - start)} seconds`,
+      events: [
+        { start: start - 5, end: start + 1, text: 'begins before the window', confidence: 0.5 },
+        { start: end + 1, end: end + 2, text: 'lies outside' },
+        { start: start + 1, end: start + 2, text: 'lies inside' },
+      ],
+      precision: 0.5,
+    };
+  }
+
+  async close() {}
+}
+
+/** Three numbers that depend on the text alone. */
+class CountingEmbedder implements Embedder {
+  readonly id = 'counting';
+  readonly dim = 3;
+  texts: string[] = [];
+
+  async embed(texts: readonly string[]) {
+    this.texts.push(...texts);
+    return texts.map((text) => Float32Array.of(text.length, text.charCodeAt(0), 1));
+  }
+
+  async close() {}
+}
+
+describe('the pipeline', () => {
+  let folder: string;
+  let film: string;
+  let library: SqliteLibrary;
+  let decoder: Decoder;
+  let model: ScriptedModel;
+  let embedder: CountingEmbedder;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-pipeline-'));
+    film = path.join(folder, 'film.mp4');
+    copyFileSync(FILM, film);
+    writeFileSync(
+      path.join(folder, 'film.srt'),
+      '1\n00:00:01,000 --> 00:00:02,000\nhello\n\n2\n00:00:29,000 --> 00:00:40,000\nlasts longer than the film\n\n3\n00:00:31,000 --> 00:00:32,000\nafter the film\n',
+    );
+    library = openLibrary(path.join(folder, 'library'), { create: true });
+    decoder = await chooseDecoder({ kind: 'wasm' });
+    model = new ScriptedModel();
+    embedder = new CountingEmbedder();
+  });
+
+  afterEach(() => library.close());
+
+  const ingest = (options = {}) => ingestVideo({ decoder, library, model, embedder }, film, options);
+
+  async function exported(id: string): Promise<string> {
+    const video = library.findVideo(id);
+    let text = '';
+    for await (const piece of EXPORT_FORMATS.json.render(library, video, 'events')) text += piece;
+    return text;
+  }
+
+  it('shows each window once to the model, with its planned frames in pairs', async () => {
+    const { video } = await ingest();
+    const segments = library.segments(video.id).items;
+    expect(model.asked.map(({ range }) => range)).toEqual(segments.map(({ start, end }) => ({ start, end })));
+    model.asked.forEach(({ range, pictures }, index) => {
+      expect(pictures.map(({ time }) => time)).toEqual(segments[index]?.frames.map(({ time }) => time));
+      expect(pictures.length % 2).toBe(0);
+      for (const picture of pictures) {
+        expect(contains(range, picture.time)).toBe(true);
+        expect(picture.rgb).toHaveLength(56 * 28 * 3);
+      }
+    });
+    expect([segments[0]?.start, segments.at(-1)?.end]).toEqual([0, 30]);
+  });
+
+  it('keeps what the model says inside the window that it was asked about', async () => {
+    const { video } = await ingest();
+    const second = library.segments(video.id).items[1];
+    const said = library.events(video.id, { sources: ['model'] }).items.filter((event) => event.windowIndex === 1);
+    expect(
+      said.map(({ kind, text, start, end, precision, model }) => [kind, text, start, end, precision, model]),
+    ).toEqual([
+      ['caption', second?.caption, second?.start, second?.end, 0.5, 'scripted'],
+      ['activity', 'begins before the window', second?.start, (second?.start ?? 0) + 1, 0.5, 'scripted'],
+      ['activity', 'lies inside', (second?.start ?? 0) + 1, (second?.start ?? 0) + 2, 0.5, 'scripted'],
+    ]);
+  });
+
+  it('cuts subtitles to the film and leaves out what comes after it', async () => {
+    const { video } = await ingest();
+    expect(
+      library.events(video.id, { kinds: ['subtitle'] }).items.map(({ start, end, text }) => [start, end, text]),
+    ).toEqual([
+      [1, 2, 'hello'],
+      [29, 30, 'lasts longer than the film'],
+    ]);
+  });
+
+  it('embeds each text of a window once, and no signal', async () => {
+    const { video } = await ingest();
+    const words = library.events(video.id).items.filter(({ source }) => source !== 'signal');
+    expect(library.stats().embeddings).toBe(words.length);
+    expect(embedder.texts.filter((text) => text === 'cut')).toEqual([]);
+  });
+
+  it('does nothing for a film that is there, also under another name', async () => {
+    const first = await ingest();
+    const asked = model.asked.length;
+    const copy = path.join(folder, 'copy of film.mp4');
+    copyFileSync(film, copy);
+    copyFileSync(path.join(folder, 'film.srt'), path.join(folder, 'copy of film.srt'));
+    const second = await ingestVideo({ decoder, library, model, embedder }, copy);
+    expect([first.outcome, second.outcome, second.video.id]).toEqual(['ingested', 'already', first.video.id]);
+    expect(second.video.path).toBe(copy);
+    expect(model.asked).toHaveLength(asked);
+  });
+
+  it('does everything again when asked to, or when the words beside the film changed', async () => {
+    const first = await ingest();
+    const before = await exported(first.video.id);
+    const asked = model.asked.length;
+    expect((await ingest({ force: true })).outcome).toBe('ingested');
+    expect(model.asked).toHaveLength(2 * asked);
+    expect(await exported(first.video.id)).toBe(before);
+    writeFileSync(path.join(folder, 'film.srt'), '1\n00:00:01,000 --> 00:00:02,000\ngoodbye\n');
+    expect((await ingest()).outcome).toBe('ingested');
+    expect(library.events(first.video.id, { kinds: ['subtitle'] }).items.map(({ text }) => text)).toEqual(['goodbye']);
+  });
+
+  it('loses only the window at which the model failed, and asks only for what is missing', async () => {
+    const undisturbed = await ingest();
+    const expected = await exported(undisturbed.video.id);
+    library.removeVideo(undisturbed.video.id);
+
+    model = new ScriptedModel();
+    model.before = (_input, call) => {
+      if (call === 1) throw new LongwatchError('model_failed', 'The model died.', { hint: 'Run it again.' });
+    };
+    await expect(ingest()).rejects.toMatchObject({ code: 'model_failed' });
+    const failed = library.findVideo(undisturbed.video.id);
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'model_failed', hint: 'Run it again.' } });
+    expect([...library.writtenWindows(failed.id)]).toEqual([0]);
+
+    model = new ScriptedModel();
+    const { video } = await ingest();
+    expect(model.asked.map(({ range }) => range.start)).not.toContain(0);
+    expect(video).toMatchObject({ state: 'ready' });
+    expect(video.error).toBeUndefined();
+    expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('can be cancelled and goes on from there', async () => {
+    const abort = new AbortController();
+    model.before = (_input, call) => {
+      if (call === 1) abort.abort();
+    };
+    await expect(ingest({ signal: abort.signal })).rejects.toMatchObject({ code: 'cancelled' });
+    const { items } = library.listVideos();
+    expect(items.map(({ state }) => state)).toEqual(['ingesting']);
+    const { video } = await ingest();
+    expect(video.state).toBe('ready');
+    // The abort came while the second window was asked about: its answer was thrown away, the first window was kept.
+    expect(model.asked.filter(({ range }) => range.start === 0)).toHaveLength(1);
+  });
+
+  it('refuses a file that changed under its hands and keeps nothing of it', async () => {
+    model.before = (_input, call) => {
+      if (call === 0) utimesSync(film, new Date(), new Date(Date.now() + 60_000));
+    };
+    await expect(ingest()).rejects.toMatchObject({ code: 'file_changed', hint: expect.any(String) });
+    const [video] = library.listVideos().items;
+    expect(video?.state).toBe('failed');
+    expect(library.segments(video?.id ?? '').items).toEqual([]);
+  });
+
+  it('tells how far it is, and never more than it is', async () => {
+    const steps: number[] = [];
+    await ingest({ onProgress: ({ progress }: { progress: number }) => steps.push(progress) });
+    expect(steps.length).toBeGreaterThan(100);
+    expect(steps.every((step, i) => step >= (steps[i - 1] ?? 0) && step < 1)).toBe(true);
+  });
+});
