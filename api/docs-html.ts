@@ -101,7 +101,19 @@ function schemaHtml(schema: object): string {
 }
 
 function typeOf(schema: object | undefined): string {
-  const { type, enum: values } = (schema ?? {}) as { type?: string | string[]; enum?: readonly unknown[] };
+  const {
+    type,
+    enum: values,
+    anyOf,
+    items,
+  } = (schema ?? {}) as {
+    type?: string | string[];
+    enum?: readonly string[];
+    anyOf?: readonly object[];
+    items?: object;
+  };
+  if (anyOf) return anyOf.map(typeOf).join(', or ');
+  if (items) return `several of ${typeOf(items)}`;
   return values ? values.join(' | ') : [type ?? ''].flat().join(' | ');
 }
 

@@ -37,7 +37,9 @@ function show(answer) {
   byId('hits').replaceChildren(...answer.results.map(hitItem));
   const count = answer.results.length;
   if (answer.no_match)
-    note(answer.note ?? 'Nothing in the library answers this. Try other words, or search all videos.');
+    note(
+      `${answer.note ?? 'Nothing in the library answers this.'} Try other words${byId('scope').value === '' ? '' : ', or search all videos'}.`,
+    );
   else note([`${count} ${count === 1 ? 'moment' : 'moments'}.`, answer.note].filter(Boolean).join(' '));
 }
 
@@ -50,7 +52,7 @@ function hitItem(hit) {
     make(
       'span',
       {},
-      make('span', { class: 'time' }, span),
+      make('span', { class: 'span time' }, span),
       make('span', { class: 'said' }, hit.text),
       make('span', { class: 'from' }, `${hit.title} · ±${hit.precision_s.toFixed(3)} s`),
       make('span', { class: 'why' }, `Found by ${hit.why.join(', ')}`),

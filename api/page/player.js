@@ -71,7 +71,7 @@ async function showChapters(record) {
       const button = make(
         'button',
         { type: 'button', title: chapter.title },
-        `${clock(chapter.start_s).slice(0, -4)}  ${chapter.title}`,
+        `${clock(chapter.start_s)} ${chapter.title}`,
       );
       button.addEventListener('click', () => play(record, { start: chapter.start_s, end: chapter.end_s }));
       return button;

@@ -1,6 +1,7 @@
-/** The videos of the library, and the work that is being done on them. */
+/** The videos of the library. */
 
 import { ask, byId, clockShort, frameImage, make } from './dom.js';
+import { followJobs, showJob } from './jobs.js';
 import { play } from './player.js';
 
 const PAGE = 50;
@@ -15,20 +16,14 @@ const STATES = {
 
 /** By id. */
 const videos = new Map();
-/** Jobs that are not over, or that ended badly since the page was opened, by id. */
-const jobs = new Map();
 let cursor;
-let loaded = false;
-let stream;
 
 /** Loads the first page and follows the jobs. @throws {ApiError} */
 export async function start() {
   videos.clear();
   cursor = undefined;
   await more();
-  stream?.close();
-  stream = new EventSource('/v1/events/stream');
-  stream.addEventListener('job', ({ data }) => follow(JSON.parse(data)));
+  followJobs(refresh);
 }
 
 /** A video by id, asked for when it is on no page that was loaded. @throws {ApiError} */
@@ -43,30 +38,21 @@ async function more() {
   const page = await ask(`/v1/videos?limit=${PAGE}${next}`);
   for (const video of page.items) videos.set(video.id, video);
   cursor = page.next_cursor;
-  loaded = true;
   draw();
 }
 
-async function follow(job) {
-  const before = jobs.get(job.id)?.state;
-  const over = job.state === 'done' || job.state === 'cancelled';
-  // A failure of an earlier day is told by its video; only one that was seen to happen is shown as a job.
-  if (over || (job.state === 'failed' && before === undefined)) jobs.delete(job.id);
-  else jobs.set(job.id, job);
-  if (over && before !== undefined && job.video_id !== undefined) {
-    videos.delete(job.video_id);
-    await videoOf(job.video_id).catch(() => undefined);
-  }
-  if (loaded) draw();
+/** Shows a video as it stands now. */
+async function refresh(id) {
+  const video = await ask(`/v1/videos/${id}`).catch(() => undefined);
+  if (video) videos.set(id, video);
+  else videos.delete(id);
+  draw();
 }
 
 function draw() {
-  const items = [...[...jobs.values()].map(jobItem), ...[...videos.values()].map(videoItem)];
-  byId('videos').replaceChildren(...items);
+  byId('videos').replaceChildren(...[...videos.values()].map(videoItem));
   byId('videos-note').textContent =
-    items.length > 0
-      ? ''
-      : 'The library is empty. Run “longwatch ingest FILE” beside the server, or add a video below.';
+    videos.size > 0 ? '' : 'The library is empty. Run “longwatch ingest FILE” beside the server, or add a video below.';
   byId('more-videos').hidden = cursor === undefined;
   const scope = byId('scope');
   const chosen = scope.value;
@@ -98,39 +84,6 @@ function videoItem(video) {
   return make('li', {}, pick);
 }
 
-function jobItem(job) {
-  const name = job.path.split(/[/\\]/).at(-1);
-  const percent = Math.floor(job.progress * 100);
-  const figures = [
-    job.state === 'running' ? `${percent} %` : job.state,
-    job.stage,
-    job.speed_x && `${job.speed_x.toFixed(1)}× real time`,
-    job.eta_ms && `${clockShort(job.eta_ms / 1000)} left`,
-  ];
-  const stop = make('button', { type: 'button', class: 'quiet', 'aria-label': `Cancel ${name}` }, 'Cancel');
-  stop.addEventListener('click', () => {
-    stop.disabled = true;
-    ask(`/v1/jobs/${job.id}`, { method: 'DELETE' }).catch(() => {
-      stop.disabled = false;
-    });
-  });
-  const failed = job.state === 'failed';
-  return make(
-    'li',
-    { class: 'job' },
-    make(
-      'div',
-      {},
-      make('span', { class: 'name' }, name),
-      make('span', { class: 'from time' }, figures.filter(Boolean).join(' · ')),
-      failed
-        ? make('span', { class: 'error' }, [job.error?.detail, job.error?.hint].filter(Boolean).join(' '))
-        : make('progress', { max: 1, value: job.progress, 'aria-label': `Progress of ${name}` }),
-    ),
-    failed ? undefined : stop,
-  );
-}
-
 byId('more-videos').addEventListener('click', () => {
   more().catch((error) => {
     byId('videos-note').textContent = error.message;
@@ -143,7 +96,7 @@ byId('add').addEventListener('submit', async (event) => {
   note.textContent = 'Asking the server…';
   try {
     const job = await ask('/v1/videos', { method: 'POST', body: { path: byId('path').value.trim() } });
-    await follow(job);
+    showJob(job);
     note.textContent = 'It is being read; you can search what is finished already.';
     byId('path').value = '';
   } catch (error) {

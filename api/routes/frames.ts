@@ -30,7 +30,7 @@ const get = createRoute({
         .min(16)
         .max(4096)
         .optional()
-        .openapi({ description: 'Default: as the video is shown.' }),
+        .openapi({ type: 'integer', description: 'Default: as the video is shown.' }),
     }),
   },
   responses: {

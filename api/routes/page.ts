@@ -14,6 +14,7 @@ const FILES = {
   '/page/page.js': { name: 'page.js', type: SCRIPT },
   '/page/dom.js': { name: 'dom.js', type: SCRIPT },
   '/page/hits.js': { name: 'hits.js', type: SCRIPT },
+  '/page/jobs.js': { name: 'jobs.js', type: SCRIPT },
   '/page/player.js': { name: 'player.js', type: SCRIPT },
   '/page/videos.js': { name: 'videos.js', type: SCRIPT },
   '/icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },

@@ -8,7 +8,7 @@ export const PAGE_LIMIT_MAX = 1000;
 
 export const pageQuery = z.object({
   cursor: z.string().min(1).max(512).optional().openapi({ description: '`next_cursor` of the page before.' }),
-  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).openapi({ type: 'integer' }),
 });
 
 /** `{items, next_cursor?}`; no `next_cursor` means that this was the last page. */

@@ -1,12 +1,11 @@
 /** Questions and answers as JSON. */
 
+import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
 import type { SearchAnswer, SearchHit } from '../../index/search/types.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
 import { roundTo, secondsSchema } from './units.js';
-
-export const QUERY_LENGTH_MAX = 2000;
 
 const limitSchema = z.number().int().min(1).max(100).openapi({ default: 10 });
 const scoreSchema = z.number().min(0).max(1);
@@ -14,7 +13,7 @@ const groupBySchema = z.enum(['clip', 'video']).openapi({ description: '`video` 
 
 export const searchRequestSchema = z
   .strictObject({
-    query: z.string().trim().min(1).max(QUERY_LENGTH_MAX).openapi({ example: 'when does the rabbit wake up' }),
+    query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({ example: 'when does the rabbit wake up' }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
     range: z
       .strictObject({ start_s: z.number().min(0).optional(), end_s: z.number().positive().optional() })
@@ -29,13 +28,13 @@ export const searchRequestSchema = z
 
 /** The same as a query string; repeat `video_id` for several. Times may also be clock times (`1:30`). */
 export const searchQuerySchema = z.object({
-  q: z.string().trim().min(1).max(QUERY_LENGTH_MAX),
+  q: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
   video_id: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).max(1000)]).optional(),
   from: z.string().max(32).optional().openapi({ example: '1:30' }),
   to: z.string().max(32).optional().openapi({ example: '01:01:30.250' }),
-  limit: z.coerce.number().pipe(limitSchema).optional(),
+  limit: z.coerce.number().pipe(limitSchema).optional().openapi({ type: 'integer' }),
   group_by: groupBySchema.optional(),
-  min_score: z.coerce.number().pipe(scoreSchema).optional(),
+  min_score: z.coerce.number().pipe(scoreSchema).optional().openapi({ type: 'number' }),
 });
 
 export const hitSchema = z

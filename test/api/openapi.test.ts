@@ -116,7 +116,7 @@ describe('the page', () => {
       if (file.endsWith('.js'))
         for (const match of String(body).matchAll(/from '\.\/(\w+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(7);
+    expect(seen.size).toBe(8);
   });
 
   it('is not sent again to a browser that has it', async () => {
