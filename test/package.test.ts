@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+
+/** Compiling better-sqlite3 and hnswlib-node takes about 90 s on two cores. */
+const INSTALL_LIMIT_MS = 420_000;
+
+describe('the package', () => {
+  it('installs from its tarball elsewhere, and `npx longwatch` finds a moment in a film there', {
+    timeout: INSTALL_LIMIT_MS,
+  }, async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-package-'));
+    // The suite has built dist/ already; building again would pull it away from under the other tests.
+    await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]);
+    const [tarball] = readdirSync(folder);
+    expect(tarball).toMatch(/^longwatch-\d+\.\d+\.\d+\.tgz$/);
+
+    const user = mkdtempSync(path.join(os.tmpdir(), 'longwatch-user-'));
+    writeFileSync(path.join(user, 'package.json'), '{"private": true}');
+    const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
+    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', path.join(folder, tarball ?? '')], {
+      cwd: user,
+      env,
+    });
+
+    const { stdout } = await run('npx', ['--no-install', 'longwatch', 'demo', '--json', '--quiet'], { cwd: user, env });
+    const { video, answers } = JSON.parse(stdout);
+    expect(video).toMatchObject({ id: '521a78e22a40', state: 'ready', duration_s: 30 });
+    expect(answers[0]).toMatchObject({
+      mode: 'words+meaning',
+      results: [expect.objectContaining({ start_s: 20.417 })],
+    });
+
+    // What is published is what is needed: no tests, no sources, no fixtures.
+    const { stdout: listed } = await run('tar', ['-tzf', path.join(folder, tarball ?? '')]);
+    const top = new Set(
+      listed
+        .trim()
+        .split('\n')
+        .map((file) => file.split('/')[1]),
+    );
+    expect([...top].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json']);
+    expect(listed).not.toMatch(/\/dist\/(test|fixtures)\//);
+  });
+});
