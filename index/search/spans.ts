@@ -92,7 +92,7 @@ function covers(outer: TimeRange, inner: TimeRange): boolean {
 function scoreOf(best: Match, members: readonly Match[], supporters: readonly Match[]): number {
   const others = [...members, ...supporters].filter(({ event }) => event.source !== best.event.source);
   const second = others.reduce((max, match) => Math.max(max, match.score), 0);
-  return 1 - (1 - best.score) * (1 - AGREEMENT * second);
+  return best.score + (1 - best.score) * AGREEMENT * second;
 }
 
 const AGREEMENT = 0.15;

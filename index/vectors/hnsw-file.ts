@@ -113,7 +113,9 @@ export class HnswFiles {
    * The caller holds the store's write lock, so two processes never publish at once.
    */
   publish(temporary: string, facts: GraphFacts, token: string): void {
-    renameSync(temporary, this.graphPath(facts.generation));
+    const graph = this.graphPath(facts.generation);
+    remove(graph);
+    renameSync(temporary, graph);
     syncFolder(this.folder);
     const manifest: Manifest = {
       format: FORMAT,
@@ -127,22 +129,23 @@ export class HnswFiles {
     };
     const draft = `${this.manifestPath}.tmp-${process.pid}`;
     writeFileSync(draft, `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+    remove(this.manifestPath);
     renameSync(draft, this.manifestPath);
     syncFolder(this.folder);
-    this.#removeExcept(this.graphPath(facts.generation));
+    this.#removeExcept(graph);
   }
 
   /** Removes every file of this embedder's index. */
   discard(): void {
-    rmSync(this.manifestPath, { force: true });
-    rmSync(this.loadingPath, { force: true });
+    remove(this.manifestPath);
+    remove(this.loadingPath);
     this.#removeExcept();
   }
 
   #removeExcept(kept?: string): void {
     for (const name of this.#list()) {
       const path = join(this.folder, name);
-      if (name.startsWith(`${this.#name}-`) && name.endsWith('.bin') && path !== kept) rmSync(path, { force: true });
+      if (name.startsWith(`${this.#name}-`) && name.endsWith('.bin') && path !== kept) remove(path);
     }
   }
 
@@ -201,6 +204,11 @@ export function syncAndMeasure(file: string): Pick<GraphFacts, 'bytes' | 'sha256
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Whatever it is that stands there, a folder too. */
+function remove(path: string): void {
+  rmSync(path, { force: true, recursive: true });
 }
 
 /** A rename is durable only when its folder is. Windows cannot open folders and has no such step. */
