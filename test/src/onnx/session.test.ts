@@ -141,6 +141,7 @@ describe('cancelling', () => {
 
   it('drops a run that waits, and no other', async () => {
     const session = await busy();
+    const sent = vi.spyOn(threads.at(-1) as Worker, 'postMessage');
     const controller = new AbortController();
     const first = session.run(busyFeeds());
     const second = session.run(busyFeeds(), { signal: controller.signal });
@@ -149,6 +150,7 @@ describe('cancelling', () => {
     expect(await codeOf(second)).toBe('cancelled');
     expect((await first)['y']?.shape).toEqual([BUSY_SIZE, BUSY_SIZE]);
     expect((await third)['y']?.shape).toEqual([BUSY_SIZE, BUSY_SIZE]);
+    expect(sent).toHaveBeenCalledTimes(2);
   });
 
   it('after the result does nothing', async () => {
