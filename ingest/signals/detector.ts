@@ -86,13 +86,14 @@ export class SignalDetector {
       );
     }
     const history = this.#history;
-    if (
-      this.#finished ||
-      !Number.isFinite(frame.time) ||
-      (history.count > 0 && frame.time < history.time(history.newest))
-    ) {
+    if (this.#finished) {
+      throw new LongwatchError('invalid_input', `The frame at ${frame.time} s came after finish().`, {
+        hint: 'Use a new detector for another film.',
+      });
+    }
+    if (!Number.isFinite(frame.time) || (history.count > 0 && frame.time < history.time(history.newest))) {
       throw new LongwatchError('invalid_input', `The frame at ${frame.time} s is not behind the frame before it.`, {
-        hint: 'Push frames once, in presentation order, and none after finish().',
+        hint: 'Push every frame once, in presentation order.',
       });
     }
     const activity = history.push(frame);

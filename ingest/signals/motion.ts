@@ -1,8 +1,8 @@
 /**
  * Fast motion: stretches of at least `SHORTEST_MOTION` in which the picture keeps changing strongly.
  *
- * Measured as the coarse difference between a frame and the one `BASELINE` earlier in the same shot, so that the frame rate does not
- * matter: noise differs as much over one frame as over five and stays small, motion adds up. The stretch begins where the measure
+ * Measured as the coarse difference between a frame and those one and two `BASELINE` earlier in the same shot (the smaller counts), so
+ * that the frame rate does not matter: noise differs as much over one frame as over five and stays small, motion adds up. The stretch begins where the measure
  * rises to `ENTER` and ends where it falls below `LEAVE`, or where it cannot be measured (frames further apart than `LONGEST_STEP`).
  */
 
@@ -98,9 +98,11 @@ export class MotionDetector {
     const history = this.#history;
     if (step > LONGEST_STEP) return undefined;
     const shotStart = Math.max(this.#shotStart, history.oldest);
-    const reference = Math.min(frame - 1, Math.max(shotStart, history.frameAt(time - BASELINE)));
-    if (reference < shotStart) return undefined;
-    return meanDifference(history.coarse(reference), history.coarse(frame));
+    if (shotStart >= frame) return undefined;
+    const differenceTo = (reference: number) =>
+      meanDifference(history.coarse(Math.min(frame - 1, Math.max(shotStart, reference))), history.coarse(frame));
+    // After a flash or something that passed the lens only one of the two references is disturbed.
+    return Math.min(differenceTo(history.frameAt(time - BASELINE)), differenceTo(history.frameAt(time - 2 * BASELINE)));
   }
 
   #close(): void {
