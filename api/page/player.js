@@ -5,6 +5,12 @@ import { ask, byId, clock, make } from './dom.js';
 /** How long the first frame may keep the player waiting before the container's own start is trusted, in milliseconds. */
 const FIRST_FRAME_LIMIT = 4000;
 
+/**
+ * Browsers cut a time down to whole microseconds, so 2.002 s, the very start of a frame, would show the frame before it. Half a
+ * millisecond more is still inside any frame.
+ */
+const INTO_FRAME = 0.0005;
+
 const video = byId('video');
 const FORMATS = [
   ['srt', 'SRT'],
@@ -29,7 +35,7 @@ export async function play(record, { start, end }) {
   const offset = await zero;
   if (open.id !== id) return;
   video.pause();
-  video.currentTime = start + offset;
+  video.currentTime = start + offset + INTO_FRAME;
   byId('player').scrollIntoView({ block: 'nearest' });
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync, readlinkSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, statSync, truncateSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,6 +44,9 @@ function growFilm(): string {
   harness.library.updateVideo(id, { sizeBytes: LARGE_BYTES, modified: statSync(path).mtimeMs });
   return path;
 }
+
+/** Descriptors can be counted where the system lists them as files. */
+const hasProc = existsSync('/proc/self/fd');
 
 /** How many descriptors of this process are open on a file. */
 function openDescriptors(file: string): number {
@@ -110,7 +113,7 @@ describe('a film over a real connection', () => {
     response.destroy();
   });
 
-  it('is closed when the client leaves in the middle', async () => {
+  it.skipIf(!hasProc)('is closed when the client leaves in the middle', async () => {
     const file = growFilm();
     const [response] = (await once(request(mediaAddress()).end(), 'response')) as [IncomingMessage];
     await once(response, 'data');
@@ -119,7 +122,7 @@ describe('a film over a real connection', () => {
     await expect.poll(() => openDescriptors(file)).toBe(0);
   });
 
-  it('leaves no file open after answers without a body', async () => {
+  it.skipIf(!hasProc)('leaves no file open after answers without a body', async () => {
     const file = growFilm();
     for (const init of [{ method: 'HEAD' }, { headers: { range: 'bytes=999999999-' } }])
       await (await fetch(mediaAddress(), init)).text();
