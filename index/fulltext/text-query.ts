@@ -1,4 +1,8 @@
-/** What a person typed → what the full text is asked. Any input becomes a well-formed question or none. */
+/**
+ * What a person typed → what the full text is asked. Any input becomes a well-formed question or none.
+ *
+ * Stems and stop words are English. Scripts without spaces between words are matched by whole runs and their beginnings only.
+ */
 
 import { isStopWord } from './stop-words.js';
 

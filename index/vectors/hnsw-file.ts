@@ -76,6 +76,7 @@ export class HnswFiles {
   /** A place for a graph that is not published yet. */
   temporaryPath(): string {
     mkdirSync(this.folder, { recursive: true });
+    this.#removeDeadDrafts();
     return join(this.folder, `${this.#name}.bin.tmp-${process.pid}`);
   }
 
@@ -149,6 +150,14 @@ export class HnswFiles {
     }
   }
 
+  /** Drafts of processes that were killed while they built. */
+  #removeDeadDrafts(): void {
+    for (const name of this.#list()) {
+      const writer = /\.tmp-(\d+)$/.exec(name)?.[1];
+      if (writer && name.startsWith(this.#name) && !isAlive(Number(writer))) remove(join(this.folder, name));
+    }
+  }
+
   #list(): string[] {
     try {
       return readdirSync(this.folder);
@@ -203,6 +212,15 @@ export function syncAndMeasure(file: string): Pick<GraphFacts, 'bytes' | 'sha256
     return { bytes, sha256: hash.digest('hex') };
   } finally {
     closeSync(descriptor);
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

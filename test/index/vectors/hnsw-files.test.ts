@@ -207,6 +207,15 @@ needed('the files of the graph', { timeout: 120_000 }, () => {
     expect(await ids(next)).toEqual(truth);
   });
 
+  it('the draft of a process that was killed is removed by the next one that builds', async () => {
+    const directory = await libraryWithGraph();
+    const { folder, manifest } = filesOf(directory);
+    // Larger than any process id of Linux, macOS or Windows in use.
+    writeFileSync(manifest.replace('.json', '.bin.tmp-2147483646'), 'half a graph');
+    await temporaryLibrary({ directory, graphFromRows: 10 }).rebuildIndex();
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
   it('a library that is closed while its graph is built ends at once and leaves no draft', async () => {
     const directory = temporaryFolder();
     const library = temporaryLibrary({ directory, graphFromRows: 10 });
