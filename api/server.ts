@@ -57,9 +57,11 @@ export async function startServer(parts: ApiParts, { host = '127.0.0.1', port }:
     async close(grace = 5_000) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       shutdown.abort();
-      server.closeIdleConnections();
+      // A connection whose stream just ended is idle only now, and would otherwise be kept alive for seconds.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20);
       const cut = setTimeout(() => server.closeAllConnections(), grace);
       await closed;
+      clearInterval(sweep);
       clearTimeout(cut);
     },
   };
