@@ -19,7 +19,7 @@ const PLAIN_SPREAD = 4;
 const STEADY_LEVEL = 0.6;
 const STEADY: Seconds = 0.08;
 const LONGEST_FADE: Seconds = 4;
-const SHORTEST_FADE: Seconds = 0.15;
+const SHORTEST_FADE: Seconds = 0.12;
 /** A distance that has grown by less than 2 % in this time has arrived. */
 const PLATEAU: Seconds = 0.25;
 const GROWTH = 1.02;
@@ -210,5 +210,5 @@ export class FadeDetector implements Detector {
 
 function colorName(level: number): string {
   if (level < 40) return 'black';
-  return level > 200 ? 'white' : 'a plain colour';
+  return level > 235 ? 'white' : 'a plain colour';
 }
