@@ -39,8 +39,8 @@ export interface Config {
   readonly decoder: (typeof DECODERS)[number];
   /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
   readonly meaning: boolean;
-  /** Threads of the model runtime. @default 2 */
-  readonly threads: number;
+  /** Threads of the model runtime. @default half the cores, 1 to 4 */
+  readonly threads?: number;
   /** @default 127.0.0.1 */
   readonly host: string;
   /** @default 7333 */
@@ -87,7 +87,6 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     library: path.resolve(checked.library ?? 'longwatch-library'),
     decoder: checked.decoder ?? 'auto',
     meaning: checked.meaning ?? true,
-    threads: checked.threads ?? 2,
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
@@ -95,6 +94,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
+    ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
   };
 }

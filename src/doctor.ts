@@ -67,13 +67,13 @@ async function meaning(config: Config): Promise<Finding> {
   const name = 'search by meaning';
   if (!config.meaning) return { name, state: 'unused', detail: 'switched off in the settings' };
   try {
-    const embedder = await openMiniLm({ threads: config.threads });
+    const embedder = await openMiniLm(config.threads === undefined ? {} : { threads: config.threads });
     const [vector] = await embedder.embed(['a test']);
     await embedder.close();
     return {
       name,
       state: vector?.length === embedder.dim ? 'ok' : 'broken',
-      detail: `${embedder.id}, ${embedder.dim} dimensions, ${config.threads} threads`,
+      detail: `${embedder.id}, ${embedder.dim} dimensions`,
     };
   } catch (thrown) {
     const error = toLongwatchError(thrown);

@@ -96,7 +96,7 @@ interface Meaning {
 async function openMeaning(config: Config): Promise<Meaning> {
   if (!config.meaning) return { missing: 'It is switched off in the settings.' };
   try {
-    return { embedder: await openMiniLm({ threads: config.threads }) };
+    return { embedder: await openMiniLm(config.threads === undefined ? {} : { threads: config.threads }) };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
     if (error.code !== 'part_missing' && error.code !== 'bad_weights') throw error;

@@ -8,8 +8,8 @@ import { byScore, type Match } from './fuse.js';
 export const JOIN_GAP: Seconds = 2;
 /** A span does not grow beyond this: a whole film that matches is many moments, not one. */
 export const MAX_SPAN: Seconds = 30;
-/** A neighbour joins when it is at least this good beside the best of its span. */
-const JOIN_SCORE = 0.6;
+/** A neighbour joins when it is at least this good beside the best of its span: a line that shares one word with the question must not widen the answer. */
+const JOIN_SCORE = 0.8;
 const MAX_TEXT_LENGTH = 400;
 
 /** A stretch of one video that answers, and the matches that it rests on. */
