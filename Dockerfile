@@ -2,6 +2,8 @@
 
 # Builds with the compilers, runs without them.
 FROM node:20.20-bookworm-slim AS build
+# Debian keeps one version of a package in a release and mends it in place: a pinned version would soon be gone.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install -y --no-install-recommends g++ make python3 \
   && rm -rf /var/lib/apt/lists/*
@@ -18,6 +20,7 @@ RUN npm run build && npm prune --omit=dev
 
 FROM node:20.20-bookworm-slim
 # A native ffmpeg is about twice as fast as the WebAssembly one; tini hands signals on, so that a stop is a graceful one.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ffmpeg tini \
   && rm -rf /var/lib/apt/lists/*
@@ -31,8 +34,9 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY LICENSE README.md ./
 RUN ln -s /app/dist/src/cli/main.js /usr/local/bin/longwatch \
-  && install -d -o node -g node /library /videos
-USER node
+  && install -d -o 1000 -g 1000 /library /videos
+# The user `node` of the base image.
+USER 1000:1000
 VOLUME ["/library"]
 EXPOSE 7333
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
