@@ -1,10 +1,11 @@
 /**
  * Still pictures: the same picture for at least `SHORTEST_FREEZE`, from its first frame to the first frame that differs.
  *
- * A held picture repeats to the bit, or nearly so after compression, with a small jolt where the encoder starts a new group of
- * pictures. A camera that watches an empty room does not: its noise changes every frame a little. That is the line drawn here, and its
- * limit: a scene without any noise in which nothing moves (a slide, a drawing, a screen recording, a camera whose noise the encoder
- * has removed) is a still picture as far as pixels can tell. One frame that is held long says nothing about the scene and is not called still.
+ * A held picture repeats to the bit in most frames, also after compression; the others differ by next to nothing, with a small jolt where
+ * the encoder starts a new group of pictures. A camera that watches an empty room does not: its noise changes every frame a little. That
+ * is the line drawn here, and its limit: a scene without any noise in which nothing moves (a slide, a drawing, a screen recording, a
+ * camera whose noise the encoder has removed altogether) is a still picture as far as pixels can tell. One frame that is held long says
+ * nothing about the scene and is not called still.
  */
 
 import type { Seconds } from '../../src/time.js';
@@ -20,6 +21,8 @@ const HELD_CHANGE = 0.06;
 const JOLT_CHANGE = 1;
 const JOLT_DISTANCE_FRAMES = 8;
 const JOLT_DISTANCE: Seconds = 0.25;
+/** Share of the frames that must equal the one before to the bit. A codec that has all but removed a camera's noise leaves fewer equal. */
+const EQUAL_SHARE = 0.75;
 /** How far the picture may have drifted from the first one by now, in mean luma difference. */
 const DRIFT = 1.5;
 const TOLERANCE: Seconds = 1e-6;
@@ -32,6 +35,7 @@ export class FreezeDetector implements Detector {
   #start: Seconds = 0;
   #precision: Seconds = 0;
   #frames = 0;
+  #equalFrames = 0;
   #largestChange = 0;
   #lastJolt = { frame: Number.NEGATIVE_INFINITY, time: Number.NEGATIVE_INFINITY };
   #settled: Seconds = Number.NEGATIVE_INFINITY;
@@ -51,6 +55,7 @@ export class FreezeDetector implements Detector {
     const time = history.time(frame);
     if (this.#frames > 0 && this.#holds(frame, time)) {
       this.#frames++;
+      if (history.change(frame) === 0) this.#equalFrames++;
       this.#largestChange = Math.max(this.#largestChange, history.change(frame));
     } else {
       this.#close(time, history.stepBefore(frame));
@@ -67,6 +72,7 @@ export class FreezeDetector implements Detector {
   #open(frame: number, time: Seconds): void {
     const history = this.#history;
     this.#frames = history.darkShare(frame) >= BLACK_SHARE ? 0 : 1;
+    this.#equalFrames = 0;
     this.#start = time;
     this.#precision = history.stepBefore(frame);
     this.#largestChange = 0;
@@ -87,9 +93,12 @@ export class FreezeDetector implements Detector {
 
   #close(end: Seconds, step: Seconds): void {
     if (this.#frames < 2 || end - this.#start < SHORTEST_FREEZE - TOLERANCE) return;
+    const equalShare = this.#equalFrames / (this.#frames - 1);
+    if (equalShare < EQUAL_SHARE) return;
     this.#findings.event(
       signalEvent('freeze', { start: this.#start, end }, Math.max(this.#precision, step), 'still picture', {
         largest_change: this.#largestChange,
+        equal_share: equalShare,
         duration_s: end - this.#start,
       }),
     );
