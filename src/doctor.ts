@@ -104,11 +104,14 @@ function library(config: Config): Finding {
   try {
     const opened = openLibrary(config.library, { create: false });
     const { videos, duration, events } = opened.stats();
+    const vectors = opened
+      .vectorIndexStatus()
+      .map(({ rows, kind, reason }) => `${rows} embeddings searched by ${kind} (${reason})`);
     void opened.close();
     return {
       name,
       state: 'ok',
-      detail: `${config.library}: ${videos} videos, ${formatTime(duration)}, ${events} events`,
+      detail: [`${config.library}: ${videos} videos, ${formatTime(duration)}, ${events} events`, ...vectors].join('; '),
     };
   } catch (thrown) {
     const error = toLongwatchError(thrown);

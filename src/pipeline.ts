@@ -3,11 +3,9 @@
  * each window goes, with its times and embeddings, into the library. One pass over the file, one transaction per window.
  */
 
-import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
-import path from 'node:path';
 import type { Library } from '../index/library.js';
-import type { StageRecord, VideoRecord } from '../index/store/records.js';
+import type { VideoRecord } from '../index/store/records.js';
 import { type FileIdentity, identifyFile } from '../ingest/file.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
@@ -23,10 +21,8 @@ import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
 import { type Milliseconds, type Seconds, timestampToSeconds } from './time.js';
+import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
 import { describeWindow, embedEvents } from './window-meaning.js';
-
-/** Raised when the same file would give other rows than before, so that its windows are done again. */
-const PIPELINE_VERSION = 1;
 
 export interface PipelineParts {
   readonly decoder: Decoder;
@@ -166,70 +162,12 @@ async function ingestWindows(
   }
 }
 
-function titleOf(file: string, probe: VideoProbe): string {
-  return probe.tags.title?.trim() || path.basename(file, path.extname(file));
-}
-
-/** Everything that the rows depend on beside the file's content. */
-function fingerprintOf({ embedder, model }: PipelineParts, subtitles: SubtitleTracks): string {
-  const facts = [
-    PIPELINE_VERSION,
-    embedder?.id ?? null,
-    model?.id ?? null,
-    subtitles.tracks.map((track) => track.identity),
-  ];
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
-}
-
 /** Words on screen or in a list end when the film ends; what begins after that is not in it. */
 function endingBefore(duration: Seconds | undefined, events: readonly MediaEvent[]): MediaEvent[] {
   if (duration === undefined) return [...events];
   return events
     .filter((event) => event.start < duration)
     .map((event) => ({ ...event, end: Math.min(event.end, duration) }));
-}
-
-function beginning(parts: PipelineParts, probe: VideoProbe, subtitles: SubtitleTracks) {
-  return {
-    state: 'ingesting',
-    width: probe.video.width,
-    height: probe.video.height,
-    container: probe.container,
-    codec: probe.video.codec,
-    stages: stagesOf(parts, subtitles, 'running'),
-    error: null,
-  } as const;
-}
-
-function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitles: SubtitleTracks) {
-  const { duration, fps, coverage, firstFrameTime } = summary;
-  const whole = coverage.length === 1 && summary.warnings.length === 0;
-  return {
-    state: whole ? 'ready' : 'partial',
-    duration,
-    fps,
-    coverage,
-    firstFrameTime,
-    warnings: [...summary.warnings, ...subtitles.warnings],
-    stages: stagesOf(parts, subtitles, 'done'),
-  } as const;
-}
-
-function stagesOf(
-  { decoder, embedder, model }: PipelineParts,
-  subtitles: SubtitleTracks,
-  state: 'running' | 'done',
-): Record<string, StageRecord> {
-  return {
-    decode: { state, note: decoder.id },
-    signals: { state },
-    subtitles:
-      subtitles.tracks.length > 0
-        ? { state, note: subtitles.tracks.map((track) => path.basename(track.origin)).join(', ') }
-        : { state: 'skipped', note: 'there are none' },
-    model: model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
-    embeddings: embedder ? { state, note: embedder.id } : { state: 'skipped', note: 'no embedder is installed' },
-  };
 }
 
 async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {

@@ -44,7 +44,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['ingest/'],
   ['src/model.ts', 'src/onnx/', 'src/qwen/', 'src/layers/', 'src/meaning/'],
   ['index/'],
-  ['src/event-pool.ts', 'src/picture-ring.ts', 'src/ingest-progress.ts', 'src/window-meaning.ts', 'src/pipeline.ts'],
+  [
+    'src/event-pool.ts',
+    'src/picture-ring.ts',
+    'src/ingest-progress.ts',
+    'src/window-meaning.ts',
+    'src/video-record.ts',
+    'src/pipeline.ts',
+  ],
   ['api/'],
   ['src/main.ts', 'src/doctor.ts', 'src/cli/'],
 ];
@@ -58,6 +65,7 @@ function floorOf(file: string): number {
 /** The only file, or folder where a library needs several, that may import a package. */
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['api/server.ts'],
+  '@huggingface/jinja': ['src/qwen/chat-template.ts'],
   '@huggingface/tokenizers': ['src/meaning/tokenizer.ts'],
   'better-sqlite3': ['index/store/database.ts'],
   commander: ['src/cli/'],
