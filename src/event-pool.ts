@@ -1,11 +1,11 @@
-/** Events that are known and wait for the window that they are written with. */
+/** Events that are known and wait for the window that they are written with: the one in which they end. */
 
 import type { MediaEvent } from './event.js';
 import type { Seconds } from './time.js';
 
 /**
- * An event is written with the first window that ends after its start and is not yet written: words go with the window they begin
- * in, a signal that becomes known late goes with the window in which it became known.
+ * An event is written with the first window that is planned when the event is known and that reaches to its end. So nothing that is written
+ * ever speaks of time that was not decoded.
  */
 export class EventPool {
   #waiting: MediaEvent[] = [];
@@ -14,11 +14,18 @@ export class EventPool {
     this.#waiting.push(...events);
   }
 
-  /** Takes the events that start before `end`, sorted by start, kind and text, so that equal videos give equal rows. */
-  takeBefore(end: Seconds): MediaEvent[] {
-    const due = this.#waiting.filter((event) => event.start < end);
-    this.#waiting = this.#waiting.filter((event) => event.start >= end);
-    return due.sort((a, b) => a.start - b.start || a.end - b.end || order(a.kind, b.kind) || order(a.text, b.text));
+  /** Takes the events that end by `time`, sorted by start, end, kind and text, so that equal videos give equal rows. */
+  takeEnded(time: Seconds): MediaEvent[] {
+    const ended = this.#waiting.filter((event) => event.end <= time);
+    this.#waiting = this.#waiting.filter((event) => event.end > time);
+    return ended.sort((a, b) => a.start - b.start || a.end - b.end || order(a.kind, b.kind) || order(a.text, b.text));
+  }
+
+  /** The film ends here: what would last longer ends with it, what would begin later is forgotten. */
+  cutAt(duration: Seconds): void {
+    this.#waiting = this.#waiting
+      .filter((event) => event.start < duration)
+      .map((event) => ({ ...event, end: Math.min(event.end, duration) }));
   }
 }
 

@@ -11,8 +11,10 @@ export class PictureRing {
     this.#pictures.push(picture);
   }
 
-  get size(): number {
-    return this.#pictures.length;
+  /** Whether the last planned picture of a window has come, and with it all earlier ones. */
+  holds(window: PlannedWindow): boolean {
+    const last = window.frames.at(-1);
+    return last === undefined || this.#pictures.some((picture) => picture.pts === last.pts);
   }
 
   /** The planned pictures of a window, in order; forgets them and everything before the window's end. */

@@ -20,7 +20,7 @@ import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/sub
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
-import { type Milliseconds, type Seconds, timestampToSeconds } from './time.js';
+import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
 import { describeWindow, embedEvents } from './window-meaning.js';
 
@@ -103,71 +103,58 @@ async function ingestWindows(
   const signals = new SignalDetector();
   const planner = new WindowPlanner(model && size ? { tokensPerPair: model.tokensPerPair(size) } : {});
   const pictures = new PictureRing();
-  const pool = new EventPool();
+  const events = new EventPool();
+  const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];
   const progress = new ProgressMeter(probe.claimedDuration, onProgress);
 
-  /** @param until Events that start before this are written with the window. */
-  const write = async (window: PlannedWindow, until: Seconds) => {
-    const events = pool.takeBefore(until);
-    const shown = size ? pictures.take(window) : [];
-    if (written.has(window.index)) return;
-    const meaning = model ? await describeWindow(model, window, shown, signal) : undefined;
-    const rows = await embedEvents(embedder, [...events, ...(meaning?.events ?? [])], signal);
-    signal?.throwIfAborted();
-    library.writeWindow(
-      videoId,
-      {
-        window,
-        precision: meaning?.precision ?? 0,
-        events: rows,
-        ...(meaning ? { caption: meaning.caption, model: meaning.model } : {}),
-      },
-      embedder?.id,
-    );
+  const plan = (windows: readonly PlannedWindow[]) => {
+    for (const window of windows) planned.push({ window, events: events.takeEnded(window.end) });
+  };
+  const write = async () => {
+    for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
+      planned.shift();
+      const shown = size ? pictures.take(next.window) : [];
+      if (written.has(next.window.index)) continue;
+      const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
+      const rows = await embedEvents(embedder, [...next.events, ...(meaning?.events ?? [])], signal);
+      signal?.throwIfAborted();
+      library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
+    }
   };
 
   const request = size ? { pictures: { ...size, interval: CANDIDATE_INTERVAL } } : {};
   const frames = decoder.decode(file, probe, request, signal ? { signal } : {});
-  for (;;) {
-    const step = await frames.next();
-    if (step.done) {
-      const summary = step.value;
-      signals.finish(summary.duration);
-      pool.add([...signals.takeEvents(), ...tagEvents(probe, summary.duration)]);
-      const windows = planner.finish(summary.duration, signals.takeBoundaries());
-      for (const window of windows)
-        await write(window, window === windows.at(-1) ? Number.POSITIVE_INFINITY : window.end);
-      return summary;
+  try {
+    for (let step = await frames.next(); ; step = await frames.next()) {
+      if (step.done) {
+        const { duration } = step.value;
+        signals.finish(duration);
+        events.add([...signals.takeEvents(), ...tagEvents(probe, duration)]);
+        events.cutAt(duration);
+        plan(planner.finish(duration, signals.takeBoundaries()));
+        await write();
+        return step.value;
+      }
+      const frame = step.value;
+      if (frame.kind === 'picture') {
+        pictures.add(frame);
+      } else {
+        if (frame.index === 0) {
+          const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
+          library.updateVideo(videoId, { firstFrameTime });
+          events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
+        }
+        const activity = signals.push(frame);
+        events.add(signals.takeEvents());
+        plan(planner.push(frame, activity, signals.takeBoundaries(), signals.settled));
+        progress.at('windows', frame.time);
+      }
+      await write();
     }
-    const frame = step.value;
-    if (frame.kind === 'picture') {
-      pictures.add(frame);
-      continue;
-    }
-    if (frame.index === 0) {
-      const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
-      library.updateVideo(videoId, { firstFrameTime });
-      pool.add(
-        endingBefore(probe.claimedDuration, [
-          ...subtitleEvents(subtitles.tracks, firstFrameTime),
-          ...chapterEvents(probe, firstFrameTime),
-        ]),
-      );
-    }
-    const activity = signals.push(frame);
-    pool.add(signals.takeEvents());
-    for (const window of planner.push(frame, activity, signals.takeBoundaries(), signals.settled))
-      await write(window, window.end);
-    progress.at('windows', frame.time);
+  } finally {
+    // Left in the middle, the decoder is still running.
+    await frames.return?.(undefined as never);
   }
-}
-
-/** Words on screen or in a list end when the film ends; what begins after that is not in it. */
-function endingBefore(duration: Seconds | undefined, events: readonly MediaEvent[]): MediaEvent[] {
-  if (duration === undefined) return [...events];
-  return events
-    .filter((event) => event.start < duration)
-    .map((event) => ({ ...event, end: Math.min(event.end, duration) }));
 }
 
 async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {

@@ -54,7 +54,7 @@ export interface VideoRecord {
 export interface EventRecord extends MediaEvent {
   readonly id: string;
   readonly videoId: string;
-  /** Index of the window that it was written with: the one in which it became known (a signal becomes known at its end). */
+  /** Index of the window that it was written with: the first that reached to its end when it was known. */
   readonly windowIndex: number;
 }
 

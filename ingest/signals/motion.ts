@@ -19,6 +19,8 @@ const PAUSE: Seconds = 0.3;
 /** Mean coarse RGB difference, 0..255. A walk seen whole gives about 3, a slow pan 6, a chase or a fast pan 20 and more. */
 const ENTER = 20;
 const LEAVE = 12;
+/** The edges of a stretch are as sharp as the longer of the two distances over which change is measured. */
+const EDGE_PRECISION: Seconds = 2 * BASELINE;
 const TOLERANCE: Seconds = 1e-6;
 
 interface Stretch {
@@ -90,7 +92,15 @@ export class MotionDetector {
       this.#stretch.strongest = Math.max(this.#stretch.strongest, motion);
     } else if (!this.#stretch && motion >= ENTER) {
       const start = Math.max(history.time(Math.max(this.#shotStart, history.oldest)), time - BASELINE);
-      this.#stretch = { start, end: time, fast: true, precision: step, total: motion, frames: 1, strongest: motion };
+      this.#stretch = {
+        start,
+        end: time,
+        fast: true,
+        precision: Math.max(step, EDGE_PRECISION),
+        total: motion,
+        frames: 1,
+        strongest: motion,
+      };
     }
   }
 
