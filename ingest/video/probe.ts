@@ -45,11 +45,13 @@ export function readProbe(
   }
   const chosen = chooseVideo(streams, file.path);
   const video = readVideo(chosen, log, file.path, undecodable);
+  const containerStart = number(format['start_time']);
   const claimedDuration = positive(number(chosen['duration'])) ?? positive(number(format['duration']));
   return {
     container: container.includes('mp4') ? 'mp4' : (container.split(',')[0] ?? container),
     sizeBytes: file.sizeBytes,
     ...(claimedDuration === undefined ? {} : { claimedDuration }),
+    ...(containerStart === undefined ? {} : { containerStart }),
     video,
     audio: streams.filter(isType('audio')).map(readAudio),
     subtitles: streams.filter(isType('subtitle')).map(readSubtitle),
