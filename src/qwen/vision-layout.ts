@@ -5,7 +5,7 @@
  * window is a row of a batch. All frame pairs of a video share one layout. Pure: numbers in, tables out.
  */
 
-import type { VisionConfig } from './config.js';
+import { VISION_ROPE_THETA, type VisionConfig } from './config.js';
 
 /** Patches of one frame pair: height and width in pixels over the patch size. Both are multiples of the spatial merge size. */
 export interface PatchGrid {
@@ -34,9 +34,6 @@ export interface VisionLayout {
 /** Far below every attention score, and still finite in half precision, where an infinity would turn sums into NaN. */
 export const PADDING_BIAS = -10_000;
 
-/** Base of the vision encoder's rotary frequencies; the reference fixes it. */
-const VISION_THETA = 10_000;
-
 /**
  * The layout of a grid. Costs a few milliseconds for a large one, so a caller that encodes many pairs keeps it.
  * @throws when the grid is empty or not made of whole merged tokens (the caller's sizes come from `smartResize`).
@@ -48,7 +45,7 @@ export function visionLayout(grid: PatchGrid, vision: VisionConfig): VisionLayou
   }
   const tokenRows = grid.rows / merge;
   const tokenColumns = grid.columns / merge;
-  const windowSide = mergedTokensPerWindowSide(vision);
+  const windowSide = vision.windowSize / (merge * vision.patchSize);
   const windowRows = Math.ceil(tokenRows / windowSide);
   const windowColumns = Math.ceil(tokenColumns / windowSide);
 
@@ -76,12 +73,7 @@ export function visionLayout(grid: PatchGrid, vision: VisionConfig): VisionLayou
       }
     }
   }
-  return { windows, patchesPerWindow, source, mergedSlots, keyBias, ...rotaryTables(source, tokenColumns, vision) };
-}
-
-/** Merged tokens along one side of a full window: window pixels over the pixels of a merged token, rounded down, at least 1. */
-export function mergedTokensPerWindowSide(vision: VisionConfig): number {
-  return Math.max(1, Math.floor(vision.windowSize / (vision.spatialMergeSize * vision.patchSize)));
+  return { windows, patchesPerWindow, source, mergedSlots, keyBias, ...rotaryTables(source, grid, vision) };
 }
 
 /** Row and column of a patch in its grid, from its number in the reference's order. */
@@ -102,26 +94,30 @@ export function patchPosition(
  * Two-dimensional rotary angles: the first half of the `D/2` frequencies turn with the row, the second half with the column, then all
  * are doubled. With `F = D/4` frequencies per axis, frequency `f` is `10000^(-f/F)`. Angles in float64, their cosines in float32.
  */
-function rotaryTables(source: Int32Array, tokenColumns: number, vision: VisionConfig) {
+function rotaryTables(source: Int32Array, grid: PatchGrid, vision: VisionConfig) {
   const D = vision.headDim;
   const F = D / 4;
-  if (!Number.isInteger(F)) throw new Error(`A head of ${D} numbers has no quarter for a rotary frequency.`);
+  const merge = vision.spatialMergeSize;
   const cos = new Float32Array(source.length * D).fill(1);
   const sin = new Float32Array(source.length * D);
-  const frequencies = Float64Array.from({ length: F }, (_, f) => VISION_THETA ** (-f / F));
+  // `[position, F]`: rows and columns turn alike.
+  const positions = Math.max(grid.rows, grid.columns);
+  const angles = Float64Array.from(
+    { length: positions * F },
+    (_, i) => Math.floor(i / F) * VISION_ROPE_THETA ** (-(i % F) / F),
+  );
+  const [cosOf, sinOf] = [Float32Array.from(angles, Math.cos), Float32Array.from(angles, Math.sin)];
+  const write = (position: number, at: number) => {
+    cos.set(cosOf.subarray(position * F, (position + 1) * F), at);
+    sin.set(sinOf.subarray(position * F, (position + 1) * F), at);
+  };
   source.forEach((patch, slot) => {
     if (patch < 0) return;
-    const { row, column } = patchPosition(patch, tokenColumns, vision.spatialMergeSize);
-    frequencies.forEach((frequency, f) => {
-      const [rowAngle, columnAngle] = [row * frequency, column * frequency];
-      for (const half of [0, D / 2]) {
-        const at = slot * D + half + f;
-        cos[at] = Math.cos(rowAngle);
-        sin[at] = Math.sin(rowAngle);
-        cos[at + F] = Math.cos(columnAngle);
-        sin[at + F] = Math.sin(columnAngle);
-      }
-    });
+    const { row, column } = patchPosition(patch, grid.columns / merge, merge);
+    for (const half of [0, D / 2]) {
+      write(row, slot * D + half);
+      write(column, slot * D + half + F);
+    }
   });
   return { cos, sin };
 }
