@@ -49,12 +49,10 @@ export const DECODE_OUTPUT = {
   thumbnails: 0,
   /** A `metadata=print` line for every frame, written before its thumbnail: the exact source timestamp. */
   times: 1,
-  /** A `framecrc` line for every frame: its duration. */
-  durations: 2,
   /** Packed RGB of the chosen frames at picture size. */
-  pictures: 3,
+  pictures: 2,
   /** A `metadata=print` line for every picture, written before it. */
-  pictureTimes: 4,
+  pictureTimes: 3,
 } as const;
 
 /** Decodes the whole stream once. `-copyts`, `passthrough` and the filters keep every frame and its own timestamp. */
@@ -62,10 +60,10 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
   return {
     tool: 'ffmpeg',
     path,
-    outputs: pictures ? 5 : 3,
+    outputs: pictures ? 4 : 2,
     args: (input, outputs) => {
       const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
-      const thumbnail = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING},format=rgb24,split[thumbnail][measured]`;
+      const thumbnail = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING},format=rgb24[thumbnail]`;
       const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
       const graph = pictures
         ? [
@@ -80,10 +78,8 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
         '-copyts',
         ...INPUT_GUARDS,
         ...['-i', input, '-filter_complex', graph.join(';')],
-        ...rawOutput('[thumbnail]', name('thumbnails')),
-        ...['-map', '[measured]', ...KEEP_EVERY_FRAME, '-enc_time_base', ratio(video.timeBase), '-c:v', 'rawvideo'],
-        ...['-f', 'framecrc', '-flush_packets', '1', name('durations')],
-        ...(pictures ? rawOutput('[picture]', name('pictures')) : []),
+        ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
+        ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
       ];
     },
   };
@@ -177,8 +173,11 @@ export function subtitleCommand(path: string, streamIndex: number): FfmpegComman
 
 const KEEP_EVERY_FRAME = ['-fps_mode', 'passthrough'];
 
-function rawOutput(label: string, output: string): string[] {
-  return ['-map', label, ...KEEP_EVERY_FRAME, '-c:v', 'rawvideo', '-flush_packets', '1', '-f', 'rawvideo', output];
+function rawOutput(label: string, timeBase: TimeBase, output: string): string[] {
+  return [
+    ...['-map', label, ...KEEP_EVERY_FRAME, '-enc_time_base', ratio(timeBase), '-c:v', 'rawvideo'],
+    ...['-flush_packets', '1', '-f', 'rawvideo', output],
+  ];
 }
 
 /** Makes sure that timestamps are in the stream's own ticks; it is what ffmpeg hands over anyway. */

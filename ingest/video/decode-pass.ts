@@ -1,7 +1,7 @@
 /** One decode in progress: joins the outputs of `decodeCommand` to frames with their times, and sums up at the end. */
 
-import { formatTime, parseRatio, type Seconds, timestampToSeconds } from '../../src/time.js';
-import { BlockReader, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { formatTime, type Seconds, timestampToSeconds } from '../../src/time.js';
+import { BlockReader, LineReader, readTimeLine } from './byte-readers.js';
 import { DECODE_OUTPUT } from './commands.js';
 import {
   type DecodeRequest,
@@ -25,7 +25,6 @@ const DURATION_TOLERANCE_SHARE = 0.005;
 export class DecodePass {
   readonly #thumbnails = new BlockReader(THUMBNAIL_WIDTH * THUMBNAIL_HEIGHT * 3);
   readonly #times = new LineReader();
-  readonly #durations = new LineReader();
   readonly #pictures: BlockReader;
   readonly #pictureTimes = new LineReader();
 
@@ -59,8 +58,6 @@ export class DecodePass {
       this.#waitingThumbnails.push(...this.#thumbnails.push(bytes));
     } else if (output === DECODE_OUTPUT.times) {
       this.#waitingTimes.push(...printedTimes(this.#times.push(bytes)));
-    } else if (output === DECODE_OUTPUT.durations) {
-      for (const line of this.#durations.push(bytes)) this.#addDuration(line);
     } else if (output === DECODE_OUTPUT.pictures) {
       this.#waitingPictures.push(...this.#pictures.push(bytes));
     } else {
@@ -95,10 +92,9 @@ export class DecodePass {
 
   /** Call after at least one frame. */
   summary(exitCode: number | undefined, log: EngineLog): DecodeSummary {
-    const { video, container, claimedDuration } = this.probe;
+    const { video, claimedDuration } = this.probe;
     const damaged = log.lineCount > 0 || exitCode !== 0;
     const measured = this.#timeline.measure({
-      exactDurations: container === 'mp4',
       damaged,
       nominalFps: video.nominalFps,
       claimedDuration,
@@ -118,28 +114,13 @@ export class DecodePass {
 
   #clockNext(printed: number | undefined): FrameTime {
     const { ticks, ...frame } = this.#clock.next(printed);
-    this.#timeline.addFrame(ticks);
+    this.#timeline.add(ticks);
     this.#frameCount++;
     if (this.request.pictures) {
       this.#delivered.push({ printed, frame });
       if (this.#delivered.length > REMEMBERED_FRAMES) this.#delivered.shift();
     }
     return frame;
-  }
-
-  #addDuration(line: string): void {
-    const stated = /^#tb 0: (\S+)/.exec(line);
-    if (stated) this.#durationScale = this.#scaleTo(parseRatio(stated[1]));
-    const packet = readPacketLine(line);
-    if (packet) this.#timeline.addDuration(Math.round(packet.duration * this.#durationScale));
-  }
-
-  /** Ticks of the stream in one tick of the duration output; 1 where ffmpeg takes the time base that it was given. */
-  #durationScale = 1;
-
-  #scaleTo(base: { num: number; den: number } | undefined): number {
-    const { num, den } = this.probe.video.timeBase;
-    return base ? (base.num * den) / (base.den * num) : 1;
   }
 }
 

@@ -132,6 +132,9 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new LongwatchError('cancelled', 'Decoding was cancelled.', { cause: signal.reason });
 }
 
+/** Lines that say nothing about the input: the WebAssembly core's good-bye, and remarks about our own raw outputs. */
+const NOISE = /^Aborted\(\)$|dts to muxer|Timestamps are unset in a packet/;
+
 const KEPT_LINES = 40;
 const KEPT_LINE_LENGTH = 500;
 
@@ -150,7 +153,7 @@ export class LogKeeper {
   }
 
   addLine(line: string): void {
-    if (line.trim() === '') return;
+    if (line.trim() === '' || NOISE.test(line)) return;
     this.#count++;
     const kept = line.slice(0, KEPT_LINE_LENGTH);
     if (this.#first.length < KEPT_LINES) this.#first.push(kept);

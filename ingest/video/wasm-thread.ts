@@ -85,9 +85,7 @@ async function main(task: WasmTask): Promise<void> {
   const log = new LogKeeper();
   const outbox = new Outbox(task.undelivered);
   const core = await loadWasmCore();
-  core.setLogger(({ message }) => {
-    if (message !== 'Aborted()') log.addLine(message);
-  });
+  core.setLogger(({ message }) => log.addLine(message));
   const fd = openSync(task.path, 'r');
   try {
     mountFile(core, task.mount.folder, task.mount.name, fd, fstatSync(fd).size);
