@@ -13,6 +13,8 @@ const DECODERS = ['auto', 'wasm', 'native'] as const;
 const fileSchema = z.strictObject({
   /** Folder of the library. */
   library: z.string().min(1).optional(),
+  /** Folder of the built models. */
+  models: z.string().min(1).optional(),
   /** Which decoder: `auto` takes a native ffmpeg on the PATH, else the WebAssembly build. */
   decoder: z.enum(DECODERS).optional(),
   /** Meaning search on or off. */
@@ -35,6 +37,8 @@ type FileSettings = z.infer<typeof fileSchema>;
 export interface Config {
   /** Absolute path of the library folder. @default ./longwatch-library */
   readonly library: string;
+  /** Absolute path of the folder that holds the built models, one folder each. @default `models` in the library folder */
+  readonly models: string;
   /** @default auto */
   readonly decoder: (typeof DECODERS)[number];
   /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
@@ -66,6 +70,7 @@ export type ConfigFlags = { readonly [K in keyof FileSettings]?: FileSettings[K]
 /** Environment variables that are settings: name → reader. */
 const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } = {
   LONGWATCH_LIBRARY: (library) => ({ library }),
+  LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
   LONGWATCH_HOST: (host) => ({ host }),
@@ -83,8 +88,10 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
   const file = flags.config ?? env.LONGWATCH_CONFIG;
   const settings = { ...(file === undefined ? {} : readConfigFile(file)), ...readEnvironment(env), ...given(flags) };
   const checked = check(settings, 'the settings');
+  const library = path.resolve(checked.library ?? 'longwatch-library');
   return {
-    library: path.resolve(checked.library ?? 'longwatch-library'),
+    library,
+    models: path.resolve(checked.models ?? path.join(library, 'models')),
     decoder: checked.decoder ?? 'auto',
     meaning: checked.meaning ?? true,
     host: checked.host ?? '127.0.0.1',

@@ -28,6 +28,12 @@ describe('settings', () => {
     });
   });
 
+  it('keep models in the library unless a folder for them is named', () => {
+    expect(loadConfig({ library: '/films' }, {}).models).toBe('/films/models');
+    expect(loadConfig({ library: '/films' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/weights');
+    expect(loadConfig({ models: '/mine' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/mine');
+  });
+
   it.each([
     [{ LONGWATCH_PORT: 'http' }, 'port'],
     [{ LONGWATCH_DECODER: 'vlc' }, 'LONGWATCH_DECODER'],
