@@ -40,9 +40,27 @@ function read(file: string): Source {
 
 /** Floors of the house, lowest first. A file imports from its own floor and from those below. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['src/time.ts', 'src/errors.ts', 'src/event.ts', 'src/config.ts', 'src/thread.ts', 'src/version.ts'],
+  [
+    'src/time.ts',
+    'src/errors.ts',
+    'src/event.ts',
+    'src/config.ts',
+    'src/thread.ts',
+    'src/tokenizer-file.ts',
+    'src/version.ts',
+  ],
   ['ingest/'],
-  ['src/model.ts', 'src/onnx/', 'src/qwen/', 'src/layers/', 'src/meaning/'],
+  [
+    'src/backend.ts',
+    'src/model.ts',
+    'src/tasks/',
+    'src/remote/',
+    'src/weights/',
+    'src/onnx/',
+    'src/qwen/',
+    'src/layers/',
+    'src/meaning/',
+  ],
   ['index/'],
   [
     'src/event-pool.ts',
@@ -66,7 +84,7 @@ function floorOf(file: string): number {
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['api/server.ts'],
   '@huggingface/jinja': ['src/qwen/chat-template.ts'],
-  '@huggingface/tokenizers': ['src/meaning/tokenizer.ts'],
+  '@huggingface/tokenizers': ['src/tokenizer-file.ts'],
   'better-sqlite3': ['index/store/database.ts'],
   commander: ['src/cli/'],
   'hnswlib-node': ['index/vectors/hnsw.ts'],
