@@ -1,0 +1,173 @@
+/** The bytes of every token, arranged so that all tokens can be tried against a grammar in one walk. */
+
+import { LongwatchError } from '../../errors.js';
+
+/**
+ * A trie in preorder. Node i stands for the bytes on the way to it: `byte[i]` is the last one, `depth[i]` their number, `end[i]` the
+ * first node that does not begin with them, `token[i]` the token that is exactly these bytes, or -1.
+ */
+export interface TokenTrie {
+  readonly byte: Uint8Array;
+  readonly depth: Uint16Array;
+  readonly end: Int32Array;
+  readonly token: Int32Array;
+}
+
+const MAX_TOKEN_BYTES = 0xffff;
+
+export class Vocabulary {
+  readonly trie: TokenTrie;
+  readonly #bytes: readonly (Uint8Array | undefined)[];
+
+  /**
+   * @param bytes by token id; undefined for control tokens, which no text contains
+   * @param size rows of the model's head, at least as many; those beyond the tokens are padding
+   * @throws {LongwatchError} `bad_weights` when there are more tokens than rows
+   */
+  constructor(
+    bytes: readonly (Uint8Array | undefined)[],
+    readonly size: number = bytes.length,
+  ) {
+    if (bytes.length > size)
+      throw new LongwatchError(
+        'bad_weights',
+        `The tokenizer has ${bytes.length} tokens, but the model knows ${size}.`,
+        {
+          hint: 'The tokenizer and the weights belong to different models; fetch both again.',
+        },
+      );
+    this.#bytes = bytes;
+    this.trie = buildTrie(bytes);
+  }
+
+  /** The first byte of JSON's that is no token of its own, so that not every text could be written. */
+  missingByte(): number | undefined {
+    const single = new Set(this.#bytes.flatMap((token) => (token?.length === 1 ? [token[0] as number] : [])));
+    for (let byte = 0x20; byte < 0xc0; byte++) if (byte !== 0x7f && !single.has(byte)) return byte;
+    return undefined;
+  }
+
+  /** Undefined for a control token and for an id that is no token. */
+  bytesOf(id: number): Uint8Array | undefined {
+    return this.#bytes[id];
+  }
+
+  /** A text as tokens, each the longest that fits. */
+  segment(bytes: Uint8Array): number[] {
+    const tokens: number[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const node = this.longest(bytes, at);
+      tokens.push(this.trie.token[node] as number);
+      at += this.trie.depth[node] as number;
+    }
+    return tokens;
+  }
+
+  /** The trie's node of the longest token that stands at `from`. */
+  longest(bytes: Uint8Array, from: number): number {
+    let longest = -1;
+    let node = 0;
+    let end = this.trie.byte.length;
+    for (let at = from; at < bytes.length; at++) {
+      node = this.#child(node, end, bytes[at] as number);
+      if (node < 0) break;
+      if ((this.trie.token[node] as number) >= 0) longest = node;
+      end = this.trie.end[node] as number;
+      node++;
+    }
+    if (longest < 0) throw new Error(`No token begins with the byte ${bytes[from]}.`);
+    return longest;
+  }
+
+  /** The node of exactly these bytes; -1 when no token begins with them. */
+  node(bytes: Uint8Array): number {
+    let node = -1;
+    let end = this.trie.byte.length;
+    for (const byte of bytes) {
+      node = this.#child(node + 1, end, byte);
+      if (node < 0) return -1;
+      end = this.trie.end[node] as number;
+    }
+    return node;
+  }
+
+  /** Among the siblings from `first` on, before `end`. */
+  #child(first: number, end: number, byte: number): number {
+    for (let node = first; node < end; node = this.trie.end[node] as number)
+      if (this.trie.byte[node] === byte) return node;
+    return -1;
+  }
+}
+
+function buildTrie(bytes: readonly (Uint8Array | undefined)[]): TokenTrie {
+  const sorted: { id: number; bytes: Uint8Array }[] = [];
+  bytes.forEach((token, id) => {
+    if (token !== undefined && token.length > 0 && token.length <= MAX_TOKEN_BYTES) sorted.push({ id, bytes: token });
+  });
+  sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes) || a.id - b.id);
+  const common = (a: Uint8Array, b: Uint8Array) => {
+    let length = 0;
+    while (length < a.length && length < b.length && a[length] === b[length]) length++;
+    return length;
+  };
+  const nothing = new Uint8Array(0);
+  const shared = sorted.map((token, i) => common(sorted[i - 1]?.bytes ?? nothing, token.bytes));
+  const nodes = sorted.reduce((sum, token, i) => sum + token.bytes.length - (shared[i] as number), 0);
+  const trie = {
+    byte: new Uint8Array(nodes),
+    depth: new Uint16Array(nodes),
+    end: new Int32Array(nodes),
+    token: new Int32Array(nodes).fill(-1),
+  };
+  const path: number[] = [];
+  let node = 0;
+  sorted.forEach((token, i) => {
+    const from = shared[i] as number;
+    for (const closed of path.splice(from)) trie.end[closed] = node;
+    for (let depth = from; depth < token.bytes.length; depth++, node++) {
+      trie.byte[node] = token.bytes[depth] as number;
+      trie.depth[node] = depth + 1;
+      path.push(node);
+    }
+    // Of tokens with the same bytes only the first is ever written.
+    const last = path[token.bytes.length - 1] as number;
+    if (trie.token[last] === -1) trie.token[last] = token.id;
+  });
+  for (const closed of path) trie.end[closed] = node;
+  return trie;
+}
+
+/**
+ * The vocabulary of a byte-level BPE `tokenizer.json`, as Qwen's is. Tokens that were added to it are control tokens.
+ * @param size rows of the model's head
+ * @throws {LongwatchError} `bad_weights`
+ */
+export function byteLevelVocabulary(tokenizerJson: unknown, size: number): Vocabulary {
+  const { model, added_tokens: added } = tokenizerJson as {
+    model?: { type?: unknown; vocab?: Record<string, unknown> };
+    added_tokens?: readonly { id: number }[];
+  };
+  if (model?.type !== 'BPE' || typeof model.vocab !== 'object' || model.vocab === null)
+    throw new LongwatchError('bad_weights', 'The tokenizer is no byte-level BPE.', { hint: 'Fetch the model again.' });
+  const byteOf = bytesOfLetters();
+  const bytes: (Uint8Array | undefined)[] = [];
+  for (const [letters, id] of Object.entries(model.vocab)) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= size)
+      throw new LongwatchError('bad_weights', `The token "${letters}" has the number ${id}; the model knows ${size}.`);
+    const token = Array.from(letters, (letter) => byteOf.get(letter) ?? -1);
+    // A word with a letter that stands for no byte cannot be written by its bytes.
+    bytes[id] = token.includes(-1) ? undefined : Uint8Array.from(token);
+  }
+  for (const { id } of added ?? []) bytes[id] = undefined;
+  return new Vocabulary(Array.from(bytes), size);
+}
+
+/** The letter that stands for each byte in the vocabulary file: printable bytes as themselves, the rest from U+0100 on. GPT-2's table. */
+function bytesOfLetters(): ReadonlyMap<string, number> {
+  const printable = (byte: number) =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
+  let next = 0x100;
+  const letters = new Map<string, number>();
+  for (let byte = 0; byte < 256; byte++) letters.set(String.fromCharCode(printable(byte) ? byte : next++), byte);
+  return letters;
+}
