@@ -89,7 +89,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   'hnswlib-node': ['index/vectors/hnsw.ts'],
   'media-captions': ['src/layers/subtitles/caption-file.ts'],
-  'onnxruntime-node': ['src/onnx/session-thread.ts'],
+  'onnxruntime-node': ['src/onnx/runtime-session.ts'],
   'p-queue': ['ingest/jobs/queue.ts'],
   pino: ['src/cli/commands/serve.ts'],
   zod: ['src/config.ts'],

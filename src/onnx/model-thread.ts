@@ -1,0 +1,184 @@
+/** A thread that owns a model. Calls queue and are answered in turn; the caller's event loop stays free. */
+
+import { availableParallelism } from 'node:os';
+import type { Transferable, Worker } from 'node:worker_threads';
+import { LongwatchError } from '../errors.js';
+import { startThread } from '../thread.js';
+import type { Calls, ThreadAnswer, ThreadData, ThreadRequest } from './thread-calls.js';
+
+interface Call {
+  readonly request: ThreadRequest;
+  readonly transfer: readonly Transferable[];
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: LongwatchError) => void;
+}
+
+const DEFAULT_MAX_THREADS = 4;
+/** How long an exiting process waits for a run that is under way. */
+const EXIT_PATIENCE_MS = 10_000;
+
+/** Checked, and by default half the cores, at least 1 and at most 4. */
+export function operatorThreads(wanted: number | undefined): number {
+  const threads = wanted ?? Math.max(1, Math.min(DEFAULT_MAX_THREADS, availableParallelism() >> 1));
+  if (!Number.isInteger(threads) || threads < 1) throw new Error(`A session cannot have ${threads} threads.`);
+  return threads;
+}
+
+/**
+ * The flags of all threads, 1 while the thread is inside the runtime. Node ends its threads when the process exits, and the runtime
+ * aborts the whole process (exit code 134, whatever the program asked for) when its thread is ended under it. So an exit waits.
+ */
+const busyFlags = new Set<Int32Array>();
+process.on('exit', () => {
+  for (const busy of busyFlags) Atomics.wait(busy, 0, 1, EXIT_PATIENCE_MS);
+});
+
+/** After the thread has died every call fails with `model_failed`: open another one. */
+export class ModelThread<C extends Calls> {
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  /** 1 from the moment when a request is sent until the thread has left the runtime. */
+  readonly #busy: Int32Array;
+  readonly #waiting: Call[] = [];
+  #current: Call | undefined;
+  #end: LongwatchError | undefined;
+
+  /** @param url as `startThread` takes it: a module that calls `serveCalls` */
+  constructor(url: URL, callerUrl: string) {
+    const workerData: ThreadData = { busy: new Int32Array(new SharedArrayBuffer(4)) };
+    // Flags of the command line are for its own script: a thread refuses `--input-type`, for one.
+    const worker = startThread(url, callerUrl, { workerData, execArgv: [] });
+    this.#worker = worker;
+    this.#busy = workerData.busy;
+    busyFlags.add(this.#busy);
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
+    worker.on('message', (answer: ThreadAnswer) => this.#settle(answer));
+    worker.on('error', (cause) =>
+      this.#die(
+        new LongwatchError('model_failed', `The model's thread died: ${cause.message}`, { cause, hint: RETRY }),
+      ),
+    );
+    worker.on('exit', (code) => {
+      busyFlags.delete(this.#busy);
+      this.#die(new LongwatchError('model_failed', `The model's thread ended with code ${code}.`, { hint: RETRY }));
+    });
+    worker.unref();
+  }
+
+  /** False when the thread has died or was closed. */
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /**
+   * @param transfer buffers of the request that move to the thread
+   * @param signal ends the wait with `cancelled`. A call that waits is dropped; one that is under way cannot be stopped inside the
+   * runtime, so it ends unseen and the next one starts after it.
+   * @throws {LongwatchError} `part_missing` without the runtime; `model_failed` when it refuses or the thread dies; `cancelled` when
+   * `signal` aborts or the thread was closed
+   */
+  ask<K extends keyof C & string>(
+    name: K,
+    request: C[K]['request'],
+    transfer: readonly Transferable[] = [],
+    signal?: AbortSignal,
+  ): Promise<C[K]['answer']> {
+    return new Promise((resolve, reject) => {
+      if (this.#end) return reject(this.#end);
+      if (signal?.aborted) return reject(cancelled(signal));
+      const abort = () => {
+        const index = this.#waiting.indexOf(call);
+        if (index >= 0) this.#waiting.splice(index, 1);
+        reject(cancelled(signal));
+      };
+      const done = () => signal?.removeEventListener('abort', abort);
+      const call: Call = {
+        request: { name, request },
+        transfer,
+        resolve: (answer) => {
+          done();
+          resolve(answer);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(call);
+      this.#next();
+    });
+  }
+
+  /** Ends the thread after the call that is under way. Calls that wait fail with `cancelled`. May be called twice. */
+  async close(): Promise<void> {
+    this.#die(new LongwatchError('cancelled', 'The model was closed.'));
+    this.#worker.ref();
+    this.#busy[0] = 1;
+    this.#worker.postMessage('close' satisfies ThreadRequest);
+    await this.#exited;
+  }
+
+  #next(): void {
+    if (this.#current || this.#end) return;
+    this.#current = this.#waiting.shift();
+    if (!this.#current) {
+      // A run holds the process open; a model that only waits does not.
+      this.#worker.unref();
+      return;
+    }
+    this.#worker.ref();
+    this.#busy[0] = 1;
+    try {
+      this.#worker.postMessage(this.#current.request, this.#current.transfer);
+    } catch (cause) {
+      this.#busy[0] = 0;
+      this.#current.reject(new LongwatchError('model_failed', 'The tensors cannot be sent to the model.', { cause }));
+      this.#current = undefined;
+      this.#next();
+    }
+  }
+
+  #settle(answer: ThreadAnswer): void {
+    if (answer.kind === 'done') this.#current?.resolve(answer.answer);
+    else this.#current?.reject(failure(answer));
+    this.#current = undefined;
+    this.#next();
+  }
+
+  /** The first reason stands: an `exit` after an `error` or a `close` says nothing new. */
+  #die(reason: LongwatchError): void {
+    this.#end ??= reason;
+    for (const call of [this.#current, ...this.#waiting.splice(0)]) call?.reject(this.#end);
+    this.#current = undefined;
+  }
+}
+
+const RETRY = 'Try again; if it happens again, the model may need more memory than there is.';
+/** How the runtime and its allocators say that memory ran out. */
+const OUT_OF_MEMORY = /bad_alloc|failed to allocate|out of memory|bad array new length/i;
+
+function failure(answer: Exclude<ThreadAnswer, { kind: 'done' }>): LongwatchError {
+  switch (answer.kind) {
+    case 'missing':
+      return new LongwatchError('part_missing', `The model runtime cannot be loaded: ${firstLine(answer.message)}`, {
+        hint: 'Install it with `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30.0`.',
+      });
+    case 'failed':
+      return new LongwatchError('model_failed', `The model runtime refused: ${answer.message}`, {
+        ...(OUT_OF_MEMORY.test(answer.message) ? { hint: SMALLER } : {}),
+      });
+    default:
+      return answer satisfies never;
+  }
+}
+
+const SMALLER = 'There is too little memory: take shorter windows, fewer tokens per frame, or weights of fewer bits.';
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}
+
+function cancelled(signal: AbortSignal | undefined): LongwatchError {
+  return new LongwatchError('cancelled', 'Cancelled.', { cause: signal?.reason });
+}

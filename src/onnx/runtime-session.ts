@@ -1,0 +1,79 @@
+/**
+ * One ONNX Runtime session, for the thread that owns it: the runtime's `run` blocks whoever calls it.
+ * The only file that knows onnxruntime-node.
+ */
+
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { Tensor } from './element-type.js';
+import { PartMissing } from './thread-calls.js';
+
+export interface RuntimeOptions {
+  /** Threads that one operator may use. */
+  readonly threads: number;
+  /** Execution providers in order of preference. */
+  readonly providers: readonly string[];
+}
+
+type Runtime = typeof import('onnxruntime-node');
+
+export class RuntimeSession {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #runtime: Runtime;
+  readonly #session: InferenceSession;
+
+  private constructor(runtime: Runtime, session: InferenceSession) {
+    this.#runtime = runtime;
+    this.#session = session;
+    this.inputs = session.inputNames;
+    this.outputs = session.outputNames;
+  }
+
+  /** @throws {PartMissing} when the package is not there, or its binary does not load; whatever the runtime throws for a model. */
+  static async open(model: Uint8Array | string, options: RuntimeOptions): Promise<RuntimeSession> {
+    const runtime = await load();
+    // Before the first session. What fails is thrown as well, and stderr is the person's.
+    runtime.env.logLevel = 'fatal';
+    const sessionOptions: InferenceSession.SessionOptions = {
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      executionProviders: [...options.providers],
+      logSeverityLevel: 4,
+      // Threads that wait for work sleep instead of spinning: a session shares its cores with a decoder and other sessions, where
+      // spinning costs a third of the speed; on an idle machine it would gain as much, and burn a core for some time after each run.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    };
+    const session =
+      typeof model === 'string'
+        ? await runtime.InferenceSession.create(model, sessionOptions)
+        : await runtime.InferenceSession.create(model, sessionOptions);
+    return new RuntimeSession(runtime, session);
+  }
+
+  /**
+   * Feeds are read where they lie; outputs are copies for the caller alone.
+   * @param outputs names of the outputs that are wanted; none means all
+   */
+  async run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Tensor>> {
+    const inputs: Record<string, OrtTensor> = {};
+    for (const [name, { type, data, shape }] of Object.entries(feeds))
+      inputs[name] = new this.#runtime.Tensor(type, data, [...shape]);
+    const results = await this.#session.run(inputs, outputs.length === 0 ? this.outputs : [...outputs]);
+    const named: Record<string, Tensor> = {};
+    for (const [name, { type, data, dims }] of Object.entries(results))
+      named[name] = { type, data, shape: dims } as Tensor;
+    return named;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+async function load(): Promise<Runtime> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (error) {
+    throw new PartMissing(error instanceof Error ? error.message : String(error));
+  }
+}
