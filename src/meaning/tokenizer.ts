@@ -1,8 +1,6 @@
-/** Text → the numbers that a model reads. The only file that knows @huggingface/tokenizers. */
+/** Text → the numbers that a sentence encoder of the BERT family reads. */
 
-import { readFile } from 'node:fs/promises';
-import { Tokenizer as Library } from '@huggingface/tokenizers';
-import { LongwatchError, toLongwatchError } from '../errors.js';
+import { TokenizerFile, unusableTokenizer } from '../tokenizer-file.js';
 
 /** UTF-16 units of a long text that are read first; a whole subtitle file as one text still costs little. */
 const FIRST_PREFIX_UNITS = 16_384;
@@ -18,12 +16,12 @@ const SUPPLEMENTARY_IDEOGRAPHS =
 
 /** A BERT word piece tokenizer with the special tokens of a single text: `[CLS]` … `[SEP]`. */
 export class Tokenizer {
-  readonly #library: Library;
+  readonly #file: TokenizerFile;
   /** Token ids of one text, special tokens included, at most this many. */
   readonly limit: number;
 
-  private constructor(library: Library, limit: number) {
-    this.#library = library;
+  private constructor(file: TokenizerFile, limit: number) {
+    this.#file = file;
     this.limit = limit;
   }
 
@@ -33,25 +31,9 @@ export class Tokenizer {
    * @throws {LongwatchError} `file_not_found`, `unreadable_file`, or `bad_weights` when it is not a tokenizer.
    */
   static async open(path: string, limit: number): Promise<Tokenizer> {
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      throw toLongwatchError(error, path);
-    }
-    try {
-      const description: unknown = JSON.parse(text);
-      if (typeof description !== 'object' || description === null) throw new Error('It is not a JSON object.');
-      const tokenizer = new Tokenizer(new Library(description, {}), limit);
-      if (tokenizer.#library.encode('').ids.length !== 2) throw new Error('A text does not stand between two tokens.');
-      return tokenizer;
-    } catch (cause) {
-      throw new LongwatchError('bad_weights', `The tokenizer cannot be used: ${(cause as Error).message}`, {
-        path,
-        cause,
-        hint: 'Fetch the model again.',
-      });
-    }
+    const tokenizer = new Tokenizer(await TokenizerFile.read(path), limit);
+    if (tokenizer.#ids('').length === 2) return tokenizer;
+    throw unusableTokenizer(path, new Error('A text does not stand between two tokens.'));
   }
 
   /** At least the two special tokens; at most `limit` tokens, of which the last is `[SEP]`. */
@@ -70,7 +52,7 @@ export class Tokenizer {
   }
 
   #ids(text: string): number[] {
-    return this.#library.encode(likeReference(text)).ids;
+    return this.#file.encode(likeReference(text));
   }
 }
 
