@@ -9,7 +9,7 @@ import { LongwatchError } from '../../src/errors.js';
 import type { Decoder } from './decoder.js';
 import { FfmpegDecoder } from './ffmpeg-decoder.js';
 import { type NativeBinaries, NativeEngine } from './native-engine.js';
-import { isWasmCoreInstalled } from './wasm-core.js';
+import { coreFiles } from './wasm-core.js';
 import { WasmEngine } from './wasm-engine.js';
 
 export interface DecoderChoice {
@@ -30,15 +30,7 @@ export async function chooseDecoder({ kind = 'auto', searchPath = [] }: DecoderC
       hint: 'Install ffmpeg, or use the WebAssembly decoder.',
     });
   }
-  if (!isWasmCoreInstalled()) {
-    throw new LongwatchError(
-      'part_missing',
-      'There is no decoder: neither ffmpeg on the PATH nor the package @ffmpeg/core.',
-      {
-        hint: 'Install ffmpeg 5.1 or newer, or run `npm install @ffmpeg/core`.',
-      },
-    );
-  }
+  coreFiles();
   return new FfmpegDecoder(new WasmEngine());
 }
 

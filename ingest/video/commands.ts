@@ -105,6 +105,7 @@ export interface StillRequest {
  *
  * `overlay` lays over each frame of its first input the frame of the second that is on screen at that moment. The first input here
  * is a single black frame at the wanted time, so the one frame that comes out is the wanted one, also behind the last frame.
+ * Both have colour planes of full size, because those of half size would make odd widths even.
  */
 export function stillCommand(path: string, video: VideoStream, still: StillRequest): FfmpegCommand {
   return {
@@ -114,9 +115,9 @@ export function stillCommand(path: string, video: VideoStream, still: StillReque
     args: (input, outputs) => {
       const size = `${still.width}x${still.height}`;
       const graph = [
-        `color=c=black:s=${size}:r=1,trim=end_frame=1,settb=${ratio(video.timeBase)},setpts=${still.ticks},setsar=1[moment]`,
-        `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(outputs[STILL_OUTPUT.times] ?? '')},${squareScale(still.width, still.height)}[video]`,
-        '[moment][video]overlay=format=auto:eof_action=repeat[still]',
+        `color=c=black:s=${size}:r=1,trim=end_frame=1,settb=${ratio(video.timeBase)},setpts=${still.ticks},setsar=1,format=yuv444p[moment]`,
+        `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(outputs[STILL_OUTPUT.times] ?? '')},${squareScale(still.width, still.height)},format=yuv444p[video]`,
+        '[moment][video]overlay=format=yuv444:eof_action=repeat[still]',
       ];
       return [
         ...QUIET,

@@ -26,7 +26,7 @@ import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './en
 import { mediaError } from './ffmpeg-errors.js';
 import type { Picture, Thumbnail } from './frame.js';
 import { readProbe } from './probe.js';
-import { checkSourceFile, type SourceFile } from './source-file.js';
+import { beginsAsMp4, checkSourceFile, type SourceFile } from './source-file.js';
 
 const DEFAULT_STALL_LIMIT: Seconds = 60;
 /** Commands that may read a whole file before they write anything get this much more time: the file at 20 MB/s. */
@@ -75,12 +75,17 @@ export class FfmpegDecoder implements Decoder {
     const { log } = await this.#collect(probeCommand(file.path), slowReading(options, file), (_output, bytes) =>
       json.push(bytes),
     );
-    return readProbe(
-      json.bytes()?.toString('utf8') ?? '',
-      log,
-      { path, sizeBytes: file.sizeBytes },
-      this.engine.undecodable,
-    );
+    try {
+      const text = json.bytes()?.toString('utf8') ?? '';
+      return readProbe(text, log, { path, sizeBytes: file.sizeBytes }, this.engine.undecodable);
+    } catch (error) {
+      if (!(error instanceof LongwatchError) || error.code !== 'incomplete_media' || (await beginsAsMp4(file)))
+        throw error;
+      throw new LongwatchError('invalid_media', 'The file does not begin like a video.', {
+        path,
+        hint: 'Check that it plays in a video player; its name may be all it has of a video.',
+      });
+    }
   }
 
   async *decode(

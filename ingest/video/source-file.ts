@@ -1,7 +1,7 @@
 /** What may be handed to a decoder at all: a regular, readable file with something in it. */
 
 import { constants, type Stats } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
+import { access, open, realpath, stat } from 'node:fs/promises';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 
 export interface SourceFile {
@@ -46,4 +46,18 @@ function kindOf(stats: Stats): string {
   if (stats.isFIFO()) return 'a named pipe';
   if (stats.isSocket()) return 'a socket';
   return 'a device';
+}
+
+/** Types of boxes that an MP4 or QuickTime file begins with. */
+const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'mdat', 'moof', 'sidx', 'free', 'skip', 'wide', 'pnot']);
+
+/** Whether the file begins as an MP4 does. ffmpeg takes any rubbish for one when it has the extension. */
+export async function beginsAsMp4({ path }: SourceFile): Promise<boolean> {
+  const handle = await open(path);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+    return bytesRead === 8 && FIRST_BOXES.has(buffer.toString('latin1', 4));
+  } finally {
+    await handle.close();
+  }
 }

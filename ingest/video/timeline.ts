@@ -68,8 +68,7 @@ export class Timeline {
     const usual = this.#medianStep();
     const gaps = this.#gaps(usual, facts.damaged);
     const fps = this.#fps(usual, gaps, facts.nominalFps);
-    const lastTime = this.#media(this.#last);
-    const duration = lastTime + this.#lastFrameLength(lastTime, usual, fps.nominal, facts.claimedDuration);
+    const duration = this.#end(usual, fps.nominal, facts.claimedDuration);
     const holes = gaps.map(({ start, end }) => ({ start: this.#media(start + usual), end: this.#media(end) }));
     return { duration, coverage: subtractRanges({ start: 0, end: duration }, holes), fps };
   }
@@ -143,13 +142,13 @@ export class Timeline {
     return 0;
   }
 
-  /** Up to the claimed end, when that is no longer than frames of this film last; else the usual step. */
-  #lastFrameLength(lastTime: Seconds, usual: number, fps: number, claimed: Seconds | undefined): Seconds {
-    const usualLength = usual > 0 ? this.#seconds(usual) : fps > 0 ? 1 / fps : 0;
+  /** End of the last frame: the claimed end, when that makes it last no longer than others do; else the usual step behind it. */
+  #end(usual: number, fps: number, claimed: Seconds | undefined): Seconds {
+    const lastTime = this.#media(this.#last);
+    const usualEnd = usual > 0 ? this.#media(this.#last + usual) : lastTime + (fps > 0 ? 1 / fps : 0);
     const longest = [...this.#steps.keys()].reduce((a, b) => Math.max(a, b), 0);
-    const rest = (claimed ?? 0) - lastTime;
-    const believable = Math.max(this.#seconds(longest), usualLength) + this.#seconds(1);
-    return rest > this.#seconds(1) && rest <= believable ? rest : usualLength;
+    const latestEnd = Math.max(this.#media(this.#last + longest), usualEnd) + this.#seconds(1);
+    return claimed !== undefined && claimed > lastTime + this.#seconds(1) && claimed <= latestEnd ? claimed : usualEnd;
   }
 
   #rate(step: number): number {

@@ -41,16 +41,6 @@ type CreateCore = (settings: { readonly wasmBinary: Uint8Array }) => Promise<Was
 
 const require = createRequire(import.meta.url);
 
-/** Whether the package is installed. */
-export function isWasmCoreInstalled(): boolean {
-  try {
-    require.resolve('@ffmpeg/core');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Loads a fresh core. One core runs one command at a time, synchronously: it blocks the thread it lives in.
  * @throws {LongwatchError} `part_missing` when `@ffmpeg/core` is not installed
@@ -68,7 +58,11 @@ export async function loadWasmCore(): Promise<WasmCore> {
   return create({ wasmBinary: readFileSync(binary) });
 }
 
-function coreFiles(): [script: string, binary: string] {
+/**
+ * Where the core's files are.
+ * @throws {LongwatchError} `part_missing` when `@ffmpeg/core` is not installed
+ */
+export function coreFiles(): [script: string, binary: string] {
   try {
     return [require.resolve('@ffmpeg/core'), require.resolve('@ffmpeg/core/wasm')];
   } catch (cause) {

@@ -12,6 +12,7 @@ import {
   type FfmpegCommand,
   type FfmpegEngine,
 } from './engine.js';
+import { coreFiles } from './wasm-core.js';
 import type { WasmReport, WasmTask } from './wasm-thread.js';
 
 const INPUT_FOLDER = '/in';
@@ -45,6 +46,8 @@ export class WasmEngine implements FfmpegEngine {
 }
 
 function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EngineProcess {
+  // Asked here, because an error that comes out of a thread is no longer of its class.
+  coreFiles();
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
   const extension = /^\.[a-z0-9]{1,5}$/i.test(extname(command.path)) ? extname(command.path).toLowerCase() : '';
   const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
@@ -58,7 +61,11 @@ function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EnginePro
     args: command.args(`file:${mount.folder}/${mount.name}`, outputs),
     undelivered,
   };
-  const worker = startThread(new URL('./wasm-thread.js', import.meta.url), import.meta.url, { workerData: task });
+  const worker = startThread(new URL('./wasm-thread.js', import.meta.url), import.meta.url, {
+    workerData: task,
+    // Some flags of the program (`--input-type`) would keep the thread's file from being run.
+    execArgv: [],
+  });
   return new ThreadRun(worker, new Int32Array(undelivered), mailbox);
 }
 
@@ -76,13 +83,11 @@ class ThreadRun implements EngineProcess {
     });
     worker.on('error', (cause) => {
       mailbox.fail(
-        cause instanceof LongwatchError
-          ? cause
-          : new LongwatchError(
-              'decode_failed',
-              `The WebAssembly engine failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-              { cause },
-            ),
+        new LongwatchError(
+          'decode_failed',
+          `The WebAssembly engine failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        ),
       );
     });
     this.#exited = new Promise((resolve) => {
