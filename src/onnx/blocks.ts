@@ -32,6 +32,26 @@ export function layerNorm(graph: GraphBuilder, x: Value, scale: Value, bias: Val
   });
 }
 
+/** x / √(mean(x²) + ε) · scale over the last axis. Zhang & Sennrich 2019, arXiv:1910.07467. */
+export function rmsNorm(graph: GraphBuilder, x: Value, scale: Value, epsilon: number): Value {
+  return graph.op('RMSNormalization', [x, toFloat32(graph, scale)], { axis: { int: -1 }, epsilon: { float: epsilon } });
+}
+
+/** x · sigmoid(x). Hendrycks & Gimpel 2016, arXiv:1606.08415; the runtime joins both nodes. */
+export function silu(graph: GraphBuilder, x: Value): Value {
+  return graph.op('Mul', [x, graph.op('Sigmoid', [x])]);
+}
+
+/**
+ * Turns each pair (channel i, channel i + D/2) of each head by the angle of its token. Su et al. 2021, arXiv:2104.09864, with the
+ * halves of a head as the pairs' members.
+ * @param x `[B, S, H·D]`
+ * @param cos `[B, S, D/2]`, likewise `sin`
+ */
+export function rotate(graph: GraphBuilder, x: Value, cos: Value, sin: Value, heads: number): Value {
+  return graph.op('RotaryEmbedding', [x, cos, sin], { num_heads: { int: heads } });
+}
+
 /** x · Φ(x) with the exact error function, not its tanh approximation. Hendrycks & Gimpel 2016, arXiv:1606.08415. */
 export function gelu(graph: GraphBuilder, x: Value): Value {
   return graph.op('Gelu', [x], { approximate: { string: 'none' } });

@@ -3,6 +3,7 @@
  * Field numbers are those of onnx.proto3 (ONNX 1.18, IR version 11).
  */
 
+import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { toLongwatchError } from '../errors.js';
@@ -45,62 +46,104 @@ const INLINE_BELOW_BYTES = 1024;
 /** The runtime maps the weights file into memory; a tensor that starts a page can be mapped as it is. */
 const PAGE_BYTES = 4096;
 
+export interface WrittenFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
 export interface ModelFiles {
   readonly modelPath: string;
   /** Weights; it must stay beside the model file under this name. */
   readonly dataPath: string;
   readonly dataBytes: number;
+  readonly files: readonly WrittenFile[];
+}
+
+export interface WriteOptions {
+  /** Called after every chunk with its size: for progress, and to stop, since what it throws ends the writing. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** Bytes of the weights file that `writeModelFiles` will write. */
+export function dataFileBytes(graph: Graph): number {
+  return placements(graph, '').end;
+}
+
+/** Where every weight that is large enough to lie outside the model file goes. */
+function placements(graph: Graph, location: string) {
+  const placed = new Map<Initializer, Placement>();
+  let end = 0;
+  for (const initializer of graph.initializers) {
+    if (initializer.data.byteLength < INLINE_BELOW_BYTES) continue;
+    const offset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+    placed.set(initializer, { location, offset });
+    end = offset + initializer.data.byteLength;
+  }
+  return { placed, end };
 }
 
 /**
  * Writes `<name>.onnx` and `<name>.onnx.data` into `directory`, reading every weight once and holding one chunk of it.
- * The weights file may be larger than protobuf's 2 GiB. Both appear under their names only when they are whole.
+ * The weights file may be larger than protobuf's 2 GiB. Both are on the disk, not only in its cache, before they get their names.
  * @throws {LongwatchError} `disk_full`, `unreadable_file` or `internal`; nothing is left behind but what stood there before.
  */
-export async function writeModelFiles(graph: Graph, directory: string, name: string): Promise<ModelFiles> {
+export async function writeModelFiles(
+  graph: Graph,
+  directory: string,
+  name: string,
+  options: WriteOptions = {},
+): Promise<ModelFiles> {
   const modelPath = path.join(directory, `${name}.onnx`);
   const dataPath = path.join(directory, `${name}.onnx.data`);
-  const external = graph.initializers.filter((initializer) => initializer.data.byteLength >= INLINE_BELOW_BYTES);
-  const placements = new Map<Initializer, Placement>();
-  let end = 0;
-  for (const initializer of external) {
-    const offset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
-    placements.set(initializer, { location: path.basename(dataPath), offset });
-    end = offset + initializer.data.byteLength;
-  }
+  const { placed, end } = placements(graph, path.basename(dataPath));
   const partial = [`${dataPath}.partial`, `${modelPath}.partial`] as const;
   try {
-    await writeFile(partial[0], async (write) => {
+    const data = await writeFileDurably(partial[0], options, async (write) => {
       let position = 0;
-      for (const [initializer, { offset }] of placements) {
+      for (const [initializer, { offset }] of placed) {
         await write(new Uint8Array(offset - position));
         await drain(initializer.data, write);
         position = offset + initializer.data.byteLength;
       }
     });
-    await writeFile(partial[1], (write) => modelMessage(graph, placements).writeTo(write));
+    const model = await writeFileDurably(partial[1], options, (write) => modelMessage(graph, placed).writeTo(write));
     await rename(partial[0], dataPath);
     await rename(partial[1], modelPath);
+    const files = [
+      { ...model, path: modelPath },
+      { ...data, path: dataPath },
+    ];
+    return { modelPath, dataPath, dataBytes: end, files };
   } catch (error) {
     await Promise.all(partial.map((file) => rm(file, { force: true })));
     throw toLongwatchError(error, modelPath);
   }
-  return { modelPath, dataPath, dataBytes: end };
 }
 
-async function writeFile(
+/** Writes a file piece by piece, hashing as it goes, and returns when the disk has it. */
+export async function writeFileDurably(
   file: string,
+  { onBytes }: WriteOptions,
   fill: (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
-): Promise<void> {
+): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let bytes = 0;
   const handle = await open(file, 'w');
   try {
     await fill(async (chunk) => {
+      hash.update(chunk);
       for (let done = 0; done < chunk.byteLength; )
         done += (await handle.write(chunk, done, chunk.byteLength - done)).bytesWritten;
+      bytes += chunk.byteLength;
+      onBytes?.(chunk.byteLength);
     });
+    await handle.sync();
   } finally {
     await handle.close();
   }
+  return { path: file, bytes, sha256: hash.digest('hex') };
 }
 
 function modelMessage(graph: Graph, placements: ReadonlyMap<Initializer, Placement>): Message {
