@@ -1,0 +1,96 @@
+/** What all tasks have in common: a request to a backend, and the reading of its answer. */
+
+import type { Backend, BackendAnswer, BackendRequest, PromptPart } from '../backend.js';
+import { LongwatchError } from '../errors.js';
+import type { ModelInput } from '../model.js';
+import { durationOf, intersect } from '../time.js';
+import { jsonValues } from './json-text.js';
+import { DATA_NOTICE, dataLine, type VideoText } from './words.js';
+
+export interface Task<Input, Output> {
+  /** For errors and logs. */
+  readonly name: string;
+  /** @throws {LongwatchError} `invalid_input` for an input that nobody could be asked about */
+  request(input: Input): BackendRequest;
+  /** The result, or undefined when the answer has not the form that was asked for. Never throws, whatever the answer is. */
+  read(answer: BackendAnswer, input: Input): Output | undefined;
+}
+
+/** Said after the same prompt when the first answer could not be read. */
+const REMINDER =
+  'The last answer was not JSON of this form. Answer again: JSON only, no other words, short enough to be complete.';
+
+const EVIDENCE_LENGTH = 200;
+
+/**
+ * Asks, and once more when the answer cannot be read; an answer that was cut gets twice the room. A backend that keeps schemas is
+ * asked once.
+ * @throws {LongwatchError} `model_failed` with the beginning of the answer; `invalid_input`; `cancelled`; what the backend throws
+ */
+export async function runTask<Input, Output>(
+  backend: Backend,
+  task: Task<Input, Output>,
+  input: Input,
+  signal?: AbortSignal,
+): Promise<Output> {
+  const request = task.request(input);
+  const first = await ask(backend, request, signal);
+  const result = task.read(first, input);
+  if (result !== undefined) return result;
+  const second = await ask(backend, askedAgain(request, first), signal);
+  const repeated = task.read(second, input);
+  if (repeated !== undefined) return repeated;
+  throw unreadable(task.name, second);
+}
+
+async function ask(backend: Backend, request: BackendRequest, signal: AbortSignal | undefined): Promise<BackendAnswer> {
+  if (signal?.aborted) throw new LongwatchError('cancelled', 'Cancelled.', { cause: signal.reason });
+  return backend.ask(request, signal);
+}
+
+function askedAgain(request: BackendRequest, answer: BackendAnswer): BackendRequest {
+  const maxTokens = answer.finish === 'length' ? request.maxTokens * 2 : request.maxTokens;
+  return { ...request, parts: [...request.parts, { kind: 'text', text: `\n\n${REMINDER}` }], maxTokens };
+}
+
+function unreadable(name: string, { text, finish }: BackendAnswer): LongwatchError {
+  const evidence = JSON.stringify(text.slice(0, EVIDENCE_LENGTH));
+  const how = finish === 'length' ? 'breaks off' : 'has not the form that was asked for';
+  return new LongwatchError('model_failed', `The model's answer to "${name}" ${how}, twice: ${evidence}`, {
+    hint: 'Use a server that keeps JSON schemas, or a larger model.',
+  });
+}
+
+/** The first JSON value in the answer that `read` accepts. */
+export function readJson<T>(answer: BackendAnswer, read: (value: unknown) => T | undefined): T | undefined {
+  for (const value of jsonValues(answer.text)) {
+    const result = read(value);
+    if (result !== undefined) return result;
+  }
+  return undefined;
+}
+
+/** Frames first, words last: what is shown is read once, whatever is asked about it. Second 0 is the start of the window. */
+export function aboutWindow({ range, pictures }: ModelInput, words: readonly string[]): readonly PromptPart[] {
+  return [
+    { kind: 'video', pictures, timeZero: range.start },
+    { kind: 'text', text: words.join('\n') },
+  ];
+}
+
+/** How the window's length and the times in it are spoken of. */
+export function lengthWords({ range }: ModelInput): string {
+  return `The video lasts ${durationOf(range).toFixed(1)} seconds. Times are seconds from its start, with one decimal.`;
+}
+
+/** Most lines that are quoted from a video in one prompt. */
+const MAX_DATA_LINES = 60;
+
+/** Words found in the window, quoted, with their times cut to it; nothing when there are none. */
+export function dataWords(texts: readonly VideoText[] | undefined, { range }: ModelInput): string[] {
+  const lines = (texts ?? []).flatMap((text) => {
+    const inside = intersect(text, range);
+    return inside ? [dataLine({ ...text, ...inside }, range.start)] : [];
+  });
+  return lines.length === 0 ? [] : [DATA_NOTICE, ...lines.slice(0, MAX_DATA_LINES), ''];
+}
