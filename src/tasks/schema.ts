@@ -136,7 +136,6 @@ function stringOf(minLength: number, maxLength: number, value: unknown): Found {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined;
   // Measured before it is cleaned: blanks were long enough for the schema, even though they say nothing.
   return [...String(value)].length >= minLength ? { value: cleanText(String(value), maxLength) } : undefined;
-} : undefined;
 }
 
 function numberOf(schema: SchemaOf<'number' | 'integer'>, value: unknown): Found {
