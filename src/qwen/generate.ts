@@ -1,8 +1,9 @@
 /** Writes an answer token by token: choose, stream, stop. What computes the logits is a `Decoder`; the runtime has one. */
 
 import { LongwatchError } from '../errors.js';
+import type { ModelPrompt } from './context.js';
 import type { Grammar, Matcher } from './grammar/grammar.js';
-import type { Vocabulary } from './grammar/vocabulary.js';
+import type { QwenRuntime } from './runtime.js';
 import {
   applyMask,
   checkSampling,
@@ -12,6 +13,7 @@ import {
   type SamplingOptions,
   seededRandom,
 } from './sampling.js';
+import type { QwenTokenizer, TextStream } from './tokenizer.js';
 
 /** A model that has read a prompt. */
 export interface Decoder {
@@ -69,18 +71,41 @@ export interface Generated {
 const MAX_TRIES = 8;
 
 /**
+ * Reads a prompt and answers it. For several questions about one video read the first prompt with `runtime.prefill`, then
+ * `context.turnTo` the next one, and answer each with `generateFrom`.
+ * @throws {LongwatchError} as `generateFrom` and `QwenRuntime.prefill`
+ */
+export async function generate(
+  runtime: QwenRuntime,
+  prompt: ModelPrompt,
+  options: GenerateOptions,
+): Promise<Generated> {
+  const { maxNewTokens: reserve, signal } = options;
+  const context = await runtime.prefill(prompt, { reserve, ...(signal ? { signal } : {}) });
+  try {
+    return await generateFrom(context, runtime.tokenizer, {
+      ...options,
+      eos: options.eos ?? runtime.config.tokens.eos,
+    });
+  } finally {
+    await context.end();
+  }
+}
+
+/**
+ * Answers the prompt that `decoder` has read.
  * @throws {LongwatchError} `invalid_input` for options that cannot be kept; `cancelled`; `model_failed`
  */
 export async function generateFrom(
   decoder: Decoder,
-  vocabulary: Vocabulary,
+  tokenizer: Pick<QwenTokenizer, 'stream'>,
   options: GenerateOptions & { readonly eos: readonly number[] },
 ): Promise<Generated> {
   const { maxNewTokens, grammar, signal } = options;
   checkSampling(options);
   const matcher = grammar?.matcher();
   checkLength(maxNewTokens, matcher, options);
-  const answer = new Answer(vocabulary, options);
+  const answer = new Answer(tokenizer.stream(), options);
   const seen = new Set(decoder.promptIds);
   const random = seededRandom(options.seed ?? 0);
   let logits: Float32Array = decoder.logits.slice();
@@ -167,19 +192,18 @@ function checkLength(maxNewTokens: number, matcher: Matcher | undefined, options
 
 /** The answer so far: its tokens, and its text as far as it can be shown. */
 class Answer {
-  readonly #vocabulary: Vocabulary;
   readonly #options: GenerateOptions;
   readonly #stop: readonly string[];
   readonly #ids: number[] = [];
   readonly #logprobs: (number | null)[] = [];
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #stream: TextStream;
   #shown = '';
   /** Text that may be the beginning of a stop string. */
   #held = '';
   stopped = false;
 
-  constructor(vocabulary: Vocabulary, options: GenerateOptions) {
-    this.#vocabulary = vocabulary;
+  constructor(stream: TextStream, options: GenerateOptions) {
+    this.#stream = stream;
     this.#options = options;
     this.#stop = (options.stop ?? []).filter((text) => text !== '');
   }
@@ -189,8 +213,7 @@ class Answer {
   }
 
   write(id: number, logprob: number | null): void {
-    const bytes = this.#vocabulary.bytesOf(id);
-    this.#add(id, logprob, bytes ? this.#decoder.decode(bytes, { stream: true }) : '');
+    this.#add(id, logprob, this.#stream.push(id));
   }
 
   writeEos(id: number, logprob: number | null): void {
@@ -198,7 +221,7 @@ class Answer {
   }
 
   end(finish: Generated['finish']): Generated {
-    const rest = this.stopped ? '' : this.#held + this.#decoder.decode();
+    const rest = this.stopped ? '' : this.#held + this.#stream.end();
     if (rest !== '') this.#shown += rest;
     const last = this.#ids.at(-1);
     // What was held back belongs to the last token; nobody else will show it.

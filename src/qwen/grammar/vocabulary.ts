@@ -1,6 +1,6 @@
 /** The bytes of every token, arranged so that all tokens can be tried against a grammar in one walk. */
 
-import { LongwatchError } from '../../errors.js';
+import type { QwenTokenizer } from '../tokenizer.js';
 
 /**
  * A trie in preorder. Node i stands for the bytes on the way to it: `byte[i]` is the last one, `depth[i]` their number, `end[i]` the
@@ -17,26 +17,14 @@ const MAX_TOKEN_BYTES = 0xffff;
 
 export class Vocabulary {
   readonly trie: TokenTrie;
+  /** Ids, padding included. */
+  readonly size: number;
   readonly #bytes: readonly (Uint8Array | undefined)[];
 
-  /**
-   * @param bytes by token id; undefined for control tokens, which no text contains
-   * @param size rows of the model's head, at least as many; those beyond the tokens are padding
-   * @throws {LongwatchError} `bad_weights` when there are more tokens than rows
-   */
-  constructor(
-    bytes: readonly (Uint8Array | undefined)[],
-    readonly size: number = bytes.length,
-  ) {
-    if (bytes.length > size)
-      throw new LongwatchError(
-        'bad_weights',
-        `The tokenizer has ${bytes.length} tokens, but the model knows ${size}.`,
-        {
-          hint: 'The tokenizer and the weights belong to different models; fetch both again.',
-        },
-      );
+  /** @param bytes by token id; undefined or empty for what no text contains, as control tokens and padding rows of the head */
+  constructor(bytes: readonly (Uint8Array | undefined)[]) {
     this.#bytes = bytes;
+    this.size = bytes.length;
     this.trie = buildTrie(bytes);
   }
 
@@ -49,7 +37,8 @@ export class Vocabulary {
 
   /** Undefined for a control token and for an id that is no token. */
   bytesOf(id: number): Uint8Array | undefined {
-    return this.#bytes[id];
+    const bytes = this.#bytes[id];
+    return bytes?.length ? bytes : undefined;
   }
 
   /** A text as tokens, each the longest that fits. */
@@ -138,36 +127,11 @@ function buildTrie(bytes: readonly (Uint8Array | undefined)[]): TokenTrie {
 }
 
 /**
- * The vocabulary of a byte-level BPE `tokenizer.json`, as Qwen's is. Tokens that were added to it are control tokens.
+ * The bytes of a checkpoint's tokens. Control tokens have none, nor have rows of the head that no token stands for.
  * @param size rows of the model's head
- * @throws {LongwatchError} `bad_weights`
  */
-export function byteLevelVocabulary(tokenizerJson: unknown, size: number): Vocabulary {
-  const { model, added_tokens: added } = tokenizerJson as {
-    model?: { type?: unknown; vocab?: Record<string, unknown> };
-    added_tokens?: readonly { id: number }[];
-  };
-  if (model?.type !== 'BPE' || typeof model.vocab !== 'object' || model.vocab === null)
-    throw new LongwatchError('bad_weights', 'The tokenizer is no byte-level BPE.', { hint: 'Fetch the model again.' });
-  const byteOf = bytesOfLetters();
-  const bytes: (Uint8Array | undefined)[] = [];
-  for (const [letters, id] of Object.entries(model.vocab)) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= size)
-      throw new LongwatchError('bad_weights', `The token "${letters}" has the number ${id}; the model knows ${size}.`);
-    const token = Array.from(letters, (letter) => byteOf.get(letter) ?? -1);
-    // A word with a letter that stands for no byte cannot be written by its bytes.
-    bytes[id] = token.includes(-1) ? undefined : Uint8Array.from(token);
-  }
-  for (const { id } of added ?? []) bytes[id] = undefined;
-  return new Vocabulary(Array.from(bytes), size);
-}
-
-/** The letter that stands for each byte in the vocabulary file: printable bytes as themselves, the rest from U+0100 on. GPT-2's table. */
-function bytesOfLetters(): ReadonlyMap<string, number> {
-  const printable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
-  let next = 0x100;
-  const letters = new Map<string, number>();
-  for (let byte = 0; byte < 256; byte++) letters.set(String.fromCharCode(printable(byte) ? byte : next++), byte);
-  return letters;
+export function vocabularyOf(tokenizer: Pick<QwenTokenizer, 'isControl' | 'tokenBytes'>, size: number): Vocabulary {
+  return new Vocabulary(
+    Array.from({ length: size }, (_, id) => (tokenizer.isControl(id) ? undefined : tokenizer.tokenBytes(id))),
+  );
 }

