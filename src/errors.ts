@@ -42,6 +42,8 @@ export const ERROR_TABLE = {
   part_missing: { status: 501, title: 'An optional part is not installed' },
   model_failed: { status: 500, title: 'The model failed' },
   bad_weights: { status: 500, title: 'The weights cannot be used' },
+  licence_not_accepted: { status: 403, title: 'The licence was not accepted' },
+  download_failed: { status: 502, title: 'The download failed' },
   bad_config: { status: 500, title: 'The configuration cannot be used' },
   cancelled: { status: 499, title: 'Cancelled' },
   overloaded: { status: 503, title: 'Too much to do at once' },
