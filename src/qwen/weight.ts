@@ -38,8 +38,9 @@ const CHUNK_VALUES = 1 << 18;
 export async function* floatRows(bytes: ByteSource, type: ElementType, rowValues: number): AsyncIterable<Float32Array> {
   const itemBytes = type === 'float32' ? 4 : 2;
   const rowsPerChunk = Math.max(1, Math.floor(CHUNK_VALUES / Math.max(1, rowValues)));
-  const raw = new Uint8Array(rowsPerChunk * rowValues * itemBytes);
-  const floats = type === 'float32' ? new Float32Array(raw.buffer) : new Float32Array(rowsPerChunk * rowValues);
+  const chunkValues = Math.min(rowsPerChunk * rowValues, bytes.byteLength / itemBytes);
+  const raw = new Uint8Array(chunkValues * itemBytes);
+  const floats = type === 'float32' ? new Float32Array(raw.buffer) : new Float32Array(chunkValues);
   const widened = (filled: number): Float32Array => {
     const values = filled / itemBytes;
     if (type === 'float16') float16ToFloat32(new Uint16Array(raw.buffer, 0, values), floats);

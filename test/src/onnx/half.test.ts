@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32 } from '../../../src/onnx/half.js';
+import { bfloat16ToFloat32, FLOAT16_MAX, float16ToFloat32, float32ToFloat16 } from '../../../src/onnx/half.js';
 
 const EVERY_PATTERN = Uint16Array.from({ length: 0x1_0000 }, (_, i) => i);
 
@@ -48,6 +48,54 @@ describe('a float16 as float32', () => {
     const result = new Float32Array(1);
     float16ToFloat32(Uint16Array.of(0xfe01), result);
     expect(new Uint32Array(result.buffer)[0]).toBe(0xffc0_2000);
+  });
+});
+
+function narrowed(value: number): number {
+  const result = new Uint16Array(1);
+  float32ToFloat16(Float32Array.of(value), result);
+  return result[0] as number;
+}
+
+describe('a float32 as float16', () => {
+  it('is the same pattern again for every float16 that is a number', () => {
+    const floats = new Float32Array(0x1_0000);
+    const back = new Uint16Array(0x1_0000);
+    float16ToFloat32(EVERY_PATTERN, floats);
+    float32ToFloat16(floats, back);
+    expect([...EVERY_PATTERN].filter((half) => !Number.isNaN(floats[half]) && back[half] !== half)).toEqual([]);
+    expect(
+      [...EVERY_PATTERN].filter((half) => Number.isNaN(floats[half]) && !Number.isNaN(widened(back[half] ?? 0))),
+    ).toEqual([]);
+  });
+
+  it('halfway between two is the even one, and nearer to one is that one, at every step', () => {
+    const wrong: number[] = [];
+    for (let half = 0; half < 0x7bff; half++) {
+      const [low, high] = [float16Value(half), float16Value(half + 1)];
+      const middle = (low + high) / 2;
+      const even = half % 2 === 0 ? half : half + 1;
+      const [below, above] = [middle - (high - low) / 64, middle + (high - low) / 64];
+      if (narrowed(middle) !== even || narrowed(below) !== half || narrowed(above) !== half + 1) wrong.push(half);
+      if (narrowed(-middle) !== (even | 0x8000)) wrong.push(-half);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it.each([
+    ['what rounds to the largest', 65_519.99, 0x7bff],
+    ['what lies halfway to the next power of two', 65_520, 0x7c00],
+    ['a float32 that is far too large', 3e38, 0x7c00],
+    ['infinity', Number.NEGATIVE_INFINITY, 0xfc00],
+    ['minus zero', -0, 0x8000],
+    ['less than half of the smallest', 2 ** -26, 0],
+    ['the smallest float32', 1e-45, 0],
+  ])('%s (%d) is %i', (_, value, half) => {
+    expect(narrowed(value)).toBe(half);
+  });
+
+  it('knows its largest', () => {
+    expect(FLOAT16_MAX).toBe(float16Value(0x7bff));
   });
 });
 
