@@ -65,7 +65,7 @@ export function buildPrompt(input: PromptInput, { tokenizer, template, tokens, s
   const controls = controlPattern(tokenizer);
   for (const [index, piece] of pieces.entries()) {
     const written = index % 2 === 1;
-    for (const text of written ? [piece] : piece.split(controls)) {
+    for (const text of piece.split(controls)) {
       const id = written ? undefined : tokenizer.controls.get(text);
       if (id === undefined) writer.text(text);
       else if (id === tokens.imagePad || id === tokens.videoPad) {

@@ -9,8 +9,6 @@ import { TokenizerFile, unusableTokenizer } from '../tokenizer-file.js';
 /** What a text may be in UTF-16 units. A model's context is shorter; some long runs of one character take their square in time. */
 export const MAX_TEXT_UNITS = 100_000;
 
-const LONE_SURROGATES = /\p{Surrogate}/gu;
-const REPLACEMENT = '\ufffd';
 const NO_BYTES = new Uint8Array();
 
 export class QwenTokenizer {
@@ -47,7 +45,7 @@ export class QwenTokenizer {
    */
   encode(text: string): number[] {
     if (text.length > MAX_TEXT_UNITS) throw new Error(`A text of ${text.length} UTF-16 units is too long to encode.`);
-    return this.#file.encode(text.replace(LONE_SURROGATES, REPLACEMENT));
+    return this.#file.encode(text);
   }
 
   isControl(id: number): boolean {

@@ -71,6 +71,10 @@ describe('the text of ids', () => {
     expect(tokenizer.decode(ids)).toBe(text);
   });
 
+  it('keeps a byte order mark, as the reference does', () => {
+    expect(tokenizer.decode(tokenizer.encode('\ufeffa'))).toBe('\ufeffa');
+  });
+
   it('that no token has is empty', () => {
     expect(tokenizer.decode([151_700, 151_935, 10_000_000])).toBe('');
     expect(tokenizer.tokenBytes(151_700)).toEqual(new Uint8Array());
