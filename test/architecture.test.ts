@@ -90,7 +90,8 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'hnswlib-node': ['index/vectors/hnsw.ts'],
   'media-captions': ['src/layers/subtitles/caption-file.ts'],
   'onnxruntime-node': ['src/onnx/runtime-session.ts'],
-  'p-queue': ['ingest/jobs/queue.ts'],
+  // Two queues of different kinds: jobs that are remembered, requests to a server.
+  'p-queue': ['ingest/jobs/queue.ts', 'src/remote/remote-backend.ts'],
   pino: ['src/cli/commands/serve.ts'],
   zod: ['src/config.ts'],
   hono: ['api/hono.ts'],

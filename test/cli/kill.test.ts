@@ -34,7 +34,10 @@ describe('an ingest that is killed with -9', () => {
       const { exit } = await longwatch(['ingest', film, '--library', library, '--quiet'], {
         onStart: (child) => setTimeout(() => child.kill('SIGKILL'), took * part),
       });
-      expect((await longwatch(['check', '--library', library])).exit).toBe(0);
+      const check = await longwatch(['check', '--library', library]);
+      // On a slow machine the first kill may come before there is a library at all.
+      if (check.stderr.includes('[library_not_found]')) continue;
+      expect(check.exit).toBe(0);
       const { stdout } = await longwatch(['list', '--library', library, '--json']);
       const [video] = JSON.parse(stdout).videos;
       if (video === undefined) continue;
