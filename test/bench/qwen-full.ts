@@ -1,0 +1,273 @@
+/**
+ * A Qwen2.5-VL of the 3B shape with random weights on this machine: build, load, one window of ten seconds, 32 tokens, next to what
+ * memory and arithmetic allow. `npx tsc -p tsconfig.bench.json && node dist/test/bench/qwen-full.js [--layers N] [--vision-depth N]
+ * [--dtype q4] [--threads N]` prints tables in Markdown. It needs 11 GB on the disk of the folder for temporary files and takes some
+ * minutes; build and run are processes of their own, so that each has its own peak of memory.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Session } from '../../src/onnx/session.js';
+import { buildModel } from '../../src/qwen/build.js';
+import { openBuiltModel } from '../../src/qwen/built-model.js';
+import type { QwenConfig } from '../../src/qwen/config.js';
+import { DecoderSession, type Sequence } from '../../src/qwen/decoder-session.js';
+import { patchValues } from '../../src/qwen/graphs/vision.js';
+import { mropePositions, mropeTable } from '../../src/qwen/mrope.js';
+import { visionLayout } from '../../src/qwen/vision-layout.js';
+import { DTYPES, type Dtype, LINEAR_FORMATS } from '../../src/qwen/weight-format.js';
+import { writeRandomCheckpoint } from './random-checkpoint.js';
+import { productsPerSecond, readBytesPerSecond } from './roofline.js';
+
+/** Ten seconds at one frame per second, 448 × 252 pixels. */
+const GRID = { rows: 18, columns: 32 };
+const PAIR_TIMES = [0, 2, 4, 6, 8];
+/** Instructions before and after the video. */
+const TEXT_TOKENS = [15, 45] as const;
+const ANSWER_TOKENS = 32;
+
+interface Built {
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly fileBytes: number;
+}
+
+interface Ran {
+  readonly loadSeconds: number;
+  readonly loadedBytes: number;
+  readonly peakBytes: number;
+  readonly visionSeconds: number;
+  readonly promptTokens: number;
+  readonly prefillSeconds: number;
+  /** Median of the steps. */
+  readonly stepSeconds: number;
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    layers: { type: 'string', default: '36' },
+    'vision-depth': { type: 'string', default: '32' },
+    dtype: { type: 'string', default: 'q4' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+  },
+});
+const dtype = DTYPES.find((known) => known === options.dtype) ?? 'q4';
+const threads = Number(options.threads);
+
+async function build(from: string, to: string): Promise<Built> {
+  const start = performance.now();
+  const manifest = await buildModel(from, to, { dtype, selfTest: false });
+  const fileBytes = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { seconds: secondsSince(start), peakBytes: process.resourceUsage().maxRSS * 1024, fileBytes };
+}
+
+async function run(directory: string): Promise<Ran> {
+  const loading = performance.now();
+  const { config, graphs } = await openBuiltModel(directory);
+  const vision = await Session.open(graphs.vision, { threads });
+  const decoder = await DecoderSession.open(graphs.decoder, config.text, { threads, providers: ['cpu'] });
+  const [loadSeconds, loadedBytes] = [secondsSince(loading), process.memoryUsage.rss()];
+
+  const encoding = performance.now();
+  const embeddings = await encode(vision, config);
+  const visionSeconds = secondsSince(encoding);
+  await vision.close();
+
+  const [before, after] = TEXT_TOKENS;
+  const spans = [
+    { kind: 'text', length: before },
+    { kind: 'video', grid: GRID, pairTimes: PAIR_TIMES },
+    { kind: 'text', length: after },
+  ] as const;
+  const { ids, next } = mropePositions(spans, config.vision.tokensPerSecond, config.vision.spatialMergeSize);
+  const promptTokens = ids.length / 3;
+  const C = config.text.hiddenSize;
+  const prompt = new Float32Array(promptTokens * C).map(() => 0.02 * (Math.random() - 0.5));
+  prompt.set(embeddings, before * C);
+  const sequence = await decoder.begin(promptTokens + ANSWER_TOKENS);
+  const reading = performance.now();
+  await step(sequence, config, prompt, ids);
+  const prefillSeconds = secondsSince(reading);
+  const steps: number[] = [];
+  for (let token = 0; token < ANSWER_TOKENS; token++) {
+    const start = performance.now();
+    await step(sequence, config, prompt.slice(0, C), Int32Array.of(next + token, next + token, next + token));
+    steps.push(secondsSince(start));
+  }
+  await decoder.close();
+  const stepSeconds = steps.sort((a, b) => a - b)[ANSWER_TOKENS >> 1] ?? Number.NaN;
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  return { loadSeconds, loadedBytes, peakBytes, visionSeconds, promptTokens, prefillSeconds, stepSeconds };
+}
+
+async function encode(session: Session, { vision }: QwenConfig): Promise<Float32Array> {
+  const layout = visionLayout(GRID, vision);
+  const { windows: W, patchesPerWindow: P } = layout;
+  const slots = (W * P) / vision.spatialMergeSize ** 2;
+  const C = vision.outHiddenSize;
+  const merged = new Float32Array(PAIR_TIMES.length * layout.mergedSlots.length * C);
+  for (const pair of PAIR_TIMES.keys()) {
+    const { embeddings } = await session.run({
+      patches: float32([1, W, P, patchValues(vision)], new Float32Array(W * P * patchValues(vision)).map(Math.random)),
+      cos: float32([W * P, vision.headDim], layout.cos),
+      sin: float32([W * P, vision.headDim], layout.sin),
+      key_bias: float32([W, P], layout.keyBias),
+    });
+    if (
+      embeddings?.type !== 'float32' ||
+      embeddings.data.length !== slots * C ||
+      !embeddings.data.every(Number.isFinite)
+    )
+      throw new Error('The vision encoder gave no embeddings.');
+    const { data } = embeddings;
+    layout.mergedSlots.forEach((slot, token) => {
+      merged.set(data.subarray(slot * C, (slot + 1) * C), (pair * layout.mergedSlots.length + token) * C);
+    });
+  }
+  return merged;
+}
+
+async function step(
+  sequence: Sequence,
+  { text }: QwenConfig,
+  embeddings: Float32Array,
+  ids: Int32Array,
+): Promise<void> {
+  const tokens = ids.length / 3;
+  const { cos, sin } = mropeTable(ids, text);
+  const { logits } = await sequence.step({ tokens, embeddings: embeddings.slice(), cos, sin, rows: [tokens - 1] });
+  if (!logits.every(Number.isFinite)) throw new Error('The decoder gave no numbers.');
+}
+
+function float32(shape: readonly number[], data: Float32Array) {
+  return { type: 'float32', shape, data } as const;
+}
+
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}
+
+/** Bytes of an `[out, in]` weight, zero points left out since they are a hundredth. */
+function weightBytes(of: Dtype, kind: 'decoder' | 'head', out: number, input: number): number {
+  const format = LINEAR_FORMATS[of][kind];
+  if (format.store !== 'blocks') return out * input * 4;
+  return out * Math.ceil(input / format.block) * ((format.block * format.bits) / 8 + 4);
+}
+
+/** Weights of the decoder's layers, per layer, and of its head; all of them are read for every token. */
+function decoderWeights(layers: number) {
+  const [C, I, K, V] = [2048, 11_008, 256, 151_936];
+  const shapes = [
+    [C, C],
+    [K, C],
+    [K, C],
+    [C, C],
+    [I, C],
+    [I, C],
+    [C, I],
+  ] as const;
+  const layer = shapes.reduce((sum, [out, input]) => sum + weightBytes(dtype, 'decoder', out, input), 0);
+  const products = shapes.reduce((sum, [out, input]) => sum + out * input, 0);
+  return { bytesPerToken: layers * layer + weightBytes(dtype, 'head', V, C), productsPerToken: layers * products };
+}
+
+/** Multiplications of the vision encoder's matrices for one patch; attention comes on top. */
+function visionProducts(depth: number): number {
+  const [C, I] = [1280, 3420];
+  const merger = ((4 * C) ** 2 + 4 * C * 2048) / 4;
+  return 1176 * C + depth * (4 * C * C + 3 * C * I) + merger;
+}
+
+function child<T>(...args: readonly string[]): T {
+  const script = fileURLToPath(import.meta.url);
+  const shared = ['--dtype', dtype, '--threads', String(threads)];
+  const output = execFileSync(process.execPath, [script, ...args, ...shared], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return JSON.parse(output.toString()) as T;
+}
+
+async function main(): Promise<void> {
+  const shape = { layers: Number(options.layers), visionDepth: Number(options['vision-depth']) };
+  const scratch = mkdtempSync(path.join(tmpdir(), 'longwatch-qwen-full-'));
+  try {
+    const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${gigabytes(totalmem())}`;
+    console.log(`${machine}, load average ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, ${threads} threads\n`);
+    const [checkpoint, target] = [path.join(scratch, 'checkpoint'), path.join(scratch, 'built')];
+    const checkpointBytes = await writeRandomCheckpoint(checkpoint, shape);
+    const built = child<Built>('build', checkpoint, target);
+    rmSync(checkpoint, { recursive: true });
+    const bandwidth = await readBytesPerSecond(threads);
+    const ran = child<Ran>('run', target);
+    const float = await productsPerSecond('fp32', 512, threads);
+    const own = await productsPerSecond(dtype, 512, threads);
+
+    table(`${dtype}, ${shape.layers} layers, ${shape.visionDepth} vision blocks`, [
+      ['checkpoint', gigabytes(checkpointBytes)],
+      ['build', `${built.seconds.toFixed(0)} s, peak RSS ${gigabytes(built.peakBytes)}`],
+      ['built folder', gigabytes(built.fileBytes)],
+      ['load, hashes included', `${ran.loadSeconds.toFixed(1)} s, then RSS ${gigabytes(ran.loadedBytes)}`],
+      ['peak RSS of the run', gigabytes(ran.peakBytes)],
+    ]);
+    const { bytesPerToken, productsPerToken } = decoderWeights(shape.layers);
+    const patches = PAIR_TIMES.length * GRID.rows * GRID.columns;
+    const visionSpeed = (2 * patches * visionProducts(shape.visionDepth)) / ran.visionSeconds;
+    const prefillSpeed = (2 * ran.promptTokens * productsPerToken) / ran.prefillSeconds;
+    const roofline = bandwidth / bytesPerToken;
+    table(
+      `A window: ${PAIR_TIMES.length} frame pairs of ${GRID.rows} × ${GRID.columns} patches, ${ran.promptTokens} tokens`,
+      [
+        [
+          'vision',
+          `${ran.visionSeconds.toFixed(1)} s, ${giga(visionSpeed)}FLOP/s, ${share(visionSpeed, float)} of the float32 peak`,
+        ],
+        [
+          'prefill',
+          `${ran.prefillSeconds.toFixed(1)} s, ${(ran.promptTokens / ran.prefillSeconds).toFixed(1)} tokens/s`,
+        ],
+        [
+          '',
+          `${giga(prefillSpeed)}FLOP/s, ${share(prefillSpeed, float)} of the float32 peak, ${share(prefillSpeed, own)} of the kernel's own`,
+        ],
+        ['decode', `${(1000 * ran.stepSeconds).toFixed(0)} ms a token, ${(1 / ran.stepSeconds).toFixed(2)} tokens/s`],
+        [
+          'roofline',
+          `${roofline.toFixed(2)} tokens/s (${giga(bandwidth)}B/s over ${gigabytes(bytesPerToken)} a token)`,
+        ],
+        ['decode / roofline', share(1 / ran.stepSeconds, roofline)],
+      ],
+    );
+    table('Peaks, 512 rows × 2,048 × 11,008', [
+      ['float32 product', `${giga(float)}FLOP/s`],
+      [`${dtype} product`, `${giga(own)}FLOP/s`],
+    ]);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function table(title: string, rows: readonly (readonly [string, string])[]): void {
+  console.log(`| ${title} | |\n| --- | ---: |`);
+  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+  console.log('');
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+function giga(value: number): string {
+  return `${(value / 1e9).toFixed(1)} G`;
+}
+
+function share(value: number, of: number): string {
+  return (value / of).toFixed(2);
+}
+
+const [part, ...paths] = positionals;
+if (part === 'build') console.log(JSON.stringify(await build(paths[0] ?? '', paths[1] ?? '')));
+else if (part === 'run') console.log(JSON.stringify(await run(paths[0] ?? '')));
+else await main();
