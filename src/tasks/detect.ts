@@ -97,7 +97,7 @@ function detectionsOf<Place>(
   count: 2 | 4,
   place: (coordinates: readonly number[]) => Place | undefined,
 ): Detection<Place>[] | undefined {
-  const list = isRecord(value) && fieldOf(value, names) !== undefined ? [value] : value;
+  const list = listIn(value, names);
   if (!Array.isArray(list)) return undefined;
   const found = new Map<string, Detection<Place>>();
   let wellFormed = 0;
@@ -112,4 +112,10 @@ function detectionsOf<Place>(
     if (found.size === MAX_DETECTIONS) break;
   }
   return list.length > 0 && wellFormed === 0 ? undefined : [...found.values()];
+}
+
+/** Servers that write no bare lists put one into an object; a single thing may come without a list. */
+function listIn(value: unknown, names: readonly string[]): unknown {
+  if (!isRecord(value)) return value;
+  return fieldOf(value, names) === undefined ? fieldOf(value, ['objects', 'detections', 'results']) : [value];
 }

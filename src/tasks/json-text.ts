@@ -125,6 +125,7 @@ class Reader {
     const character = this.text[this.at++];
     if (character === undefined) throw new NotJson('end');
     if (character !== 'u') return ESCAPES[character] ?? character;
+    if (this.at + 4 > this.text.length) throw new NotJson('end');
     const unit = this.#run(/[\da-fA-F]{4}/y);
     return String.fromCharCode(Number.parseInt(unit, 16));
   }
@@ -135,7 +136,8 @@ class Reader {
     if (known !== undefined) return known;
     if (/^\d+(?::\d+)+(?:\.\d+)?$/.test(word)) return word;
     const number = Number(word);
-    if (Number.isNaN(number)) throw new NotJson('character');
+    // The beginning of `null` at the end of the text is a text that breaks off.
+    if (Number.isNaN(number)) throw new NotJson(this.at >= this.text.length ? 'end' : 'character');
     return Number.isFinite(number) ? number : null;
   }
 

@@ -70,6 +70,6 @@ export const readFormTask: Task<ReadFormInput, unknown> = {
 
   read(answer, input) {
     const schema = checkedSchema(input.schema);
-    return readJson(answer, (value) => fitValue(schema, value));
+    return readJson(answer, (value) => fitValue(schema, value))?.value;
   },
 };
