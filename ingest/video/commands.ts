@@ -125,7 +125,7 @@ export function stillCommand(path: string, video: VideoStream, still: StillReque
         ...INPUT_GUARDS,
         ...(still.seekTo === undefined
           ? []
-          : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', still.seekTo.toFixed(6)]),
+          : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', toMicroseconds(still.seekTo)]),
         ...['-i', input, '-filter_complex', graph.join(';'), '-map', '[still]', ...KEEP_EVERY_FRAME, '-frames:v', '1'],
         ...[
           '-c:v',
@@ -199,6 +199,11 @@ function squareScale(width: number, height: number): string {
 function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
   const ticks = Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
   return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
+}
+
+/** Rounded down, as a seek must not go beyond its time. */
+function toMicroseconds(time: Seconds): string {
+  return (Math.floor(time * 1e6) / 1e6).toFixed(6);
 }
 
 function ratio({ num, den }: TimeBase): string {

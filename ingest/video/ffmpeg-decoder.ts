@@ -38,6 +38,11 @@ const MAX_SUBTITLE_BYTES = 64 * 1024 * 1024;
 
 /** How far before the wanted time reading starts, and where next when no frame came before it; at last from the beginning. */
 const STILL_RUN_UPS: readonly Seconds[] = [1, 10, 60];
+/**
+ * Containers whose index finds the key frame on or before a presentation time, so that no run-up is needed. Elsewhere the seek goes
+ * by decoding times, and may land behind the wanted frame.
+ */
+const INDEXED_BY_PRESENTATION = new Set(['mp4', 'matroska']);
 /** A printed time may be this much too early: `roundToMilliseconds` lets a microsecond pass. */
 const TIME_TOLERANCE: Seconds = 1e-6;
 
@@ -159,7 +164,8 @@ export class FfmpegDecoder implements Decoder {
     const ticks = firstPts + Math.max(0, Math.floor(((at.time + TIME_TOLERANCE) * den) / num));
     const wanted = (ticks * num) / den;
     // A run-up that reaches back before the first frame is the same as the beginning.
-    const runUps = STILL_RUN_UPS.filter((runUp) => wanted - runUp > at.firstFrameTime);
+    const tried = INDEXED_BY_PRESENTATION.has(probe.container) ? [0, ...STILL_RUN_UPS] : STILL_RUN_UPS;
+    const runUps = tried.filter((runUp) => wanted - runUp > at.firstFrameTime);
     for (const seekTo of [...runUps.map((runUp) => wanted - runUp), undefined]) {
       const found = await this.#stillFrom(file.path, probe, { seekTo, ticks, width, height }, limits);
       if (found) return { jpeg: found.jpeg, time: ((found.pts - firstPts) * num) / den };

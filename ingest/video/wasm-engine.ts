@@ -91,8 +91,10 @@ class ThreadRun implements EngineProcess {
       );
     });
     this.#exited = new Promise((resolve) => {
-      worker.once('exit', () => {
-        mailbox.fail(new LongwatchError('decode_failed', 'The WebAssembly engine ended without a result.'));
+      worker.once('exit', (code) => {
+        mailbox.fail(
+          new LongwatchError('decode_failed', `The WebAssembly engine ended without a result (status ${code}).`),
+        );
         resolve();
       });
     });
