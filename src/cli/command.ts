@@ -46,14 +46,10 @@ export function terminalOf(options: CommonOptions): Terminal {
   });
 }
 
-/**
- * Runs a verb on an opened engine and sets the exit code that it returns.
- * @param create Whether a missing library is made; verbs that only read say `library_not_found` instead.
- */
-export async function withEngine<O extends CommonOptions>(
+/** Runs a verb that Ctrl-C and SIGTERM abort, and sets the exit code that it returns. */
+export async function withSignal<O extends CommonOptions>(
   options: O,
-  create: boolean,
-  run: (context: VerbContext) => Promise<number>,
+  run: (context: Omit<VerbContext, 'engine'>) => Promise<number>,
 ): Promise<void> {
   const terminal = terminalOf(options);
   const abort = new AbortController();
@@ -63,13 +59,30 @@ export async function withEngine<O extends CommonOptions>(
     abort.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  const engine = await openEngine(loadConfig({ library: options.library, config: options.config }), { create });
   try {
-    process.exitCode = await run({ terminal, engine, signal: abort.signal });
+    process.exitCode = await run({ terminal, signal: abort.signal });
   } finally {
-    await engine.close();
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
+}
+
+/**
+ * Runs a verb on an opened engine and sets the exit code that it returns.
+ * @param create Whether a missing library is made; verbs that only read say `library_not_found` instead.
+ */
+export function withEngine<O extends CommonOptions>(
+  options: O,
+  create: boolean,
+  run: (context: VerbContext) => Promise<number>,
+): Promise<void> {
+  return withSignal(options, async (context) => {
+    const engine = await openEngine(loadConfig({ library: options.library, config: options.config }), { create });
+    try {
+      return await run({ ...context, engine });
+    } finally {
+      await engine.close();
+    }
+  });
 }
 
 /** Gathers a repeatable option. */

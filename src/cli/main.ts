@@ -13,6 +13,7 @@ import { exportCommand } from './commands/export.js';
 import { frameCommand } from './commands/frame.js';
 import { ingestCommand } from './commands/ingest.js';
 import { listCommand } from './commands/list.js';
+import { modelsCommand } from './commands/models.js';
 import { removeCommand } from './commands/remove.js';
 import { searchCommand } from './commands/search.js';
 import { serveCommand } from './commands/serve.js';
@@ -41,6 +42,7 @@ for (const command of [
   frameCommand,
   removeCommand,
   serveCommand,
+  modelsCommand,
   doctorCommand,
   checkCommand,
   backupCommand,

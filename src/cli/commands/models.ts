@@ -1,0 +1,265 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { loadConfig } from '../../config.js';
+import { LongwatchError } from '../../errors.js';
+import { buildModel } from '../../qwen/build.js';
+import { verifyBuiltModel } from '../../qwen/built-model.js';
+import { type CaseReport, compareWithGolden, type TensorReport } from '../../qwen/compare.js';
+import { DEVICES, type DeviceChoice } from '../../qwen/device.js';
+import {
+  findModel,
+  type InstalledModel,
+  listModels,
+  modelDirectory,
+  modelName,
+  removeModel,
+} from '../../qwen/installed-models.js';
+import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
+import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
+import { ProgressLine } from '../progress.js';
+import { EXIT, type Terminal, table, visible } from '../terminal.js';
+
+interface ModelsOptions extends CommonOptions {
+  readonly models?: string;
+}
+interface AddOptions extends ModelsOptions {
+  readonly name?: string;
+  readonly dtype: Dtype;
+  readonly adapter?: string;
+}
+interface CompareOptions extends CommonOptions {
+  readonly dtype: Dtype;
+  readonly device: DeviceChoice;
+  readonly work?: string;
+}
+
+function modelsVerb(name: string, description: string): Command {
+  return verb(name, description).option(
+    '--models <dir>',
+    'the folder of built models (default: models in the library)',
+  );
+}
+
+function dtypeOption(fallback: Dtype): Option {
+  return new Option('--dtype <form>', 'how most weights are stored').choices(DTYPES).default(fallback);
+}
+
+function modelsFolder({ library, models, config }: ModelsOptions): string {
+  return loadConfig({ library, models, config }).models;
+}
+
+const listCommand = modelsVerb('list', 'the models that are built').action(async (options: ModelsOptions) => {
+  const terminal = terminalOf(options);
+  const folder = modelsFolder(options);
+  const models = await listModels(folder);
+  terminal.document({ folder, models: models.map(modelJson) });
+  for (const row of table(models.map(modelRow))) terminal.line(row);
+  for (const model of models) if (model.state === 'damaged') terminal.problem(model.problem);
+  if (models.length === 0)
+    terminal.note(`There is no model in ${folder}. Add one: longwatch models add CHECKPOINT_DIR`);
+});
+
+const addCommand = modelsVerb(
+  'add',
+  'build a model from a Qwen2.5-VL checkpoint: config.json, tokenizer.json, safetensors',
+)
+  .argument('<checkpoint>', 'folder of the checkpoint, as it is published')
+  .option('--name <name>', 'what to call it (default: the folder and the form)')
+  .addOption(dtypeOption('q4'))
+  .option('--adapter <dir>', 'folder of a LoRA adapter to merge into the weights')
+  .action((checkpoint: string, options: AddOptions) =>
+    withSignal(options, async ({ terminal, signal }) => {
+      await requireCheckpoint(checkpoint);
+      const folder = modelsFolder(options);
+      const name = options.name ?? modelName(checkpoint, options.dtype);
+      const started = Date.now();
+      await withProgress(terminal, name, (show) =>
+        buildModel(checkpoint, modelDirectory(folder, name), {
+          dtype: options.dtype,
+          ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
+          onProgress: ({ stage, doneBytes, totalBytes }) => show(stage, doneBytes, totalBytes),
+          signal,
+        }),
+      );
+      const model = await findModel(folder, name);
+      terminal.document({ model: modelJson(model), took_ms: Date.now() - started });
+      for (const row of table([modelRow(model)])) terminal.line(row);
+      const licence = model.state === 'ready' ? model.licence : undefined;
+      terminal.note(
+        licence
+          ? `Licence: ${licence.name}. ${licence.summary}`
+          : 'Licence: the checkpoint does not say; ask whoever gave it to you.',
+      );
+      return EXIT.done;
+    }),
+  );
+
+const removeCommand = modelsVerb('remove', 'delete a built model; the checkpoint stays')
+  .argument('<name>', 'as `longwatch models list` shows it')
+  .action(async (name: string, options: ModelsOptions) => {
+    const terminal = terminalOf(options);
+    const model = await removeModel(modelsFolder(options), name);
+    terminal.document({ removed: modelJson(model) });
+    terminal.line(model.name);
+  });
+
+const verifyCommand = modelsVerb('verify', 'read every byte of a built model again, and run its self-test')
+  .argument('<name>', 'as `longwatch models list` shows it')
+  .action((name: string, options: ModelsOptions) =>
+    withSignal(options, async ({ terminal, signal }) => {
+      const { directory } = await findModel(modelsFolder(options), name);
+      const { files, selfTest } = await withProgress(terminal, name, (show) =>
+        verifyBuiltModel(directory, {
+          onProgress: ({ doneBytes, totalBytes }) => show('hashing', doneBytes, totalBytes),
+          signal,
+        }),
+      );
+      terminal.document({ name, files: files.length, self_test: selfTest !== undefined, ok: true });
+      terminal.line(`${name} is as it was built: ${files.length} files${selfTest ? ' and the self-test' : ''}.`);
+      return EXIT.done;
+    }),
+  );
+
+const compareCommand = verb('compare', 'does a checkpoint compute here what the reference implementation computes?')
+  .argument('<checkpoint>', 'folder of the checkpoint')
+  .argument('<golden>', 'folder with golden.json and golden.safetensors')
+  .addOption(dtypeOption('fp32'))
+  .addOption(new Option('--device <device>', 'where it runs').choices(DEVICES).default('cpu'))
+  .option('--work <dir>', "where the model is built meanwhile (default: the system's temporary folder)")
+  .action((checkpoint: string, golden: string, options: CompareOptions) =>
+    withSignal(options, async ({ terminal, signal }) => {
+      await requireCheckpoint(checkpoint);
+      const { threads } = loadConfig({ library: options.library, config: options.config });
+      const started = Date.now();
+      const { cases, worst, greedy, ok, dtype, device } = await withProgress(terminal, 'compare', (show) =>
+        compareWithGolden(checkpoint, golden, {
+          dtype: options.dtype,
+          device: options.device,
+          ...(threads === undefined ? {} : { threads }),
+          ...(options.work === undefined ? {} : { workFolder: options.work }),
+          onBuild: ({ stage, doneBytes, totalBytes }) => show(stage, doneBytes, totalBytes),
+          signal,
+        }),
+      );
+      terminal.document({
+        ok,
+        dtype,
+        device,
+        took_ms: Date.now() - started,
+        greedy,
+        ...(worst ? { worst: { kind: worst.kind, case: worst.case, ...tensorJson(worst) } } : {}),
+        cases: cases.map(caseJson),
+      });
+      for (const row of table(cases.flatMap(caseRows))) terminal.line(row);
+      const good = cases.filter((report) => report.ok).length;
+      terminal.line(
+        `${good} of ${cases.length} cases agree, greedy tokens are equal in ${greedy.equal} of ${greedy.of}${
+          worst ? `; nearest to its bound: ${worst.kind} "${worst.case}", ${worst.name}` : ''
+        }.`,
+      );
+      return ok ? EXIT.done : EXIT.failed;
+    }),
+  );
+
+export const modelsCommand = new Command('models').description(
+  'the language models: what is built, build one, check it',
+);
+for (const command of [listCommand, addCommand, removeCommand, verifyCommand, compareCommand])
+  modelsCommand.addCommand(command.exitOverride());
+
+/** @throws {LongwatchError} with what to give instead, for the folders that people give by mistake */
+async function requireCheckpoint(directory: string): Promise<void> {
+  const has = (name: string) =>
+    stat(path.join(directory, name)).then(
+      () => true,
+      () => false,
+    );
+  if (await has('manifest.json'))
+    throw new LongwatchError('invalid_input', `${directory} is a built model, not a checkpoint.`, {
+      path: directory,
+      hint: 'Give the folder that it was built from, or move this one into the folder of models as it is.',
+    });
+  if ((await has('adapter_config.json')) && !(await has('config.json')))
+    throw new LongwatchError('invalid_input', `${directory} is a LoRA adapter, which works only on its base model.`, {
+      path: directory,
+      hint: `Run \`longwatch models add BASE_CHECKPOINT --adapter ${directory}\`.`,
+    });
+}
+
+async function withProgress<T>(
+  terminal: Terminal,
+  title: string,
+  work: (show: (stage: string, doneBytes: number, totalBytes: number) => void) => Promise<T>,
+): Promise<T> {
+  const line = new ProgressLine(terminal, title);
+  const started = Date.now();
+  try {
+    return await work((stage, doneBytes, totalBytes) => {
+      const progress = totalBytes === 0 ? 0 : doneBytes / totalBytes;
+      const passed = Date.now() - started;
+      line.show({ stage, progress, ...(progress > 0 ? { eta: (passed / progress) * (1 - progress) } : {}) });
+    });
+  } finally {
+    line.end();
+  }
+}
+
+function modelRow(model: InstalledModel): string[] {
+  if (model.state === 'damaged') return [model.name, 'DAMAGED', visible(model.problem.message)];
+  const { text, vision } = model.config;
+  return [
+    model.name,
+    model.manifest.dtype,
+    `${(model.bytes / 1e9).toFixed(2)} GB`,
+    `${text.layers} layers of ${text.hiddenSize}, vision ${vision.depth} of ${vision.hiddenSize}`,
+    visible(model.licence?.id ?? 'licence unknown'),
+  ];
+}
+
+function modelJson(model: InstalledModel) {
+  const { name, directory, state } = model;
+  if (model.state === 'damaged')
+    return { name, path: directory, state, error: { code: model.problem.code, detail: model.problem.message } };
+  const { manifest, config, bytes, licence } = model;
+  return {
+    name,
+    path: directory,
+    state,
+    dtype: manifest.dtype,
+    architecture: manifest.architecture,
+    layers: config.text.layers,
+    hidden_size: config.text.hiddenSize,
+    bytes,
+    created_by: manifest.createdBy,
+    adapter: manifest.adapter !== undefined,
+    licence: licence
+      ? { id: licence.id, name: licence.name, summary: licence.summary, commercial_use: licence.commercialUse ?? null }
+      : null,
+  };
+}
+
+function tensorJson({ name, absolute, relative, spread, judged, bound }: TensorReport) {
+  return { tensor: name, absolute, relative, spread, judged, bound };
+}
+
+function caseJson({ kind, name, ok, tensors, equal, differences }: CaseReport) {
+  return { kind, name, ok, tensors: tensors.map(tensorJson), ...(equal === undefined ? {} : { equal, differences }) };
+}
+
+function caseRows({ kind, name, ok, tensors, equal, differences }: CaseReport): string[][] {
+  const verdict = ok ? 'ok' : 'DIFFERS';
+  const title = visible(name);
+  if (tensors.length === 0) {
+    const what = differences.map((difference) => difference.name).join(', ');
+    return [[verdict, kind, title, equal ? 'equal' : `${what} not equal`, '', '']];
+  }
+  return tensors.map((tensor) => [
+    verdict,
+    kind,
+    title,
+    tensor.name,
+    `absolute ${tensor.absolute.toExponential(1)}`,
+    `${tensor.judged} ${tensor[tensor.judged].toExponential(1)} of ${tensor.bound.toExponential(0)}`,
+  ]);
+}
