@@ -64,7 +64,8 @@ export async function planPull(
 
   const config = listed.get(CONFIG);
   if (!config) throw unfit(`${repo} has no ${CONFIG}.`);
-  checkConfig?.(await readJson(hub, repo, commit, config, signal));
+  const parsed = await readJson(hub, repo, commit, config, signal);
+  checkConfig?.(parsed);
 
   const index = listed.get(INDEX);
   const names = index ? shardNames(repo, await readJson(hub, repo, commit, index, signal)) : [SINGLE];

@@ -35,6 +35,12 @@ export interface Fault {
   readonly bytes?: Buffer;
   /** In place of the content's own; `null` for none. */
   readonly etag?: string | null;
+  /** Continues a range although `If-Range` names another content. */
+  readonly ignoreIfRange?: boolean;
+  /** Claims that its range starts here. */
+  readonly claimedStart?: number;
+  /** Does not say how many bytes come, so that an early end looks like the end. */
+  readonly chunked?: boolean;
 }
 
 export interface FakeRepo {
@@ -194,17 +200,19 @@ function sendBytes(request: IncomingMessage, response: ServerResponse, file: Hub
   response.setHeader('accept-ranges', 'bytes');
   const ifRange = request.headers['if-range'];
   const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
-  const ranged = asked !== undefined && !fault.ignoreRange && (ifRange === undefined || ifRange === etag);
+  const ranged =
+    asked !== undefined && !fault.ignoreRange && (ifRange === undefined || fault.ignoreIfRange || ifRange === etag);
   const start = ranged ? Number(asked) : 0;
   if (start > 0 && start >= bytes.length) {
     return response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
   }
   const body = bytes.subarray(start);
-  response.writeHead(ranged ? 206 : 200, {
-    'content-length': body.length,
-    ...(ranged ? { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {}),
-  });
-  if (fault.cutAfter !== undefined) response.write(body.subarray(0, fault.cutAfter), () => response.destroy());
+  if (ranged)
+    response.setHeader('content-range', `bytes ${fault.claimedStart ?? start}-${bytes.length - 1}/${bytes.length}`);
+  if (!fault.chunked) response.setHeader('content-length', body.length);
+  response.writeHead(ranged ? 206 : 200);
+  if (fault.cutAfter !== undefined && fault.chunked) response.end(body.subarray(0, fault.cutAfter));
+  else if (fault.cutAfter !== undefined) response.write(body.subarray(0, fault.cutAfter), () => response.destroy());
   else if (fault.hangAfter !== undefined) response.write(body.subarray(0, fault.hangAfter));
   else response.end(body);
   return response;

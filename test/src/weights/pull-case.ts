@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import { type PulledCheckpoint, type PullOptions, pullCheckpoint } from '../../../src/weights/pull.js';
 import type { RetryPolicy } from '../../../src/weights/retry.js';
 import { FakeHub, type HubFile } from './fake-hub.js';
@@ -70,24 +70,19 @@ export interface PullCase {
   read(name: string): Buffer;
 }
 
-/** Starts one hub per file of tests; each test gets the tiny checkpoint under Apache-2.0 and a folder of its own. */
+/** Each test gets a hub of its own, with the tiny checkpoint under Apache-2.0, and a folder of its own. */
 export function usePullCase(): PullCase {
   let hub: FakeHub;
   let parent = '';
-  beforeAll(async () => {
+  beforeEach(async () => {
     hub = await FakeHub.start();
-  });
-  afterAll(() => hub.close());
-  beforeEach(() => {
-    parent = mkdtempSync(path.join(tmpdir(), 'longwatch-pull-'));
-    hub.repos.clear();
-    hub.requests.length = 0;
-    hub.fault = () => undefined;
-    hub.listing = (entries) => entries;
-    hub.pageSize = 1000;
     hub.put(REPO, tinyCheckpoint(), { license: 'apache-2.0' });
+    parent = mkdtempSync(path.join(tmpdir(), 'longwatch-pull-'));
   });
-  afterEach(() => rmSync(parent, { recursive: true, force: true }));
+  afterEach(async () => {
+    await hub.close();
+    rmSync(parent, { recursive: true, force: true });
+  });
   return {
     get hub() {
       return hub;
