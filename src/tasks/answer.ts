@@ -10,7 +10,7 @@ import { checkedQuestion, cleanValue, quoted, type VideoText } from './words.js'
 
 export interface AnswerInput extends ModelInput {
   readonly question: string;
-  /** Subtitles, text on screen, speech: words of the video, in media time. At most 60 are shown to the model, quoted. @default none */
+  /** Subtitles, text on screen, speech: words of the video, in media time. The first 1500 tokens of them are shown, quoted. @default none */
   readonly texts?: readonly VideoText[];
 }
 

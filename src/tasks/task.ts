@@ -5,7 +5,7 @@ import { LongwatchError } from '../errors.js';
 import type { ModelInput } from '../model.js';
 import { durationOf, intersect } from '../time.js';
 import { jsonValues } from './json-text.js';
-import { DATA_NOTICE, dataLine, type VideoText } from './words.js';
+import { DATA_NOTICE, dataLine, estimateTokens, type VideoText } from './words.js';
 
 export interface Task<Input, Output> {
   /** For errors and logs. */
@@ -83,14 +83,20 @@ export function lengthWords({ range }: ModelInput): string {
   return `The video lasts ${durationOf(range).toFixed(1)} seconds. Times are seconds from its start, with one decimal.`;
 }
 
-/** Most lines that are quoted from a video in one prompt. */
-const MAX_DATA_LINES = 60;
+/** Most tokens of words that are quoted beside the frames of a window. */
+const MAX_DATA_TOKENS = 1500;
 
-/** Words found in the window, quoted, with their times cut to it; nothing when there are none. */
+/** Words found in the window, quoted, with their times cut to it, as many as have room; nothing when there are none. */
 export function dataWords(texts: readonly VideoText[] | undefined, { range }: ModelInput): string[] {
-  const lines = (texts ?? []).flatMap((text) => {
+  const lines: string[] = [];
+  let left = MAX_DATA_TOKENS;
+  for (const text of texts ?? []) {
     const inside = intersect(text, range);
-    return inside ? [dataLine({ ...text, ...inside }, range.start)] : [];
-  });
-  return lines.length === 0 ? [] : [DATA_NOTICE, ...lines.slice(0, MAX_DATA_LINES), ''];
+    if (!inside) continue;
+    const line = dataLine({ ...text, ...inside }, range.start);
+    left -= estimateTokens(line) + 1;
+    if (left < 0) break;
+    lines.push(line);
+  }
+  return lines.length === 0 ? [] : [DATA_NOTICE, ...lines, ''];
 }

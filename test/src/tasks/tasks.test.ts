@@ -114,6 +114,18 @@ describe('answer', () => {
     expect(await told(answerTask, input, answer)).toEqual({ found: false, answer: 'No key is shown.', times: [] });
   });
 
+  it('is asked beside as many words of the video as have room', () => {
+    const texts = Array.from({ length: 500 }, (_, i) => ({
+      kind: 'subtitle',
+      start: 121,
+      end: 122,
+      text: `Line ${i}.`,
+    }));
+    const lines = wordsOf(answerTask.request({ ...input, texts })).match(/^- 1\.0 to 2\.0, subtitle: "Line \d+\."$/gm);
+    expect(lines?.length).toBeGreaterThan(50);
+    expect(lines?.length).toBeLessThan(150);
+  });
+
   it('without words has found nothing', async () => {
     const answer = { found: true, answer: ' ', times: [{ start: 6, end: 8 }] };
     expect(await told(answerTask, input, answer)).toEqual({ found: false, answer: '', times: [] });
