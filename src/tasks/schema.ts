@@ -43,26 +43,6 @@ export function timesWithin(length: Seconds): { readonly start: AnswerSchema; re
   return { start: time, end: { ...time, greaterThan: 'start' } };
 }
 
-/** The same schema without what is not of JSON Schema, for servers that refuse unknown keywords. */
-export function standardSchema(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const standard = Object.entries(schema).flatMap(([key, value]): [string, unknown][] => {
-    if (key === 'greaterThan') return [];
-    if (key === 'items' && isRecord(value)) return [[key, standardSchema(value)]];
-    if (key === 'anyOf' && Array.isArray(value))
-      return [[key, value.map((one) => (isRecord(one) ? standardSchema(one) : one))]];
-    if (key !== 'properties' || !isRecord(value)) return [[key, value]];
-    return [
-      [
-        key,
-        Object.fromEntries(
-          Object.entries(value).map(([name, one]) => [name, isRecord(one) ? standardSchema(one) : one]),
-        ),
-      ],
-    ];
-  });
-  return Object.fromEntries(standard);
-}
-
 const MAX_USER_SCHEMA = 20_000;
 
 /**

@@ -2,15 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LongwatchError } from '../../../src/errors.js';
 import { parseSchema } from '../../../src/qwen/grammar/schema.js';
-import {
-  type AnswerSchema,
-  checkedSchema,
-  fitValue,
-  listOf,
-  objectOf,
-  standardSchema,
-  timesWithin,
-} from '../../../src/tasks/schema.js';
+import { type AnswerSchema, checkedSchema, fitValue, objectOf, timesWithin } from '../../../src/tasks/schema.js';
 
 const made = (schema: unknown, value: unknown) => fitValue(schema as AnswerSchema, value)?.value;
 
@@ -86,31 +78,5 @@ describe('times within a window', () => {
     expect(timesWithin(16).end).toMatchObject({ maximum: 16, greaterThan: 'start' });
     expect(timesWithin(16.016).end).toMatchObject({ maximum: 16.1 });
     expect(timesWithin(0.04).end).toMatchObject({ maximum: 0.1 });
-  });
-});
-
-it('a standard schema has no keyword of ours, but keeps properties of that name', () => {
-  const schema = objectOf({ list: listOf(objectOf(timesWithin(2)), 3), greaterThan: { type: 'string' } });
-  expect(standardSchema(schema)).toEqual({
-    type: 'object',
-    properties: {
-      list: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: {
-            start: { type: 'number', minimum: 0, maximum: 2, multipleOf: 0.1 },
-            end: { type: 'number', minimum: 0, maximum: 2, multipleOf: 0.1 },
-          },
-          required: ['start', 'end'],
-          additionalProperties: false,
-        },
-        minItems: 0,
-        maxItems: 3,
-      },
-      greaterThan: { type: 'string' },
-    },
-    required: ['list', 'greaterThan'],
-    additionalProperties: false,
   });
 });
