@@ -3,7 +3,8 @@
  * weight is scale · (q − zero). Pure: rows in, bytes out.
  *
  * Zero points cost nothing at run time that could be measured, and take the range of a block as it lies instead of the larger side
- * twice: on normally distributed weights the error of 4 bits falls by a tenth.
+ * twice: the error of 4 bits falls by 3 to 6 % on normally distributed weights and by 8 to 12 % on Laplacian ones. Searching a narrower
+ * range for each block would take another 4 % off, and as long again to build.
  */
 
 import { LongwatchError } from '../errors.js';
