@@ -2,10 +2,20 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decoderGraph } from '../../../src/qwen/graphs/decoder.js';
+import { visionGraph } from '../../../src/qwen/graphs/vision.js';
 import type { PatchGrid } from '../../../src/qwen/vision-layout.js';
 import type { Dtype } from '../../../src/qwen/weight-format.js';
 import { GraphSession, meanError, relativeError } from './graph-session.js';
-import { randomFloats, randomTensors, seededRandom, TINY, type TinyShape, tinyConfig } from './tiny-checkpoint.js';
+import {
+  randomFloats,
+  randomTensors,
+  seededRandom,
+  TINY,
+  type TinyShape,
+  tinyConfig,
+  weightSource,
+} from './tiny-checkpoint.js';
 import { type Row, Twin } from './twin.js';
 
 /** Single precision through a few layers, in units of the result's root mean square. */
@@ -217,6 +227,25 @@ describe('a model of fewer bits', () => {
       expect(meanError(found.logits, expected.logits)).toBeLessThan(TOLERANCES[dtype]);
     };
     await withModel(shape, use, dtype);
+  });
+
+  it('in 16 bits computes with 16 bits only what a norm or attention gives, which is small', () => {
+    const config = tinyConfig();
+    const source = weightSource(randomTensors(config, 7));
+    const found = new Set<string>();
+    // The processor computes in 32 bits whatever the graph says, so the graph itself is what can be tested here.
+    for (const graph of [visionGraph(config.vision, source, 'fp16'), decoderGraph(config.text, source, 'fp16')]) {
+      const maker = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+      const origin = (name: string): string => {
+        const node = maker.get(name);
+        return node?.opType === 'Reshape' || node?.opType === 'Gather'
+          ? origin(node.inputs[0] ?? '')
+          : (node?.opType ?? name);
+      };
+      for (const { opType, inputs, attributes } of graph.nodes)
+        if (opType === 'Cast' && JSON.stringify(attributes) === '{"to":{"int":10}}') found.add(origin(inputs[0] ?? ''));
+    }
+    expect([...found].sort()).toEqual(['GroupQueryAttention', 'MultiHeadAttention', 'RMSNormalization']);
   });
 
   it('in 16 bits holds the late blocks whose sums 16 bits cannot hold', async () => {
