@@ -123,9 +123,7 @@ export function stillCommand(path: string, video: VideoStream, still: StillReque
         ...QUIET,
         '-copyts',
         ...INPUT_GUARDS,
-        ...(still.seekTo === undefined
-          ? []
-          : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', toMicroseconds(still.seekTo)]),
+        ...seek(still.seekTo),
         ...['-i', input, '-filter_complex', graph.join(';'), '-map', '[still]', ...KEEP_EVERY_FRAME, '-frames:v', '1'],
         ...[
           '-c:v',
@@ -140,6 +138,52 @@ export function stillCommand(path: string, video: VideoStream, still: StillReque
           'image2pipe',
           outputs[STILL_OUTPUT.jpeg] ?? '',
         ],
+      ];
+    },
+  };
+}
+
+export const STRETCH_OUTPUT = {
+  /** Packed RGB of the chosen frames. */
+  pictures: 0,
+  /** A line for every picture. */
+  pictureTimes: 1,
+  /** A line for every frame that was read, also those before the stretch. */
+  times: 2,
+} as const;
+
+export interface StretchTicks {
+  /** As in `StillRequest`. */
+  readonly seekTo: Seconds | undefined;
+  /** Half-open, in ticks of the stream's time base on the container's clock. */
+  readonly start: number;
+  readonly end: number;
+  readonly width: number;
+  readonly height: number;
+  readonly interval: Seconds;
+}
+
+/** Frames of a stretch as raw pictures. Reading stops behind its end. */
+export function stretchCommand(path: string, video: VideoStream, stretch: StretchTicks): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: 3,
+    args: (input, outputs) => {
+      const name = (output: keyof typeof STRETCH_OUTPUT) => outputs[STRETCH_OUTPUT[output]] ?? '';
+      const graph = [
+        `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`,
+        `trim=start_pts=${stretch.start}:end_pts=${stretch.end}`,
+        `select='${atMostEvery(stretch.interval, video.timeBase)}',${printTimes(name('pictureTimes'))}`,
+        `${squareScale(stretch.width, stretch.height)},format=rgb24[picture]`,
+      ];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...seek(stretch.seekTo),
+        ...['-i', input, '-filter_complex', graph.join(',')],
+        ...rawOutput('[picture]', video.timeBase, name('pictures')),
       ];
     },
   };
@@ -199,6 +243,11 @@ function squareScale(width: number, height: number): string {
 function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
   const ticks = Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
   return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
+}
+
+/** To the key frame before a time on the container's clock; undefined reads from the beginning. */
+function seek(time: Seconds | undefined): string[] {
+  return time === undefined ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', toMicroseconds(time)];
 }
 
 /** Rounded down, as a seek must not go beyond its time. */

@@ -131,7 +131,27 @@ export interface Decoder {
     width?: number,
     options?: DecodeOptions,
   ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
+  /**
+   * Pictures of one stretch of an ingested video, read from the key frame before it. All are held at once, so ask for short stretches.
+   * `index` counts within the stretch. Empty when no frame begins in it.
+   * @throws {LongwatchError} `too_large` above `MAX_STRETCH_BYTES`; otherwise as `decode`
+   */
+  stretch(path: string, probe: VideoProbe, request: StretchRequest, options?: DecodeOptions): Promise<Picture[]>;
+}
+
+/** Which pictures of a stretch are wanted. */
+export interface StretchRequest {
+  /** Media time. */
+  readonly range: TimeRange;
+  /** From `DecodeSummary`. */
+  readonly firstFrameTime: Seconds;
+  readonly width: number;
+  readonly height: number;
+  /** At most one picture per this much. 0 gives every frame. */
+  readonly interval: Seconds;
 }
 
 export const THUMBNAIL_WIDTH = 64;
 export const THUMBNAIL_HEIGHT = 36;
+/** Most pixels of one stretch, in bytes. */
+export const MAX_STRETCH_BYTES = 512 * 1024 * 1024;

@@ -2,25 +2,30 @@
 
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
-import { BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { BlockReader, BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
 import {
   decodeCommand,
   MAX_PIXELS,
   probeCommand,
   STILL_OUTPUT,
+  STRETCH_OUTPUT,
+  type StretchTicks,
   SUBTITLE_OUTPUT,
   stillCommand,
+  stretchCommand,
   subtitleCommand,
 } from './commands.js';
 import { DecodePass } from './decode-pass.js';
-import type {
-  DecodeOptions,
-  DecodeRequest,
-  Decoder,
-  DecodeSummary,
-  SourceCue,
-  SubtitleStream,
-  VideoProbe,
+import {
+  type DecodeOptions,
+  type DecodeRequest,
+  type Decoder,
+  type DecodeSummary,
+  MAX_STRETCH_BYTES,
+  type SourceCue,
+  type StretchRequest,
+  type SubtitleStream,
+  type VideoProbe,
 } from './decoder.js';
 import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './engine.js';
 import { mediaError } from './ffmpeg-errors.js';
@@ -162,11 +167,7 @@ export class FfmpegDecoder implements Decoder {
     const { num, den } = video.timeBase;
     const firstPts = Math.round((at.firstFrameTime * den) / num);
     const ticks = firstPts + Math.max(0, Math.floor(((at.time + TIME_TOLERANCE) * den) / num));
-    const wanted = (ticks * num) / den;
-    // A run-up that reaches back before the first frame is the same as the beginning.
-    const tried = INDEXED_BY_PRESENTATION.has(probe.container) ? [0, ...STILL_RUN_UPS] : STILL_RUN_UPS;
-    const runUps = tried.filter((runUp) => wanted - runUp > at.firstFrameTime);
-    for (const seekTo of [...runUps.map((runUp) => wanted - runUp), undefined]) {
+    for (const seekTo of seekPoints((ticks * num) / den, at.firstFrameTime, probe)) {
       const found = await this.#stillFrom(file.path, probe, { seekTo, ticks, width, height }, limits);
       if (found) return { jpeg: found.jpeg, time: ((found.pts - firstPts) * num) / den };
     }
@@ -174,6 +175,73 @@ export class FfmpegDecoder implements Decoder {
       path,
       hint: 'The file may be damaged there, or may have changed since it was read.',
     });
+  }
+
+  async stretch(
+    path: string,
+    probe: VideoProbe,
+    request: StretchRequest,
+    options: DecodeOptions = {},
+  ): Promise<Picture[]> {
+    const { range, firstFrameTime, width, height, interval } = request;
+    checkPictureRequest({ pictures: { width, height, interval } });
+    const file = await checkSourceFile(path);
+    const { num, den } = probe.video.timeBase;
+    const firstPts = Math.round((firstFrameTime * den) / num);
+    // The first tick that is not before the time: a range is half-open at both ends alike.
+    const tickAt = (time: Seconds) => firstPts + Math.ceil(((time - TIME_TOLERANCE) * den) / num);
+    const ticks = { start: tickAt(Math.max(0, range.start)), end: tickAt(range.end), width, height, interval };
+    if (ticks.end <= ticks.start) return [];
+    for (const seekTo of seekPoints((ticks.start * num) / den, firstFrameTime, probe)) {
+      const read = await this.#stretchFrom(file.path, probe, { ...ticks, seekTo }, slowReading(options, file));
+      // What begins behind the start of the stretch has missed some of it, unless there is nothing before.
+      if (seekTo !== undefined && !(read.firstRead !== undefined && read.firstRead <= ticks.start)) continue;
+      return read.pictures.map(({ pts, rgb }, index) => ({
+        kind: 'picture',
+        index,
+        pts,
+        time: ((pts - firstPts) * num) / den,
+        width,
+        height,
+        rgb,
+      }));
+    }
+    return [];
+  }
+
+  async #stretchFrom(
+    path: string,
+    probe: VideoProbe,
+    stretch: StretchTicks,
+    limits: EngineOptions,
+  ): Promise<{ firstRead: number | undefined; pictures: { pts: number; rgb: Uint8Array }[] }> {
+    const blocks = new BlockReader(stretch.width * stretch.height * 3);
+    const [pictureLines, lines] = [new LineReader(), new LineReader()];
+    const pixels: Uint8Array[] = [];
+    const stamps: number[] = [];
+    let firstRead: number | undefined;
+    await this.#collect(stretchCommand(path, probe.video, stretch), limits, (output, bytes) => {
+      if (output === STRETCH_OUTPUT.pictures) {
+        pixels.push(...blocks.push(bytes));
+        if (pixels.length * blocks.blockSize > MAX_STRETCH_BYTES)
+          throw new LongwatchError('too_large', `The stretch has more pictures than ${MAX_STRETCH_BYTES} bytes hold.`, {
+            path,
+            hint: 'Ask for a shorter stretch, smaller pictures or a longer interval.',
+          });
+        return;
+      }
+      const stampsRead = (output === STRETCH_OUTPUT.pictureTimes ? pictureLines : lines)
+        .push(bytes)
+        .map(readTimeLine)
+        .filter((pts) => typeof pts === 'number');
+      if (output === STRETCH_OUTPUT.pictureTimes) stamps.push(...stampsRead);
+      else firstRead ??= stampsRead[0];
+    });
+    const pictures = pixels.flatMap((rgb, index) => {
+      const pts = stamps[index];
+      return pts === undefined ? [] : [{ pts, rgb }];
+    });
+    return { firstRead, pictures };
   }
 
   /** The frame on screen at `ticks`; undefined when the first frame behind the seek point comes later, or none comes. */
@@ -212,6 +280,14 @@ export class FfmpegDecoder implements Decoder {
     }
     throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path: command.path });
   }
+}
+
+/** Where to start reading for a time, nearest first; undefined is the beginning, which always serves. All on the container's clock. */
+function seekPoints(wanted: Seconds, firstFrameTime: Seconds, probe: VideoProbe): (Seconds | undefined)[] {
+  const tried = INDEXED_BY_PRESENTATION.has(probe.container) ? [0, ...STILL_RUN_UPS] : STILL_RUN_UPS;
+  // A run-up that reaches back before the first frame is the same as the beginning.
+  const runUps = tried.filter((runUp) => wanted - runUp > firstFrameTime);
+  return [...runUps.map((runUp) => wanted - runUp), undefined];
 }
 
 /** Random bytes can pass as one frame of a bare stream; a film has more. A container that parses is evidence enough for one. */

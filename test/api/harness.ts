@@ -173,6 +173,7 @@ function standInDecoder(stills: { time: number; width: number | undefined }[]): 
       throw new Error('The API never decodes a whole file.');
     },
     subtitles: async () => [],
+    stretch: async () => [],
     async still(_path, _probe, { time }, width) {
       stills.push({ time, width });
       return { jpeg: JPEG, time: Math.floor(time * 24) / 24 };
