@@ -23,6 +23,10 @@ export interface MessageContent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+export function isVideo({ parts }: MessageContent): boolean {
+  return parts.some(({ type }) => type === 'video_url');
+}
+
 type VideoPart = Extract<PromptPart, { readonly kind: 'video' }>;
 
 /** vLLM reads so many frames of a video unless it is started with other `--media-io-kwargs`, and drops the rest without a word. */

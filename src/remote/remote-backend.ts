@@ -21,7 +21,7 @@ import {
   type HttpAnswer,
   HttpClient,
 } from './exchange.js';
-import { type FrameForm, messageContent } from './frames.js';
+import { type FrameForm, isVideo, messageContent } from './frames.js';
 import { closings, conforms, findJson } from './json-answer.js';
 import {
   DEFAULT_RETRY_POLICY,
@@ -197,7 +197,10 @@ export class RemoteBackend implements Backend {
       const status = statusOf(reply);
       if (status !== 200) {
         const retryAfter = parseRetryAfter(reply.headers['retry-after'], this.#waiting.now());
-        const judgement = this.#server.judge({ ...reply, status }, retryAfter, schema !== undefined);
+        const judgement = this.#server.judge({ ...reply, status }, retryAfter, {
+          schema: schema !== undefined,
+          video: isVideo(content),
+        });
         if ('throw' in judgement) throw judgement.throw;
         progress.refusal ??= judgement.notUnderstood;
         const next = nextDialect(dialect, { schema: schema !== undefined, logprobs }, reply.body);

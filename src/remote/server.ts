@@ -19,7 +19,7 @@ const TOO_LONG =
   /context.{0,20}(length|size|window)|(length|size|window).{0,20}context|max_model_len|maximum.{0,20}length|prompt is too long|too many (tokens|images)|At most \d+ \w+(\(s\))? may be provided/i;
 
 const ASK_LESS =
-  'Ask with fewer or smaller frames, or start the server with more room (vLLM: --max-model-len, --limit-mm-per-prompt; llama.cpp: -c).';
+  'Ask with fewer or smaller frames, or start the server with more room (vLLM: --max-model-len, --limit-mm-per-prompt; llama.cpp: -c; a proxy before it: its body limit).';
 
 const ABOUT_SCHEMA = /grammar|schema|guided|structured/i;
 
@@ -92,20 +92,26 @@ export class ModelServer {
 
   /**
    * What an answer whose status is not 200 means.
-   * @param bound whether the question had a schema, which some servers answer with an error of their own when they cannot compile it
+   * @param question `schema`: some servers answer one that they cannot compile with an error of their own. `video`: it had frames as a video
    */
-  judge(answer: HttpAnswer, retryAfter: Milliseconds | undefined, bound: boolean): Judgement {
+  judge(
+    answer: HttpAnswer,
+    retryAfter: Milliseconds | undefined,
+    question: { readonly schema: boolean; readonly video: boolean },
+  ): Judgement {
     const { status, body } = answer;
     const said = this.quote(body);
     const evidence = `answered ${status}${said === '' ? '.' : `: ${said}`}`;
-    const notUnderstood = NOT_UNDERSTOOD.has(status) || (status === 500 && bound && ABOUT_SCHEMA.test(body));
+    const notUnderstood = NOT_UNDERSTOOD.has(status) || (status === 500 && question.schema && ABOUT_SCHEMA.test(body));
     if (TOO_MUCH.has(status) || ((notUnderstood || status === 500) && TOO_LONG.test(body))) {
       return {
         throw: new LongwatchError('overloaded', `The model server ${this.name} ${evidence}`, { hint: ASK_LESS }),
       };
     }
     if (notUnderstood) {
-      const hint = 'Check the name of the model, and whether it takes images.';
+      const hint = question.video
+        ? 'Send the frames as images: few servers but vLLM know them as a video.'
+        : 'Check the name of the model, and whether it takes images.';
       return { notUnderstood: this.failed(evidence, hint) };
     }
     if (TRANSIENT.has(status)) {

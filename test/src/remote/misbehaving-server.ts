@@ -22,10 +22,19 @@ export class MisbehavingServer {
   readonly asked: Asked[] = [];
   /** One act per request in order; the last one is done again and again. */
   script: Act[] = [];
+  /** Whether it acts before it has read the question; that one is remembered without its body. */
+  hasty = false;
   #sockets = new Set<Socket>();
   readonly #server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('error', () => {});
+    if (this.hasty) {
+      const asked: Asked = { path: request.url ?? '', headers: request.headers, body: {} };
+      this.asked.push(asked);
+      this.script[0]?.({ asked, response, socket: request.socket });
+      request.resume();
+      return;
+    }
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const asked: Asked = {

@@ -25,6 +25,16 @@ const SCHEMA = {
 const ASK_SCHEMA: BackendRequest = { ...QUESTION, schema: SCHEMA };
 const GOOD = '{"start":1.5,"text":"a fox"}';
 
+const STILL: Picture = {
+  kind: 'picture',
+  index: 0,
+  pts: 0,
+  time: 0,
+  width: 28,
+  height: 28,
+  rgb: new Uint8Array(28 * 28 * 3),
+};
+
 let server: MisbehavingServer;
 let other: MisbehavingServer;
 let backends: RemoteBackend[];
@@ -337,6 +347,26 @@ describe('a no', () => {
       expect(error).toMatchObject({ code: 'overloaded', hint: expect.stringContaining('--limit-mm-per-prompt') });
       expect(server.asked).toHaveLength(1);
     }
+  });
+
+  it('to a question that is too large for a proxy comes before it is read', async () => {
+    server.hasty = true;
+    server.script = [raw('<h1>413 Request Entity Too Large</h1>', 413, { 'content-type': 'text/html' })];
+    const parts = [{ kind: 'text' as const, text: 'x'.repeat(8_000_000) }];
+    const error = await failure(backend().ask({ parts, maxTokens: 1 }));
+    expect(error).toMatchObject({ code: 'overloaded', message: expect.stringContaining('Too Large') });
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('to frames as a video advises images', async () => {
+    server.script = [json({ detail: 'Unexpected fields' }, 422)];
+    const pictures = [0, 0.5].map((time): Picture => ({ ...STILL, time }));
+    const asking = backend({ frames: 'video' }).ask({
+      parts: [{ kind: 'video', pictures, timeZero: 0 }],
+      maxTokens: 1,
+    });
+    expect((await failure(asking)).hint).toContain('as images');
+    expect(server.asked).toHaveLength(1);
   });
 
   it('of the model itself is final', async () => {
@@ -697,15 +727,7 @@ describe('pictures', () => {
 
   it('that are not whole are reported and nothing is asked', async () => {
     server.script = [answer('x')];
-    const broken: Picture = {
-      kind: 'picture',
-      index: 0,
-      pts: 0,
-      time: 0,
-      width: 28,
-      height: 28,
-      rgb: new Uint8Array(9),
-    };
+    const broken: Picture = { ...STILL, rgb: new Uint8Array(9) };
     const error = await failure(backend().ask({ parts: [{ kind: 'image', picture: broken }], maxTokens: 1 }));
     expect(error.code).toBe('invalid_input');
     expect(server.asked).toEqual([]);
