@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { LongwatchError } from './errors.js';
 
 const DECODERS = ['auto', 'wasm', 'native'] as const;
+const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 
 const fileSchema = z.strictObject({
   /** Folder of the library. */
@@ -21,6 +22,12 @@ const fileSchema = z.strictObject({
   meaning: z.boolean().optional(),
   /** Threads of the model runtime, 1..64. */
   threads: z.number().int().min(1).max(64).optional(),
+  /** Built model that describes what is seen: a name, `auto` (the only one there is) or `none`. */
+  model: z.string().min(1).optional(),
+  /** What a built model runs on. */
+  device: z.enum(MODEL_DEVICES).optional(),
+  /** An OpenAI-compatible server that is asked instead of a built model. Its key comes from the environment only. */
+  remote: z.strictObject({ url: z.url(), model: z.string().min(1) }).optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
   /** Bearer token of the API. */
@@ -43,6 +50,11 @@ export interface Config {
   readonly decoder: (typeof DECODERS)[number];
   /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
   readonly meaning: boolean;
+  /** @default auto */
+  readonly model: string;
+  /** @default auto */
+  readonly device: (typeof MODEL_DEVICES)[number];
+  readonly remote?: { readonly url: string; readonly model: string; readonly key?: string };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
   readonly threads?: number;
   /** @default 127.0.0.1 */
@@ -73,6 +85,8 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
+  LONGWATCH_MODEL: (model) => ({ model }),
+  LONGWATCH_DEVICE: (device) => fileSchema.pick({ device: true }).parse({ device }),
   LONGWATCH_HOST: (host) => ({ host }),
   LONGWATCH_PORT: (port) => ({ port: Number(port) }),
   LONGWATCH_TOKEN: (token) => ({ token }),
@@ -94,6 +108,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     models: path.resolve(checked.models ?? path.join(library, 'models')),
     decoder: checked.decoder ?? 'auto',
     meaning: checked.meaning ?? true,
+    model: checked.model ?? 'auto',
+    device: checked.device ?? 'auto',
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
@@ -101,9 +117,24 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
+    ...remoteOf(checked.remote, env),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
   };
+}
+
+/** The server of the file or of `LONGWATCH_REMOTE_URL` and `LONGWATCH_REMOTE_MODEL`, with the key of `LONGWATCH_REMOTE_KEY`. */
+function remoteOf(file: FileSettings['remote'], env: NodeJS.ProcessEnv): Pick<Config, 'remote'> {
+  const url = env.LONGWATCH_REMOTE_URL || file?.url;
+  const model = env.LONGWATCH_REMOTE_MODEL || file?.model;
+  if (!url) return {};
+  if (!model) {
+    throw new LongwatchError('bad_config', `No model is named for the server ${url}.`, {
+      hint: 'Set LONGWATCH_REMOTE_MODEL to the name by which the server knows it.',
+    });
+  }
+  const key = env.LONGWATCH_REMOTE_KEY;
+  return { remote: { url, model, ...(key ? { key } : {}) } };
 }
 
 function readConfigFile(file: string): FileSettings {

@@ -8,11 +8,14 @@ import { openLibrary } from '../index/store/sqlite-library.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
-import { toLongwatchError } from './errors.js';
+import { LongwatchError, toLongwatchError } from './errors.js';
+import { type LookRequest, look } from './look.js';
 import type { Embedder } from './meaning/embedder.js';
 import { openMiniLm } from './meaning/minilm.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
+import { BackendModel } from './tasks/backend-model.js';
 import type { Seconds } from './time.js';
 
 export { loadConfig } from './config.js';
@@ -34,6 +37,10 @@ export interface Engine {
     time: Seconds,
     signal?: AbortSignal,
   ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
+  /** Asks the model about a stretch or a moment. @throws {LongwatchError} `part_missing` without a model; see `look` */
+  look(video: VideoRecord, request: LookRequest, signal?: AbortSignal): Promise<unknown>;
+  /** The model that describes and answers, or why there is none. Opens it. */
+  model(): Promise<ChosenModel>;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
   meaningMissing(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -47,10 +54,17 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   const library = openLibrary(config.library, { create });
   const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
   const meaning = once(() => openMeaning(config));
+  const model = once(() => openChosenModel(config));
 
   const parts = async (): Promise<PipelineParts> => {
     const { embedder } = await meaning();
-    return { decoder: await decoder(), library, ...(embedder ? { embedder } : {}) };
+    const { backend } = await model();
+    return {
+      decoder: await decoder(),
+      library,
+      ...(embedder ? { embedder } : {}),
+      ...(backend ? { model: new BackendModel(backend) } : {}),
+    };
   };
   const ingest: Engine['ingest'] = async (file, options) => ingestVideo(await parts(), file, options);
   const jobs = new JobQueue({
@@ -78,10 +92,17 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       const probe = await opened.probe(video.path, options);
       return opened.still(video.path, probe, { time, firstFrameTime: video.firstFrameTime }, undefined, options);
     },
+    async look(video, request, signal) {
+      const { backend, missing } = await model();
+      if (!backend) throw new LongwatchError('part_missing', `There is no model to look with. ${missing ?? ''}`.trim());
+      return look({ backend, decoder: await decoder() }, video, request, signal);
+    },
+    model,
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
       await (await meaning.opened())?.embedder?.close();
+      await (await model.opened())?.backend?.close();
       await library.close();
     },
   };

@@ -68,10 +68,11 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/ingest-progress.ts',
     'src/window-meaning.ts',
     'src/video-record.ts',
+    'src/look.ts',
     'src/pipeline.ts',
   ],
   ['api/'],
-  ['src/main.ts', 'src/doctor.ts', 'src/cli/'],
+  ['src/chosen-model.ts', 'src/main.ts', 'src/doctor.ts', 'src/cli/'],
 ];
 
 function floorOf(file: string): number {

@@ -13,6 +13,7 @@ import { exportCommand } from './commands/export.js';
 import { frameCommand } from './commands/frame.js';
 import { ingestCommand } from './commands/ingest.js';
 import { listCommand } from './commands/list.js';
+import { lookCommand } from './commands/look.js';
 import { modelsCommand } from './commands/models.js';
 import { removeCommand } from './commands/remove.js';
 import { searchCommand } from './commands/search.js';
@@ -36,6 +37,7 @@ for (const command of [
   ingestCommand,
   searchCommand,
   listCommand,
+  lookCommand,
   showCommand,
   eventsCommand,
   exportCommand,

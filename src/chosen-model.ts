@@ -1,0 +1,49 @@
+/** Which vision-language model is asked, and why there is none. */
+
+import type { Backend } from './backend.js';
+import type { Config } from './config.js';
+import { LongwatchError } from './errors.js';
+import { findModel, type InstalledModel, listModels } from './qwen/installed-models.js';
+import { LocalBackend } from './qwen/local-backend.js';
+import { QwenRuntime } from './qwen/runtime.js';
+import { RemoteBackend } from './remote/remote-backend.js';
+
+export interface ChosenModel {
+  readonly backend?: Backend;
+  /** Why there is none. */
+  readonly missing?: string;
+  /** What the reader should know, e.g. that it does not run on the device that was wanted. */
+  readonly notice?: string;
+}
+
+/**
+ * The server of the settings, else the built model that they name, else the only one that is built.
+ * @throws {LongwatchError} `not_found` for a name that is none; `bad_weights`, `part_missing` or `model_failed` for a model that does not open
+ */
+export async function openChosenModel(config: Config): Promise<ChosenModel> {
+  if (config.remote) {
+    const { url, model, key } = config.remote;
+    return { backend: new RemoteBackend({ baseUrl: url, model, ...(key === undefined ? {} : { apiKey: key }) }) };
+  }
+  const installed = await installedModel(config);
+  if (typeof installed === 'string') return { missing: installed };
+  if (installed.state === 'damaged') throw installed.problem;
+  const runtime = await QwenRuntime.open(installed.directory, {
+    device: config.device,
+    ...(config.threads === undefined ? {} : { threads: config.threads }),
+  });
+  const backend = new LocalBackend(installed.name, runtime);
+  return runtime.notice === undefined ? { backend } : { backend, notice: runtime.notice };
+}
+
+/** The model to open, or why there is none. */
+export async function installedModel({ model, models }: Config): Promise<InstalledModel | string> {
+  if (model === 'none') return 'It is switched off in the settings.';
+  if (model !== 'auto') return findModel(models, model);
+  const [only, ...others] = await listModels(models);
+  if (!only) return `No model is built in ${models}. Build one: longwatch models add CHECKPOINT_DIR.`;
+  if (others.length === 0) return only;
+  throw new LongwatchError('bad_config', `There are ${others.length + 1} models in ${models} and none is chosen.`, {
+    hint: `Set LONGWATCH_MODEL to ${[only, ...others].map(({ name }) => name).join(' or ')}, or to none.`,
+  });
+}
