@@ -11,6 +11,7 @@ import { exportRoutes } from './routes/export.js';
 import { frameRoutes } from './routes/frames.js';
 import { healthRoutes } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
+import { lookRoutes } from './routes/look.js';
 import { mediaRoutes } from './routes/media.js';
 import { overviewRoutes } from './routes/overview.js';
 import { PAGE_PATHS, pageRoutes } from './routes/page.js';
@@ -50,6 +51,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.route('/', exportRoutes(parts));
   app.route('/', mediaRoutes(parts));
   app.route('/', frameRoutes(parts));
+  app.route('/', lookRoutes(parts));
   app.route('/', jobRoutes(parts, shutdown));
   app.route('/', sessionRoutes(parts));
   app.route('/', healthRoutes(parts, shutdown));

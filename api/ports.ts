@@ -2,8 +2,10 @@
 
 import type { Library } from '../index/library.js';
 import type { Searcher } from '../index/search/types.js';
+import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { LookRequest, LookResult } from '../src/look-request.js';
 
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
@@ -54,6 +56,8 @@ export interface ApiParts {
   readonly searcher: Searcher;
   /** For single frames. */
   readonly decoder: Decoder;
+  /** Asks the model about a video. Absent where there is none. */
+  readonly look?: (video: VideoRecord, request: LookRequest, signal?: AbortSignal) => Promise<LookResult>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

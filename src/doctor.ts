@@ -6,6 +6,7 @@ import { openLibrary } from '../index/store/sqlite-library.js';
 import { findHnsw } from '../index/vectors/hnsw.js';
 import { GRAPH_FROM_ROWS } from '../index/vectors/vector-search.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
+import { installedModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { toLongwatchError } from './errors.js';
 import { openMiniLm } from './meaning/minilm.js';
@@ -31,7 +32,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     ...(await decoders(config)),
     await meaning(config),
     await vectorIndex(),
-    { name: 'language model', state: 'missing', detail: 'no part of this version: windows have no captions' },
+    await languageModel(config),
     library(config),
   ];
 }
@@ -83,6 +84,25 @@ async function meaning(config: Config): Promise<Finding> {
       detail: `${error.message} Search works by words.`,
       ...(error.hint ? { hint: error.hint } : {}),
     };
+  }
+}
+
+/** Looked up, not opened: a model may take gigabytes. `longwatch models verify` opens it. */
+async function languageModel(config: Config): Promise<Finding> {
+  const name = 'language model';
+  if (config.remote) return { name, state: 'ok', detail: `${config.remote.model} on ${config.remote.url}, not tried` };
+  try {
+    const model = await installedModel(config);
+    if (typeof model === 'string') return { name, state: 'missing', detail: `${model} Windows have no captions.` };
+    if (model.state === 'damaged') throw model.problem;
+    return {
+      name,
+      state: 'ok',
+      detail: `${model.name} (${model.manifest.dtype}, ${(model.bytes / 1e9).toFixed(2)} GB) in ${model.directory}`,
+    };
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    return { name, state: 'broken', detail: error.message, ...(error.hint ? { hint: error.hint } : {}) };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Decoder } from '../ingest/video/decoder.js';
 import type { Picture } from '../ingest/video/frame.js';
 import type { Backend } from './backend.js';
 import { LongwatchError } from './errors.js';
+import type { LookRequest } from './look-request.js';
 import { actTask } from './tasks/act.js';
 import { answerTask } from './tasks/answer.js';
 import { captionTask } from './tasks/caption.js';
@@ -14,24 +15,6 @@ import { ground } from './tasks/ground.js';
 import { readFormTask, readLinesTask } from './tasks/read.js';
 import { runTask } from './tasks/task.js';
 import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js';
-
-/** What can be asked about a stretch, and whether it takes words. */
-export const STRETCH_LOOKS = ['caption', 'events', 'ground', 'answer'] as const;
-/** What can be asked about a moment. */
-export const MOMENT_LOOKS = ['boxes', 'points', 'lines', 'form', 'act'] as const;
-export type Look = (typeof STRETCH_LOOKS)[number] | (typeof MOMENT_LOOKS)[number];
-
-export interface LookRequest {
-  readonly look: Look;
-  /** Of a stretch: media time. @default the whole video */
-  readonly range?: TimeRange;
-  /** Of a moment: media time. @default 0 */
-  readonly at?: Seconds;
-  /** The question, the thing or the goal; needed by `ground`, `answer`, `boxes`, `points` and `act`. */
-  readonly words?: string;
-  /** JSON schema of a `form`. */
-  readonly schema?: unknown;
-}
 
 export interface LookParts {
   readonly backend: Backend;

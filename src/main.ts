@@ -11,7 +11,8 @@ import type { Decoder } from '../ingest/video/decoder.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
-import { type LookRequest, look } from './look.js';
+import { look } from './look.js';
+import type { LookRequest, LookResult } from './look-request.js';
 import type { Embedder } from './meaning/embedder.js';
 import { openMiniLm } from './meaning/minilm.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
@@ -38,7 +39,7 @@ export interface Engine {
     signal?: AbortSignal,
   ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
   /** Asks the model about a stretch or a moment. @throws {LongwatchError} `part_missing` without a model; see `look` */
-  look(video: VideoRecord, request: LookRequest, signal?: AbortSignal): Promise<unknown>;
+  look(video: VideoRecord, request: LookRequest, signal?: AbortSignal): Promise<LookResult>;
   /** The model that describes and answers, or why there is none. Opens it. */
   model(): Promise<ChosenModel>;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
@@ -95,7 +96,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     async look(video, request, signal) {
       const { backend, missing } = await model();
       if (!backend) throw new LongwatchError('part_missing', `There is no model to look with. ${missing ?? ''}`.trim());
-      return look({ backend, decoder: await decoder() }, video, request, signal);
+      const result = await look({ backend, decoder: await decoder() }, video, request, signal);
+      return { look: request.look, model: backend.id, result };
     },
     model,
     meaningMissing: async () => (await meaning()).missing,

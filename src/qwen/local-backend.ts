@@ -69,8 +69,7 @@ export class LocalBackend implements Backend {
       ...(request.system === undefined ? {} : { system: request.system }),
     });
     // Any JSON schema may be asked for; the compiler refuses what it cannot keep.
-    const grammar =
-      request.schema === undefined ? undefined : runtime.grammar(request.schema as unknown as GrammarSchema);
+    const grammar = request.schema === undefined ? undefined : runtime.grammar(request.schema as GrammarSchema);
     const context = await runtime.prefill(
       { ids: prompt.ids, spans: prompt.spans, media: [...media.values()].map(({ embedding }) => embedding) },
       { reserve: request.maxTokens, ...abort },

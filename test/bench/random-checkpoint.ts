@@ -75,8 +75,14 @@ export async function writeRandomCheckpoint(directory: string, shape: FullShape)
       const scale = isNorm ? 0 : dims.length === 1 ? 0.1 : Math.sqrt(3 / rowLength(dims));
       const pattern = patterns.get(scale) ?? bfloat16Pattern(scale);
       patterns.set(scale, pattern);
-      for (let left = dims.reduce((a, b) => a * b, 2); left > 0; left -= pattern.byteLength)
-        await file.write(pattern, 0, Math.min(left, pattern.byteLength));
+      // From another place for every tensor: the runtime keeps equal weights once, and would read a hundredth of the memory.
+      let from = 2 * Math.floor(Math.random() * PATTERN);
+      for (let left = dims.reduce((a, b) => a * b, 2); left > 0; ) {
+        const part = pattern.subarray(from, from + left);
+        await file.write(part);
+        left -= part.byteLength;
+        from = 0;
+      }
     }
   } finally {
     await file.close();

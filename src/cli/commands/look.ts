@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Argument } from 'commander';
+import { lookJson } from '../../../api/schema/look.js';
 import { LongwatchError } from '../../errors.js';
-import { type Look, MOMENT_LOOKS, STRETCH_LOOKS } from '../../look.js';
+import { LOOKS, type Look } from '../../look-request.js';
 import { parseTime } from '../../time.js';
 import { type CommonOptions, timeRange, verb, withEngine } from '../command.js';
 import { EXIT } from '../terminal.js';
@@ -18,7 +19,7 @@ export const lookCommand = verb(
   'ask the model about a stretch (caption, events, ground, answer) or a moment (boxes, points, lines, form, act)',
 )
   .argument('<video>', 'id, id prefix or path')
-  .addArgument(new Argument('<look>', 'what to ask').choices([...STRETCH_LOOKS, ...MOMENT_LOOKS]))
+  .addArgument(new Argument('<look>', 'what to ask').choices(LOOKS))
   .argument('[words]', 'what is looked for or asked; the goal of act')
   .option('--from <time>', 'start of the stretch')
   .option('--to <time>', 'end of the stretch, at most 120 s later')
@@ -28,7 +29,7 @@ export const lookCommand = verb(
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const video = engine.library.findVideo(name);
       const range = timeRange(options.from, options.to);
-      const { backend, notice } = await engine.model();
+      const { notice } = await engine.model();
       if (notice !== undefined) terminal.note(notice);
       const result = await engine.look(
         video,
@@ -41,8 +42,9 @@ export const lookCommand = verb(
         },
         signal,
       );
-      terminal.document({ video_id: video.id, look, model: backend?.id, result });
-      terminal.line(JSON.stringify(result, null, 2));
+      const said = lookJson(video.id, result);
+      terminal.document(said);
+      terminal.line(JSON.stringify(said.result, null, 2));
       return EXIT.done;
     }),
   );

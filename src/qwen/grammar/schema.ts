@@ -3,10 +3,10 @@
 import { LongwatchError } from '../../errors.js';
 import { scaledAtLeast, scaledAtMost, scaledBelow } from './number-text.js';
 
-interface Annotations {
+type Annotations = {
   readonly title?: string;
   readonly description?: string;
-}
+};
 
 /**
  * The part of JSON Schema (2020-12) that constrains what a model writes. Where it says less than JSON Schema it is stricter, never

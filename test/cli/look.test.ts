@@ -1,0 +1,138 @@
+/** The whole way of a model on the command line, with a tiny Qwen2.5-VL of random weights: nonsense words, valid shapes, true times. */
+
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FILM } from '../../fixtures/real/clips.js';
+import { longwatch } from './run.js';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-look-'));
+const library = path.join(folder, 'library');
+const film = path.join(folder, 'film.mp4');
+const VIDEO_ID = '521a78e22a40';
+
+const run = (...args: string[]) => longwatch([...args, '--library', library]);
+
+async function look(...args: string[]): Promise<Record<string, unknown>> {
+  const { exit, stdout, stderr } = await run('look', VIDEO_ID, ...args, '--json');
+  expect([exit, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout);
+}
+
+interface Segment {
+  readonly start_s: number;
+  readonly end_s: number;
+  readonly caption: string;
+  readonly model: string;
+  readonly frames: readonly number[];
+  readonly events: readonly {
+    kind: string;
+    source: string;
+    start_s: number;
+    end_s: number;
+    text: string;
+    model?: string;
+  }[];
+}
+
+beforeAll(async () => {
+  copyFileSync(FILM, film);
+  const checkpoint = path.resolve('fixtures/golden/tiny-tied/checkpoint');
+  expect((await run('models', 'add', checkpoint, '--name', 'tiny', '--dtype', 'fp32')).exit).toBe(0);
+  expect((await run('ingest', film)).exit).toBe(0);
+});
+
+describe('an ingest with a model', () => {
+  it('writes a caption for each window, and events that lie inside it', async () => {
+    const { segments, stages } = JSON.parse((await run('show', VIDEO_ID, '--plan', '--json')).stdout);
+    expect(stages.model).toEqual({ state: 'done', note: 'tiny' });
+    expect(segments.length).toBeGreaterThan(1);
+    for (const { start_s, end_s, caption, model, frames, events } of segments as Segment[]) {
+      expect([model, frames.length % 2, caption.trim().length > 0]).toEqual(['tiny', 0, true]);
+      for (const event of events.filter(({ source }) => source === 'model')) {
+        expect(event.model).toBe('tiny');
+        expect(event.start_s >= start_s && event.end_s <= end_s && event.start_s < event.end_s).toBe(true);
+        expect(event.text).not.toMatch(/<\||[\p{Cc}]/u);
+      }
+    }
+  });
+
+  it('does nothing again for the same model, and all again for another one', async () => {
+    expect((await run('ingest', film)).stdout).toContain('already there');
+    const without = await longwatch(['ingest', film, '--library', library], { env: { LONGWATCH_MODEL: 'none' } });
+    expect(without.stdout).toContain('realtime');
+    const { segments } = JSON.parse((await run('show', VIDEO_ID, '--plan', '--json')).stdout);
+    expect(segments.every((segment: Segment) => segment.caption === undefined)).toBe(true);
+    await run('ingest', film);
+  });
+});
+
+describe('longwatch look', () => {
+  it.each([
+    ['caption', []],
+    ['events', []],
+    ['ground', ['a bird']],
+    ['answer', ['what is there?']],
+  ])('%s speaks of the stretch that was asked about', async (name, words) => {
+    const said = await look(name, ...words, '--from', '12', '--to', '20');
+    expect(said).toMatchObject({ video_id: VIDEO_ID, look: name, model: 'tiny' });
+    for (const [, start, end] of JSON.stringify(said['result']).matchAll(/"start_s":([\d.]+),"end_s":([\d.]+)/g)) {
+      expect(Number(start) >= 12 && Number(end) <= 20 && Number(start) < Number(end)).toBe(true);
+    }
+  });
+
+  it.each([
+    ['boxes', ['a bird']],
+    ['points', ['a bird']],
+    ['lines', []],
+    ['act', ['start the film']],
+  ])('%s speaks of the picture of that moment, in its pixels', async (name, words) => {
+    const said = await look(name, ...words, '--at', '18.5');
+    for (const [, axis, value] of JSON.stringify(said['result']).matchAll(
+      /"(x|left|right|y|top|bottom)":(-?[\d.]+)/g,
+    )) {
+      expect(Number(value)).toBeGreaterThanOrEqual(0);
+      expect(Number(value)).toBeLessThanOrEqual(/x|left|right/.test(axis ?? '') ? 854 : 480);
+    }
+  });
+
+  it('fills a form as its schema says', async () => {
+    const schema = path.join(folder, 'form.json');
+    writeFileSync(
+      schema,
+      JSON.stringify({
+        type: 'object',
+        properties: {
+          title: { type: 'string', maxLength: 20 },
+          year: { type: 'integer', minimum: 1900, maximum: 2030 },
+        },
+        required: ['title', 'year'],
+      }),
+    );
+    const { result } = await look('form', '--at', '27', '--schema', schema);
+    const { title, year } = result as { title: string; year: number };
+    expect([typeof title, title.length <= 20, Number.isInteger(year), year >= 1900 && year <= 2030]).toEqual([
+      'string',
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it.each([
+    [['ground', '--from', '0', '--to', '10'], 'invalid_input'],
+    [['caption', '--from', '40', '--to', '50'], 'bad_range'],
+    [['form', '--at', '1'], 'invalid_input'],
+  ])('refuses %j', async (args, code) => {
+    const { exit, stderr } = await run('look', VIDEO_ID, ...args);
+    expect([exit, stderr.includes(`[${code}]`)]).toEqual([2, true]);
+  });
+
+  it('says that there is no model, and how to get one', async () => {
+    const { exit, stderr } = await longwatch(['look', VIDEO_ID, 'caption', '--library', library], {
+      env: { LONGWATCH_MODEL: 'none' },
+    });
+    expect([exit, stderr.includes('[part_missing]')]).toEqual([1, true]);
+  });
+});
