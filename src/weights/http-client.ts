@@ -158,7 +158,7 @@ function retryAfter(headers: Headers): Milliseconds | undefined {
 }
 
 function nextHop(from: URL, location: string | null): URL {
-  const to = location !== null && URL.canParse(location, from) ? new URL(location, from) : undefined;
+  const to = location && URL.canParse(location, from) ? new URL(location, from) : undefined;
   const safe =
     to && ['http:', 'https:'].includes(to.protocol) && !(from.protocol === 'https:' && to.protocol === 'http:');
   if (safe && !to.username && !to.password) return to;

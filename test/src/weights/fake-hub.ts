@@ -19,6 +19,7 @@ export interface HubRequest {
   readonly authorization: string | undefined;
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
+  readonly acceptEncoding: string | undefined;
 }
 
 export interface Fault {
@@ -167,7 +168,8 @@ export class FakeHub {
   #note(server: 'hub' | 'cdn', request: IncomingMessage, url: URL): HubRequest {
     const { authorization, range } = request.headers;
     const ifRange = request.headers['if-range'] as string | undefined;
-    const noted = { server, path: decodeURIComponent(url.pathname), authorization, range, ifRange };
+    const acceptEncoding = request.headers['accept-encoding'] as string | undefined;
+    const noted = { server, path: decodeURIComponent(url.pathname), authorization, range, ifRange, acceptEncoding };
     this.requests.push(noted);
     return noted;
   }

@@ -122,6 +122,15 @@ describe('going on', () => {
     expect(the.hub.downloads(WEIGHTS).map(({ range }) => range)).toEqual([undefined, 'bytes=50000-', undefined]);
   });
 
+  it('with a beginning that is longer than the file starts over', async () => {
+    one.faultsOf(WEIGHTS, [{ cutAfter: 50_000, chunked: true }]);
+    await expect(the.pull({ retry: ONCE })).rejects.toMatchObject({ code: 'download_failed' });
+    writeFileSync(one.partialOf(WEIGHTS), bytesOf('weights', SIZE + 1));
+    await the.pull();
+    one.expectWhole();
+    expect(the.hub.downloads(WEIGHTS).map(({ range }) => range)).toEqual([undefined, undefined]);
+  });
+
   it('after the branch moved takes every file from the new commit and keeps what is the same', async () => {
     the.hub.repos.clear();
     the.hub.put(REPO, tinyCheckpoint(), { license: 'mit' });
@@ -170,6 +179,12 @@ describe('content that does not match its hash', () => {
     expect(the.hub.downloads(file)).toHaveLength(2);
     expect(the.names().filter((name) => name.startsWith(file) && !name.endsWith('.etag'))).toEqual([]);
     expect(existsSync(path.join(the.directory, 'pulled.json'))).toBe(false);
+  });
+
+  it('without end is not read to the end', async () => {
+    one.faultsOf(WEIGHTS, Array(10).fill({ bytes: bytesOf('wrong', 3 * SIZE), hangAfter: 2 * SIZE }));
+    await expect(the.pull()).rejects.toMatchObject({ code: 'bad_weights', message: expect.stringContaining('longer') });
+    expect(the.hub.downloads(WEIGHTS)).toHaveLength(2);
   });
 
   it('in config.json is an error before weights are fetched', async () => {

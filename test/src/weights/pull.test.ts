@@ -30,6 +30,11 @@ describe('a pull', () => {
     expect(await readPulledRecord(the.directory)).toMatchObject({ commit: sha, files: pulled.files });
   });
 
+  it('asks for bytes as they are, since ranges and sizes count those', async () => {
+    await the.pull();
+    expect(new Set(the.hub.requests.map(({ acceptEncoding }) => acceptEncoding))).toEqual(new Set(['identity']));
+  });
+
   it('reads lists of files that come in pages, also when they name another host', async () => {
     the.hub.pageSize = 2;
     await the.pull();
@@ -62,11 +67,15 @@ describe('a pull', () => {
     await the.pull();
     rmSync(path.join(the.directory, 'config.json'));
     truncateSync(path.join(the.directory, SHARD_2), 500);
+    const tokenizer = the.read('tokenizer.json');
+    tokenizer[9] = (tokenizer[9] ?? 0) ^ 1;
+    writeFileSync(path.join(the.directory, 'tokenizer.json'), tokenizer);
     the.hub.requests.length = 0;
     await the.pull();
     expect(await verifyPulled(the.directory)).toEqual([]);
     expect(the.hub.downloads(SHARD_1)).toEqual([]);
     expect(the.hub.downloads(SHARD_2)).toHaveLength(1);
+    expect(the.hub.downloads('tokenizer.json')).toHaveLength(1);
   });
 
   it('reports bytes and files up to the whole', async () => {
@@ -228,7 +237,9 @@ describe('a hostile repository', () => {
     'whose index names %j is refused',
     async (name) => {
       const index = small(JSON.stringify({ weight_map: { a: name } }));
-      the.hub.put(REPO, { ...tinyCheckpoint(), 'model.safetensors.index.json': index });
+      const files = { ...tinyCheckpoint(), 'model.safetensors.index.json': index };
+      // It is there, so that nothing but its name speaks against it.
+      the.hub.put(REPO, String(name).startsWith('..') ? files : { ...files, [name]: large('named', 100) });
       await expect(the.pull()).rejects.toMatchObject({ code: 'bad_weights' });
       expect(existsSync(the.directory)).toBe(false);
     },

@@ -67,6 +67,7 @@ describe('a server that refuses', () => {
       const error = await the.pull({ token: 'hf_token' }).catch((thrown) => thrown);
       expect(error).toMatchObject({ code: 'download_failed' });
       expect(error.message).not.toContain('word');
+      expect(the.hub.requests).toHaveLength(1);
     },
   );
 
