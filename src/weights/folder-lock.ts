@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { LongwatchError } from '../errors.js';
 
-export const LOCK_FILE = '.pull.lock';
+const LOCK_FILE = '.pull.lock';
 
 const TOUCH_EVERY_MS = 10_000;
 const STALE_AFTER_MS = 60_000;
