@@ -1,6 +1,7 @@
 """Answers the questions of questions.json with transformers alone: no server, no PNG, the pictures handed over as arrays.
 
-Prints a list of {name, text, prompt_tokens, answer_tokens, margin}; margin is by how much the closest choice of a token was won.
+Prints a list of {name, texts, prompt_tokens, answer_tokens, margin}. The texts are the same tokens without control tokens and with them,
+as they are and stripped: servers differ in that. The margin is by how much the closest choice of a token was won.
 """
 
 import argparse
@@ -53,10 +54,11 @@ def answer(model: torch.nn.Module, processor: transformers.ProcessorMixin, quest
     )
     length = inputs["input_ids"].shape[-1]
     ids = out.sequences[0, length:]
+    texts = [processor.decode(ids, skip_special_tokens=skip) for skip in (True, False)]
     best = [score[0].topk(2).values for score in out.scores]
     return {
         "name": question["name"],
-        "text": processor.decode(ids, skip_special_tokens=True),
+        "texts": [form for text in texts for form in (text, text.strip())],
         "prompt_tokens": length,
         "answer_tokens": len(ids),
         "margin": round(min(float(two[0] - two[1]) for two in best), 4),

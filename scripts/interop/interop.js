@@ -1,5 +1,6 @@
 /**
- * Asks transformers' own server through `RemoteBackend`, and transformers itself without a server, and compares the answers.
+ * Asks transformers' own server through `RemoteBackend`, our own runtime through `LocalBackend`, and transformers itself with neither in
+ * between, and compares the answers.
  *
  *   npm run interop -- [--python PATH] [--checkpoint FOLDER]
  *
@@ -14,7 +15,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { buildModel } from '../../dist/src/qwen/build.js';
 import { picturesOf } from '../../dist/src/qwen/golden.js';
+import { LocalBackend } from '../../dist/src/qwen/local-backend.js';
+import { QwenRuntime } from '../../dist/src/qwen/runtime.js';
+import { timeMark } from '../../dist/src/remote/frames.js';
 import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
@@ -28,7 +33,7 @@ const START_LIMIT_MS = 180_000;
 /** @typedef {{ seed: number, frames: number, width: number, height: number, start: number, step: number }} Video */
 /** @typedef {{ text?: string, image?: Still, video?: Video, time_zero?: number }} Part */
 /** @typedef {{ name: string, max_tokens: number, system?: string, parts: Part[] }} Question */
-/** @typedef {{ name: string, text: string, prompt_tokens: number, answer_tokens: number, margin: number }} Expected */
+/** @typedef {{ name: string, texts: string[], prompt_tokens: number, answer_tokens: number, margin: number }} Expected */
 
 let failures = 0;
 
@@ -38,43 +43,66 @@ function report(name, holds, evidence) {
   console.log(`${holds ? 'ok  ' : 'FAIL'}  ${name}: ${evidence}`);
 }
 
+const home = mkdtempSync(path.join(tmpdir(), 'longwatch-interop-'));
+process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+/** @type {Question[]} */
+const questions = JSON.parse(readFileSync(path.join(here, 'questions.json'), 'utf8'));
+/** @type {Expected[]} */
+const expected = JSON.parse(
+  execFileSync(python, [path.join(here, 'expected.py'), checkpoint], {
+    env: environment,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }),
+);
+
+const local = await openLocal();
+await compareAnswers('local', local, ({ parts, ...rest }) => ({ ...rest, parts: parts.flatMap(asImages) }));
+await local.close();
+
 const { server, url } = await startServer();
 try {
-  await compareAnswers();
+  const remote = new RemoteBackend({ baseUrl: url, model: checkpoint });
+  await compareAnswers('remote', remote, (request) => request);
+  await remote.close();
   await checkManners();
 } finally {
   server.kill();
 }
-console.log(failures === 0 ? 'The server and transformers itself agree.' : `${failures} of the checks failed.`);
+console.log(failures === 0 ? 'All agree with transformers itself.' : `${failures} of the checks failed.`);
 process.exitCode = failures === 0 ? 0 : 1;
 
-/** The same greedy answers, and as many tokens, with and without a server in between. */
-async function compareAnswers() {
-  /** @type {Question[]} */
-  const questions = JSON.parse(readFileSync(path.join(here, 'questions.json'), 'utf8'));
-  /** @type {Expected[]} */
-  const expected = JSON.parse(
-    execFileSync(python, [path.join(here, 'expected.py'), checkpoint], {
-      env: environment,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }),
-  );
-  const backend = new RemoteBackend({ baseUrl: url, model: checkpoint });
+/**
+ * The same greedy answers, and as many tokens, as transformers itself gives.
+ *
+ * @param {string} where @param {LocalBackend | RemoteBackend} backend @param {(request: object) => object} prepare
+ */
+async function compareAnswers(where, backend, prepare) {
   for (const [index, question] of questions.entries()) {
     const wanted = expected[index];
-    const given = await backend.ask(requestOf(question));
-    // The server trims its answers.
-    const same = given.text.trim() === wanted.text.trim();
+    const given = await backend.ask(prepare(requestOf(question)));
+    const same = wanted.texts.includes(given.text);
     const counts = given.promptTokens === wanted.prompt_tokens && given.answerTokens === wanted.answer_tokens;
     const evidence = `${JSON.stringify(given.text)}, ${given.promptTokens} + ${given.answerTokens} tokens, closest choice won by ${wanted.margin}`;
-    report(
-      question.name,
-      same && counts,
-      same && counts ? evidence : `${evidence}; expected ${JSON.stringify(wanted)}`,
-    );
+    const difference = same && counts ? '' : `; expected ${JSON.stringify(wanted)}`;
+    report(`${where}, ${question.name}`, same && counts, evidence + difference);
   }
-  await backend.close();
+}
+
+/** The checkpoint as our own runtime has it, in full precision. */
+async function openLocal() {
+  const directory = path.join(home, 'model');
+  await buildModel(checkpoint, directory, { dtype: 'fp32', selfTest: false });
+  return new LocalBackend('interop', await QwenRuntime.open(directory, { threads: 1 }));
+}
+
+/** A video as it travels to a server: images with their times between them. @param {object} part */
+function asImages(part) {
+  if (part.kind !== 'video') return [part];
+  return part.pictures.flatMap((picture) => [
+    { kind: 'text', text: timeMark(picture.time - part.timeZero) },
+    { kind: 'image', picture },
+  ]);
 }
 
 /** What the server does not know is told from trouble: it is asked in another way, or reported at once. */
@@ -147,7 +175,6 @@ function drawn(seed, frames, { width, height }) {
 /** Starts `transformers serve` on a free port and waits until it is well. */
 async function startServer() {
   const port = await freePort();
-  const home = mkdtempSync(path.join(tmpdir(), 'longwatch-interop-'));
   const server = spawn(
     python,
     ['-c', 'from transformers.cli.transformers import main; main()', 'serve', checkpoint].concat([
@@ -166,7 +193,6 @@ async function startServer() {
   let log = '';
   for (const stream of [server.stdout, server.stderr])
     stream.on('data', (chunk) => (log = (log + chunk).slice(-4_000)));
-  server.on('exit', () => rmSync(home, { recursive: true, force: true }));
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + START_LIMIT_MS;
   while (Date.now() < deadline && server.exitCode === null) {

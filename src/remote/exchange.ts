@@ -68,6 +68,7 @@ export class HttpClient {
     limits: ExchangeLimits,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
+    if (signal.aborted) throw abandoned(signal);
     return await new Promise<HttpAnswer>((resolve, reject) => {
       const secure = url.protocol === 'https:';
       let timer: NodeJS.Timeout | undefined;
@@ -76,26 +77,27 @@ export class HttpClient {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
       };
-      const fail = (failure: ExchangeFailure, message: string, cause?: unknown) => {
+      const stop = (error: ExchangeError) => {
         settle();
-        reject(new ExchangeError(failure, message, cause));
+        reject(error);
+        // What the request says of its own end is no longer of interest, but has to be heard.
         request.destroy();
       };
+      const fail = (failure: ExchangeFailure, message: string) => stop(new ExchangeError(failure, message));
       const limit = (time: Milliseconds, what: string) => {
         clearTimeout(timer);
         timer = setTimeout(() => fail('timeout', `${what} within ${time / 1000} s`), time);
       };
-      const onAbort = () => fail('aborted', 'was not waited for', signal.reason);
-      const onError = (error: NodeJS.ErrnoException) => fail(...describe(error, received));
+      const onAbort = () => stop(abandoned(signal));
+      const onError = (error: NodeJS.ErrnoException) => stop(describe(error, received));
 
       const request = (secure ? https : http).request(url, {
         method: 'POST',
         agent: secure ? this.#agents['https:'] : this.#agents['http:'],
         headers: { ...headers, 'content-length': body.length, 'accept-encoding': 'identity' },
       });
-      if (signal.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
       request.on('error', onError);
+      signal.addEventListener('abort', onAbort, { once: true });
       request.on('socket', (socket: Socket) => {
         const connected = () => limit(limits.firstByte, 'did not begin to answer');
         if (!socket.connecting) return connected();
@@ -134,11 +136,15 @@ export class HttpClient {
 const REFUSED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EAI_AGAIN', 'ETIMEDOUT']);
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
-function describe(error: NodeJS.ErrnoException, received: number | undefined): [ExchangeFailure, string, unknown] {
+function describe(error: NodeJS.ErrnoException, received: number | undefined): ExchangeError {
   const code = error.code ?? '';
-  if (received !== undefined) return ['broken', `closed the connection after ${received} bytes of its answer`, error];
-  if (BROKEN.has(code)) return ['broken', 'closed the connection without an answer', error];
-  if (code.startsWith('HPE_')) return ['broken', 'answered with something that is not HTTP', error];
-  if (REFUSED.has(code)) return ['refused', `cannot be reached (${code})`, error];
-  return ['unreachable', `cannot be reached (${code || error.message})`, error];
+  const because = (failure: ExchangeFailure, message: string) => new ExchangeError(failure, message, error);
+  if (received !== undefined) return because('broken', `closed the connection after ${received} bytes of its answer`);
+  if (BROKEN.has(code)) return because('broken', 'closed the connection without an answer');
+  if (code.startsWith('HPE_')) return because('broken', 'answered with something that is not HTTP');
+  return because(REFUSED.has(code) ? 'refused' : 'unreachable', `cannot be reached (${code || error.message})`);
+}
+
+function abandoned(signal: AbortSignal): ExchangeError {
+  return new ExchangeError('aborted', 'was not waited for', signal.reason);
 }

@@ -658,6 +658,17 @@ describe('cancelling', () => {
     expect(server.asked).toEqual([]);
   });
 
+  it('while the pictures are still being encoded asks nothing', async () => {
+    server.script = [answer('x')];
+    const abort = new AbortController();
+    const parts = [{ kind: 'image' as const, picture: STILL }];
+    const asking = failure(backend().ask({ parts, maxTokens: 1 }, abort.signal));
+    abort.abort();
+    expect((await asking).code).toBe('cancelled');
+    expect((await backend().ask(QUESTION)).text).toBe('x');
+    expect(server.asked).toHaveLength(1);
+  });
+
   it('hangs up on the server', async () => {
     server.script = [() => {}];
     const abort = new AbortController();
