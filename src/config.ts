@@ -54,6 +54,8 @@ export interface Config {
   readonly model: string;
   /** @default auto */
   readonly device: (typeof MODEL_DEVICES)[number];
+  /** Where `models pull` fetches from: a mirror's address and a token for closed repositories, from the environment only. */
+  readonly hub: { readonly endpoint?: string; readonly token?: string };
   readonly remote?: { readonly url: string; readonly model: string; readonly key?: string };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
   readonly threads?: number;
@@ -117,6 +119,10 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
+    hub: {
+      ...(env.LONGWATCH_HUB ? { endpoint: env.LONGWATCH_HUB } : {}),
+      ...(env.LONGWATCH_HUB_TOKEN ? { token: env.LONGWATCH_HUB_TOKEN } : {}),
+    },
     ...remoteOf(checked.remote, env),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),

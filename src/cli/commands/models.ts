@@ -19,6 +19,7 @@ import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
 import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, table, visible } from '../terminal.js';
+import { pullCommand } from './models-pull.js';
 
 interface ModelsOptions extends CommonOptions {
   readonly models?: string;
@@ -163,9 +164,9 @@ const compareCommand = verb('compare', 'does a checkpoint compute here what the 
   );
 
 export const modelsCommand = new Command('models').description(
-  'the language models: what is built, build one, check it',
+  'the language models: fetch one, build one, what is built, check it',
 );
-for (const command of [listCommand, addCommand, removeCommand, verifyCommand, compareCommand])
+for (const command of [listCommand, pullCommand, addCommand, removeCommand, verifyCommand, compareCommand])
   modelsCommand.addCommand(command.exitOverride());
 
 /** @throws {LongwatchError} with what to give instead, for the folders that people give by mistake */
