@@ -26,6 +26,7 @@ export interface HarnessOptions {
   readonly work?: JobWork;
   readonly searcher?: Searcher;
   readonly decoder?: Decoder;
+  readonly look?: NonNullable<ApiParts['look']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -44,6 +45,7 @@ export function openHarness(options: HarnessOptions = {}) {
     jobs,
     searcher: options.searcher ?? recordingSearcher(asked),
     decoder: options.decoder ?? standInDecoder(stills),
+    ...(options.look ? { look: options.look } : {}),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   };

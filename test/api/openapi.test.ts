@@ -39,6 +39,7 @@ const ROUTES = [
   'POST /v1/search',
   'POST /v1/session',
   'POST /v1/videos',
+  'POST /v1/videos/{id}/look',
 ];
 
 let harness: Harness;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { loadConfig } from '../../config.js';
 import { parseQwenConfig } from '../../qwen/config.js';
 import { pullCheckpoint } from '../../weights/pull.js';
+import { checkpointFolderName, parseCheckpointName } from '../../weights/source.js';
 import { type CommonOptions, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
@@ -25,7 +26,9 @@ export const pullCommand = verb('pull', 'fetch a published checkpoint; goes on w
   .action((name: string, options: PullOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
       const config = loadConfig({ library: options.library, models: options.models, config: options.config });
-      const directory = path.resolve(options.output ?? path.join(config.models, 'checkpoints', folderOf(name)));
+      const directory = path.resolve(
+        options.output ?? path.join(config.models, 'checkpoints', checkpointFolderName(parseCheckpointName(name))),
+      );
       const line = new ProgressLine(terminal, visible(name));
       try {
         const pulled = await pullCheckpoint(name, {
@@ -53,8 +56,3 @@ export const pullCommand = verb('pull', 'fetch a published checkpoint; goes on w
       }
     }),
   );
-
-/** A folder name for `owner/name@revision`. */
-function folderOf(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9._-]+/g, '--');
-}
