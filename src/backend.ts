@@ -50,7 +50,8 @@ export interface Backend {
   /** Visual tokens of one pair of frames at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
   /**
-   * @throws {LongwatchError} `model_failed` (it died, or its server did not answer properly after retries), `part_missing`, `overloaded`
+   * @throws {LongwatchError} `bad_config` (a server's address, key or model name is wrong: no retry helps), `invalid_input` (a picture that is
+   * none), `model_failed` (it died, or its server did not answer properly after retries), `part_missing`, `overloaded`
    * (too large for this machine or this server, with advice), `cancelled`. Nothing is half done.
    */
   ask(request: BackendRequest, signal?: AbortSignal): Promise<BackendAnswer>;

@@ -22,8 +22,15 @@ export interface ChosenModel {
  */
 export async function openChosenModel(config: Config): Promise<ChosenModel> {
   if (config.remote) {
-    const { url, model, key } = config.remote;
-    return { backend: new RemoteBackend({ baseUrl: url, model, ...(key === undefined ? {} : { apiKey: key }) }) };
+    const { url, model, key, frames, concurrency } = config.remote;
+    const backend = new RemoteBackend({
+      baseUrl: url,
+      model,
+      ...(key === undefined ? {} : { apiKey: key }),
+      ...(frames === undefined ? {} : { frames }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    });
+    return { backend };
   }
   const installed = await installedModel(config);
   if (typeof installed === 'string') return { missing: installed };

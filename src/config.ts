@@ -27,7 +27,16 @@ const fileSchema = z.strictObject({
   /** What a built model runs on. */
   device: z.enum(MODEL_DEVICES).optional(),
   /** An OpenAI-compatible server that is asked instead of a built model. Its key comes from the environment only. */
-  remote: z.strictObject({ url: z.url(), model: z.string().min(1) }).optional(),
+  remote: z
+    .strictObject({
+      url: z.url(),
+      model: z.string().min(1),
+      /** How frames travel: `images` everywhere, `video` for vLLM. */
+      frames: z.enum(['images', 'video']).optional(),
+      /** Questions at once. */
+      concurrency: z.number().int().min(1).max(256).optional(),
+    })
+    .optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
   /** Bearer token of the API. */
@@ -56,7 +65,13 @@ export interface Config {
   readonly device: (typeof MODEL_DEVICES)[number];
   /** Where `models pull` fetches from: a mirror's address and a token for closed repositories, from the environment only. */
   readonly hub: { readonly endpoint?: string; readonly token?: string };
-  readonly remote?: { readonly url: string; readonly model: string; readonly key?: string };
+  readonly remote?: {
+    readonly url: string;
+    readonly model: string;
+    readonly key?: string;
+    readonly frames?: 'images' | 'video';
+    readonly concurrency?: number;
+  };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
   readonly threads?: number;
   /** @default 127.0.0.1 */
@@ -140,7 +155,16 @@ function remoteOf(file: FileSettings['remote'], env: NodeJS.ProcessEnv): Pick<Co
     });
   }
   const key = env.LONGWATCH_REMOTE_KEY;
-  return { remote: { url, model, ...(key ? { key } : {}) } };
+  const { frames, concurrency } = file ?? {};
+  return {
+    remote: {
+      url,
+      model,
+      ...(key ? { key } : {}),
+      ...(frames === undefined ? {} : { frames }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    },
+  };
 }
 
 function readConfigFile(file: string): FileSettings {

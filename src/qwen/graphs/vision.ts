@@ -3,12 +3,15 @@
  * another, so pairs are the batch; windows are a finer batch for most blocks. Everything that depends on the picture's size comes in
  * as a tensor: the graph has no index and no loop in it. Bai et al. 2025, arXiv:2502.13923, section 2.1.
  *
- * Letters: T frame pairs, W windows, P patches of a window, C channels, H heads, D = C/H, m patches of a merged token.
- * Operators are those that the CPU, WebGPU and CUDA providers all have. The residual stream, norms, rotary positions, attention and
- * the MLP's second half are float32 in every build: in float16 the last blocks of the published 3B weights overflow.
+ * Letters: T frame pairs, W windows, P patches of a window, N patches of a pair without padding, C channels, H heads, D = C/H, m
+ * patches of a merged token. Padding takes part in windowed attention only: everything else runs on the N patches that are there.
+ * Operators are those that the CPU, WebGPU and CUDA providers all have, apart from a few on small tables of indices. The residual
+ * stream, norms, rotary positions, attention and the MLP's second half are float32 in every build: in float16 the last blocks of the
+ * published 3B weights overflow.
  */
 
 import { gelu, rmsNorm, rotate, silu } from '../../onnx/blocks.js';
+import { onnxCode } from '../../onnx/element-type.js';
 import { type Graph, GraphBuilder, type Value } from '../../onnx/graph.js';
 import { VISION_NORM_EPS, type VisionConfig } from '../config.js';
 import type { WeightSource } from '../weight.js';
@@ -30,11 +33,10 @@ export function patchesPerWindow(vision: VisionConfig): number {
 
 /**
  * Inputs: `patches` float32 `[T, W, P, values]` in layout order, padding zero; `cos`, `sin` float32 `[W·P, D]`; `key_bias` float32
- * `[W, P]`, 0 or a large negative number for padding.
+ * `[W, P]`, 0 or, for padding, a large negative number; padding stands at the end of its window.
  * Output: `embeddings` float32 `[T, W·P/m, outHiddenSize]` in the order of merged slots; slots of padding hold numbers without meaning.
  *
- * A full block holds H · (W·P)² scores per frame pair: 340 MB for the 3B shape at 2,304 patches. Feed fewer pairs at a time where
- * that is too much; the result is the same.
+ * Pairs do not influence each other, so fewer at a time give the same result in less memory.
  * @throws {LongwatchError} `bad_weights` when a weight is missing or has another shape.
  */
 export function visionGraph(vision: VisionConfig, source: WeightSource, dtype: Dtype): Graph {
@@ -49,81 +51,86 @@ export function visionGraph(vision: VisionConfig, source: WeightSource, dtype: D
 
   const shared = graph.within('positions', () => {
     const pairs = graph.op('Shape', [patches], { start: { int: 0 }, end: { int: 1 } });
-    const windows = graph.op('Shape', [keyBias], { start: { int: 0 }, end: { int: 1 } });
-    const slots = graph.op('Shape', [cos], { start: { int: 0 }, end: { int: 1 } });
+    const places = placesOf(graph, keyBias);
     return {
       pairs,
-      windows,
-      slots,
-      ...rotaryHalves(graph, cos, sin, D, pairs),
-      ...biases(graph, keyBias, { pairs, windows, slots }, P),
+      ...places,
+      cos: rotaryHalf(graph, cos, D, pairs, places.slotOfRow),
+      sin: rotaryHalf(graph, sin, D, pairs, places.slotOfRow),
+      windowBias: windowBias(graph, keyBias, pairs, P),
     };
   });
-  let x = weights.linear(
-    graph.op('Reshape', [patches, graph.int64([-1, patchValues(vision)])]),
-    'visual.patch_embed.proj',
-    {
-      kind: 'patch',
-      in: patchValues(vision),
-      out: C,
-      bias: false,
-      shape: [C, channels, temporalPatchSize, patchSize, patchSize],
-    },
-  );
+  const values = patchValues(vision);
+  const slots = graph.op('Reshape', [patches, concat(graph, [shared.pairs, graph.int64([-1, values])])]);
+  const present = graph.op('Gather', [slots, shared.slotOfRow], { axis: { int: 1 } });
+  let x = weights.linear(graph.op('Reshape', [present, graph.int64([-1, values])]), 'visual.patch_embed.proj', {
+    kind: 'patch',
+    in: values,
+    out: C,
+    bias: false,
+    shape: [C, channels, temporalPatchSize, patchSize, patchSize],
+  });
   for (let block = 0; block < vision.depth; block++)
     x = graph.within(`block.${block}`, () => visionBlock(graph, weights, vision, block, x, shared));
   const merged = graph.within('merger', () => merger(graph, weights, vision, x));
-  const shape = concat(graph, [shared.pairs, graph.int64([-1, vision.outHiddenSize])]);
-  graph.output('embeddings', graph.op('Reshape', [merged, shape]), 'float32', [
-    'pairs',
-    'merged_slots',
-    vision.outHiddenSize,
-  ]);
+  const byPair = graph.op('Reshape', [merged, concat(graph, [shared.pairs, graph.int64([-1, vision.outHiddenSize])])]);
+  const placed = graph.op('Gather', [byPair, mergedRows(graph, shared.rowOfSlot, vision)], { axis: { int: 1 } });
+  graph.output('embeddings', placed, 'float32', ['pairs', 'merged_slots', vision.outHiddenSize]);
   return graph.build();
 }
 
 /** What all blocks take from the inputs. */
-interface Shared {
-  /** `[1]`, int64, likewise `windows` and `slots` (W·P). */
+interface Shared extends Places {
+  /** `[1]`, int64: T. */
   readonly pairs: Value;
-  readonly windows: Value;
-  readonly slots: Value;
-  /** `[T, W·P, D/2]`, likewise `sin`: the tables repeat themselves in their second half. */
+  /** `[T, N, D/2]`, likewise `sin`: the tables repeat themselves in their second half. */
   readonly cos: Value;
   readonly sin: Value;
   /** `[T·W, 1, P, P]` */
   readonly windowBias: Value;
-  /** `[1, 1, W·P, W·P]` */
-  readonly fullBias: Value;
 }
 
-function rotaryHalves(graph: GraphBuilder, cos: Value, sin: Value, D: number, pairs: Value) {
-  const half = (table: Value) => {
-    const first = graph.op('Slice', [table, graph.int64([0]), graph.int64([D / 2]), graph.int64([1])]);
-    const row = graph.op('Unsqueeze', [first, graph.int64([0])]);
-    return graph.op('Expand', [row, concat(graph, [pairs, graph.int64([1, 1])])]);
-  };
-  return { cos: half(cos), sin: half(sin) };
+interface Places {
+  /** `[N]`, int64: the slot of each patch. */
+  readonly slotOfRow: Value;
+  /** `[W·P]`, int64: the patch of each slot; for padding the one before it. */
+  readonly rowOfSlot: Value;
 }
 
-/** The key bias once per query: attention kernels broadcast it over heads, and not all of them over queries. */
-function biases(
-  graph: GraphBuilder,
-  keyBias: Value,
-  { pairs, windows, slots }: { readonly pairs: Value; readonly windows: Value; readonly slots: Value },
-  P: number,
-) {
-  const one = graph.int64([1]);
+function placesOf(graph: GraphBuilder, keyBias: Value): Places {
+  const isPatch = graph.op('Equal', [graph.op('Reshape', [keyBias, graph.int64([-1])]), graph.float32(0)]);
+  const slotOfRow = graph.op('Reshape', [graph.op('NonZero', [isPatch]), graph.int64([-1])]);
+  const counted = graph.op('CumSum', [graph.op('Cast', [isPatch], { to: { int: onnxCode('int64') } }), graph.int64(0)]);
+  return { slotOfRow, rowOfSlot: graph.op('Sub', [counted, graph.int64([1])]) };
+}
+
+/** `[W·P/m]`: the merged token of each merged slot; padding ends its window, so it comes m patches at a time. */
+function mergedRows(graph: GraphBuilder, rowOfSlot: Value, vision: VisionConfig): Value {
+  const m = graph.int64([vision.spatialMergeSize ** 2]);
+  const end = graph.op('Shape', [rowOfSlot]);
+  const firsts = graph.op('Slice', [rowOfSlot, graph.int64([0]), end, graph.int64([0]), m]);
+  return graph.op('Div', [firsts, m]);
+}
+
+function rotaryHalf(graph: GraphBuilder, table: Value, D: number, pairs: Value, slotOfRow: Value): Value {
+  const half = graph.op('Slice', [table, graph.int64([0]), graph.int64([D / 2]), graph.int64([1])]);
+  const present = graph.op('Unsqueeze', [
+    graph.op('Gather', [half, slotOfRow], { axis: { int: 0 } }),
+    graph.int64([0]),
+  ]);
+  return graph.op('Expand', [present, concat(graph, [pairs, graph.int64([1, 1])])]);
+}
+
+/** The key bias once per pair and query: attention kernels broadcast it over heads, and not all of them over queries. */
+function windowBias(graph: GraphBuilder, keyBias: Value, pairs: Value, P: number): Value {
+  const windows = graph.op('Shape', [keyBias], { start: { int: 0 }, end: { int: 1 } });
   const size = graph.int64([P]);
   const byWindow = graph.op('Unsqueeze', [keyBias, graph.int64([0, 2, 3])]);
-  const repeated = graph.op('Expand', [byWindow, concat(graph, [pairs, windows, one, size, size])]);
-  const windowBias = graph.op('Reshape', [repeated, graph.int64([-1, 1, P, P])]);
-  const row = graph.op('Reshape', [keyBias, graph.int64([1, 1, 1, -1])]);
-  const fullBias = graph.op('Expand', [row, concat(graph, [one, one, slots, slots])]);
-  return { windowBias, fullBias };
+  const shape = concat(graph, [pairs, windows, graph.int64([1]), size, size]);
+  return graph.op('Reshape', [graph.op('Expand', [byWindow, shape]), graph.int64([-1, 1, P, P])]);
 }
 
-/** @param x `[T·W·P, C]` */
+/** @param x `[T·N, C]` */
 function visionBlock(
   graph: GraphBuilder,
   weights: GraphWeights,
@@ -147,24 +154,24 @@ function visionBlock(
     outputs: 3,
     attributes: { axis: { int: -1 }, num_outputs: { int: 3 } },
   }) as [Value, Value, Value];
-  const byPair = concat(graph, [shared.pairs, shared.slots, graph.int64([C])]);
-  const turned = (part: Value) => rotate(graph, graph.op('Reshape', [part, byPair]), shared.cos, shared.sin, H);
-  const full = vision.fullAttentionBlocks.includes(block);
-  // A row of the attention's batch: a frame pair, or one window of one.
-  const rows = full ? byPair : graph.int64([-1, patchesPerWindow(vision), C]);
-  const batch = (part: Value) => graph.op('Reshape', [part, rows]);
-  const [seen] = graph.node(
-    'MultiHeadAttention',
-    [
-      batch(turned(query)),
-      batch(turned(key)),
-      batch(value),
-      undefined,
-      undefined,
-      full ? shared.fullBias : shared.windowBias,
-    ],
-    { domain: 'com.microsoft', attributes: { num_heads: { int: H } } },
-  ) as [Value];
+  const byPair = concat(graph, [shared.pairs, graph.int64([-1, C])]);
+  const split = (part: Value) => graph.op('Reshape', [part, byPair]);
+  const turned = (part: Value) => rotate(graph, split(part), shared.cos, shared.sin, H);
+  const attend = (parts: readonly Value[], bias?: Value) =>
+    graph.node('MultiHeadAttention', [...parts, undefined, undefined, bias], {
+      domain: 'com.microsoft',
+      attributes: { num_heads: { int: H } },
+    })[0] as Value;
+  const parts = [turned(query), turned(key), split(value)];
+  const windowed = () => {
+    const inWindows = (part: Value) => {
+      const slots = graph.op('Gather', [part, shared.rowOfSlot], { axis: { int: 1 } });
+      return graph.op('Reshape', [slots, graph.int64([-1, patchesPerWindow(vision), C])]);
+    };
+    const seen = graph.op('Reshape', [attend(parts.map(inWindows), shared.windowBias), byPair]);
+    return graph.op('Gather', [seen, shared.slotOfRow], { axis: { int: 1 } });
+  };
+  const seen = vision.fullAttentionBlocks.includes(block) ? attend(parts) : windowed();
   const flat = graph.op('Reshape', [seen, graph.int64([-1, C])]);
   const attended = graph.op('Add', [
     x,
@@ -179,7 +186,7 @@ function visionBlock(
   return graph.op('Add', [attended, narrow]);
 }
 
-/** m neighbouring patches become one token of the decoder. @param x `[T·W·P, C]` @returns `[T·W·P/m, outHiddenSize]` */
+/** m neighbouring patches become one token of the decoder. @param x `[T·N, C]` @returns `[T·N/m, outHiddenSize]` */
 function merger(graph: GraphBuilder, weights: GraphWeights, vision: VisionConfig, x: Value): Value {
   const { hiddenSize: C, spatialMergeSize, outHiddenSize } = vision;
   const width = C * spatialMergeSize ** 2;
