@@ -26,7 +26,15 @@ export type Attribute =
   | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly floats: readonly number[] }
-  | { readonly strings: readonly string[] };
+  | { readonly strings: readonly string[] }
+  | { readonly graph: Branch };
+
+/** Nodes that run only when their side of a choice is taken. They see every value that was made before the choice. */
+export interface Branch {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  readonly output: { readonly name: string; readonly type: ElementType };
+}
 
 export interface Port {
   readonly name: string;
@@ -82,7 +90,11 @@ export class GraphBuilder {
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
   readonly #initializers: Initializer[] = [];
-  readonly #nodes: Node[] = [];
+  /** Of the graph, or of the branch that is being built. */
+  #nodes: Node[] = [];
+  #nodeCount = 0;
+  /** What the branch that is being built has made; nothing outside may use it. */
+  #inBranch: Value[] | undefined;
   readonly #names = new Set<string>();
   readonly #values = new Set<Value>();
   readonly #constants = new Map<string, Value>();
@@ -142,11 +154,12 @@ export class GraphBuilder {
     if (!Number.isInteger(outputs) || outputs < 1) throw new Error(`${opType} cannot have ${outputs} outputs.`);
     for (const input of inputs) if (input !== undefined) this.#own(input);
     if (!this.#opsets.has(domain)) this.#opsets.set(domain, MICROSOFT_OPSET);
-    const name = `${this.#scope}${opType}_${this.#nodes.length}`;
+    const name = `${this.#scope}${opType}_${this.#nodeCount}`;
     const values = Array.from({ length: outputs }, (_, i) =>
       this.#value(outputs === 1 ? `${name}:out` : `${name}:out${i}`, undefined, undefined),
     );
-    this.#nodes.push({
+    this.#inBranch?.push(...values);
+    this.#push({
       name,
       opType,
       domain,
@@ -168,19 +181,52 @@ export class GraphBuilder {
     }
   }
 
+  /**
+   * One of two values, of which only that one is computed.
+   * @param condition bool, one element
+   * @param type of both values
+   */
+  choose(condition: Value, type: ElementType, then: () => Value, otherwise: () => Value): Value {
+    const attributes = {
+      then_branch: { graph: this.#branch('then', type, then) },
+      else_branch: { graph: this.#branch('else', type, otherwise) },
+    };
+    return this.op('If', [condition], attributes);
+  }
+
+  #branch(side: string, type: ElementType, build: () => Value): Branch {
+    const [nodes, values] = [this.#nodes, this.#inBranch];
+    const name = `${this.#scope}${side}_${this.#nodeCount}`;
+    const inside: Node[] = [];
+    this.#nodes = inside;
+    this.#inBranch = [];
+    try {
+      const value = this.within(side, build);
+      this.#own(value);
+      const output = { name: `${name}:out`, type };
+      this.#claim(output.name);
+      // A branch has to make what it gives out, even where that is a value from outside.
+      this.#push(identity(name, value, output.name));
+      return { name, nodes: inside, output };
+    } finally {
+      for (const value of this.#inBranch) this.#values.delete(value);
+      this.#nodes = nodes;
+      this.#inBranch = values;
+    }
+  }
+
   /** Gives `value` out under `name`. */
   output(name: string, value: Value, type: ElementType, shape: readonly Dimension[]): void {
+    if (this.#inBranch) throw new Error(`The output "${name}" cannot come out of a branch.`);
     this.#own(value);
     this.#claim(name);
-    this.#nodes.push({
-      name: `output/${name}`,
-      opType: 'Identity',
-      domain: '',
-      inputs: [value.name],
-      outputs: [name],
-      attributes: {},
-    });
+    this.#push(identity(`output/${name}`, value, name));
     this.#outputs.push({ name, type, shape });
+  }
+
+  #push(node: Node): void {
+    this.#nodes.push(node);
+    this.#nodeCount += 1;
   }
 
   /** @throws {Error} when nothing comes out. */
@@ -221,4 +267,8 @@ export class GraphBuilder {
   #own(value: Value): void {
     if (!this.#values.has(value)) throw new Error(`"${value.name}" is not a value of the graph "${this.#name}".`);
   }
+}
+
+function identity(name: string, value: Value, output: string): Node {
+  return { name, opType: 'Identity', domain: '', inputs: [value.name], outputs: [output], attributes: {} };
 }

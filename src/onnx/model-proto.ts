@@ -9,7 +9,7 @@ import path from 'node:path';
 import { toLongwatchError } from '../errors.js';
 import { drain } from './byte-source.js';
 import { onnxCode } from './element-type.js';
-import type { Attribute, Graph, Initializer, Node, Port } from './graph.js';
+import type { Attribute, Branch, Graph, Initializer, Node, Port } from './graph.js';
 import { Message } from './protobuf.js';
 
 /** First IR version that knows operator set 23. */
@@ -19,8 +19,8 @@ const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as con
 const OPSET = { domain: 1, version: 2 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
-const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, floats: 7, ints: 8, strings: 9, type: 20 } as const;
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
+const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, graph: 6, floats: 7, ints: 8, strings: 9, type: 20 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9, externalData: 13, dataLocation: 14 } as const;
 const EXTERNAL = 1;
 const ENTRY = { key: 1, value: 2 } as const;
@@ -181,8 +181,20 @@ function attributeMessage(name: string, attribute: Attribute): Message {
   if ('string' in attribute) return typed('string').string(ATTRIBUTE.string, attribute.string);
   if ('ints' in attribute) return typed('ints').packedIntegers(ATTRIBUTE.ints, attribute.ints);
   if ('floats' in attribute) return typed('floats').packedFloats(ATTRIBUTE.floats, attribute.floats);
+  if ('graph' in attribute) return typed('graph').message(ATTRIBUTE.graph, branchMessage(attribute.graph));
   for (const value of attribute.strings) message.string(ATTRIBUTE.strings, value);
   return typed('strings');
+}
+
+/** A branch names what it gives out and its type; the shape follows from its nodes. */
+function branchMessage({ name, nodes, output }: Branch): Message {
+  const message = new Message().string(GRAPH.name, name);
+  for (const node of nodes) message.message(GRAPH.node, nodeMessage(node));
+  const tensor = new Message().integer(TENSOR_TYPE.elementType, onnxCode(output.type));
+  const info = new Message()
+    .string(VALUE_INFO.name, output.name)
+    .message(VALUE_INFO.type, new Message().message(TYPE.tensor, tensor));
+  return message.message(GRAPH.output, info);
 }
 
 function tensorMessage(initializer: Initializer, placement: Placement | undefined): Message {

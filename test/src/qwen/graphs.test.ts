@@ -245,7 +245,8 @@ describe('a model of fewer bits', () => {
       for (const { opType, inputs, attributes } of graph.nodes)
         if (opType === 'Cast' && JSON.stringify(attributes) === '{"to":{"int":10}}') found.add(origin(inputs[0] ?? ''));
     }
-    expect([...found].sort()).toEqual(['GroupQueryAttention', 'MultiHeadAttention', 'RMSNormalization']);
+    // The decoder's attention is one of two nodes behind an If.
+    expect([...found].sort()).toEqual(['If', 'MultiHeadAttention', 'RMSNormalization']);
   });
 
   it('in 16 bits holds the late blocks whose sums 16 bits cannot hold', async () => {
