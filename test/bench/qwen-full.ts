@@ -176,7 +176,7 @@ function decoderWeights(layers: number) {
   return { bytesPerToken: layers * layer + weightBytes(dtype, 'head', V, C), productsPerToken: layers * products };
 }
 
-/** Multiplications of the vision encoder's matrices for one patch; attention comes on top. */
+/** Multiplications of the vision encoder's matrices for one patch; attention comes on top, a tenth at this size. */
 function visionProducts(depth: number): number {
   const [C, I] = [1280, 3420];
   const merger = ((4 * C) ** 2 + 4 * C * 2048) / 4;
@@ -200,8 +200,10 @@ async function main(): Promise<void> {
     const checkpointBytes = await writeRandomCheckpoint(checkpoint, shape);
     const built = child<Built>('build', checkpoint, target);
     rmSync(checkpoint, { recursive: true });
-    const bandwidth = await readBytesPerSecond(threads);
+    const before = await readBytesPerSecond(threads);
     const ran = child<Ran>('run', target);
+    // Others may use the machine: the better of two is nearer to what it can do.
+    const bandwidth = Math.max(before, await readBytesPerSecond(threads));
     const float = await productsPerSecond('fp32', 512, threads);
     const own = await productsPerSecond(dtype, 512, threads);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../../src/onnx/graph.js';
-import { float32Bytes } from './open-graph.js';
+import { GraphBuilder, type Value } from '../../../src/onnx/graph.js';
+import { float32Bytes, floats, floatsOf, openGraph } from './open-graph.js';
 
 describe('a graph', () => {
   it('lists its parts in the order in which they were added', () => {
@@ -86,5 +86,73 @@ describe('a graph', () => {
     const graph = new GraphBuilder('g');
     expect(() => graph.op('', [])).toThrow('operator');
     expect(() => graph.node('Split', [], { outputs: 0 })).toThrow('0 outputs');
+  });
+});
+
+describe('a choice', () => {
+  const build = (graph: GraphBuilder) => {
+    const [x, y] = [graph.input('x', 'float32', ['n']), graph.input('y', 'float32', ['m'])];
+    const first = graph.op('Equal', [graph.op('Shape', [x]), graph.int64([1])]);
+    // Where x has one element the other side could not run: 3 and 2 elements do not add up.
+    const value = graph.choose(
+      first,
+      'float32',
+      () => graph.op('Add', [graph.op('Neg', [x]), graph.float32(0.5)]),
+      () =>
+        graph.choose(
+          graph.op('Not', [first]),
+          'float32',
+          () => graph.op('Add', [x, y]),
+          () => x,
+        ),
+    );
+    graph.output('z', value, 'float32', ['k']);
+  };
+
+  it('computes the side that is taken, and only that', async () => {
+    const session = await openGraph(build);
+    const y = floats([2], [10, 20]);
+    expect(floatsOf((await session.run({ x: floats([1], [3]), y: floats([3], [1, 2, 3]) }))['z'])).toEqual([-2.5]);
+    expect(floatsOf((await session.run({ x: floats([2], [1, 2]), y }))['z'])).toEqual([11, 22]);
+    await expect(session.run({ x: floats([3], [1, 2, 3]), y })).rejects.toMatchObject({ code: 'model_failed' });
+    await session.close();
+  });
+
+  it('may give out a value from outside', async () => {
+    const session = await openGraph((graph) => {
+      const x = graph.input('x', 'float32', ['n']);
+      const none = graph.op('Equal', [graph.op('Shape', [x]), graph.int64([0])]);
+      const value = graph.choose(
+        none,
+        'float32',
+        () => x,
+        () => graph.op('Neg', [x]),
+      );
+      graph.output('y', value, 'float32', ['n']);
+    });
+    expect(floatsOf((await session.run({ x: floats([2], [1, 2]) }))['y'])).toEqual([-1, -2]);
+    expect(floatsOf((await session.run({ x: floats([0], []) }))['y'])).toEqual([]);
+    await session.close();
+  });
+
+  it('keeps what a side makes inside', () => {
+    const graph = new GraphBuilder('g');
+    const x = graph.input('x', 'bool', [1]);
+    let inside: Value | undefined;
+    const make = () => {
+      inside = graph.op('Not', [x]);
+      return inside;
+    };
+    graph.choose(x, 'bool', make, () => x);
+    expect(() => graph.op('Not', [inside])).toThrow('is not a value of the graph');
+    expect(() => graph.choose(x, 'bool', make, () => inside ?? x)).toThrow('is not a value of the graph');
+    const giveOut = () => {
+      graph.output('y', x, 'bool', [1]);
+      return x;
+    };
+    expect(() => graph.choose(x, 'bool', giveOut, () => x)).toThrow('cannot come out of a branch');
+    // A side that failed leaves the builder outside of it.
+    graph.output('y', graph.op('Not', [x]), 'bool', [1]);
+    expect(graph.build().nodes.map(({ opType }) => opType)).toEqual(['If', 'Not', 'Identity']);
   });
 });
