@@ -58,11 +58,19 @@ export async function missingBytes(directory: string, file: RemoteFile): Promise
 export async function downloadFile(file: RemoteFile, job: DownloadJob): Promise<void> {
   const target = path.join(job.directory, file.path);
   try {
-    if (!(await isThere(target, file, job))) await fetchFile(target, file, job);
+    if (await isThere(target, file, job)) await forgetPartial(file, job);
+    else await fetchFile(target, file, job);
   } catch (error) {
     throw toLongwatchError(error, target);
   }
   job.meter.fileDone();
+}
+
+/** A kill between the last rename and the clean-up leaves these beside a file that is whole. */
+async function forgetPartial(file: RemoteFile, { directory }: DownloadJob): Promise<void> {
+  const partial = path.join(directory, partialName(file));
+  await rm(partial, { force: true });
+  await rm(partial.slice(0, -PARTIAL.length) + VALIDATOR, { force: true });
 }
 
 async function isThere(target: string, file: RemoteFile, job: DownloadJob): Promise<boolean> {

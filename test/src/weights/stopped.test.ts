@@ -1,6 +1,6 @@
 /** Pulls that are stopped or killed, and two into one folder. */
 
-import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,6 +48,19 @@ describe('stopping', () => {
     await the.pull();
     one.expectWhole();
     expect(the.hub.downloads(WEIGHTS).map(({ range }) => range)).toEqual([undefined, 'bytes=40000-']);
+  });
+
+  it('by kill -9 just before the last clean-up leaves nothing behind after the next pull', async () => {
+    await the.pull();
+    const directory = the.directory;
+    const { files } = JSON.parse(readFileSync(path.join(directory, 'pulled.json'), 'utf8'));
+    for (const { path: name, hash } of files as { path: string; hash: string }[]) {
+      writeFileSync(path.join(directory, `${name}.${hash.split(':')[1]?.slice(0, 16)}.partial.etag`), '"old"');
+    }
+    // One file is missing, so the folder is gone through again.
+    rmSync(path.join(directory, 'config.json'));
+    await the.pull();
+    one.expectWhole();
   });
 });
 
