@@ -7,7 +7,9 @@ import { LongwatchError, toLongwatchError } from '../src/errors.js';
 
 /** Extensions that are taken from a folder. A file that is named itself is taken whatever its extension. */
 export const VIDEO_EXTENSIONS: ReadonlySet<string> = new Set(
-  '3gp asf avi flv h264 h265 hevc m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv'.split(' ').map((name) => `.${name}`),
+  '3gp asf avi flv h264 h265 hevc m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv'
+    .split(' ')
+    .map((name) => `.${name}`),
 );
 
 /** Names that other programs give to files that are still being written or are not the video itself. */
