@@ -13,13 +13,21 @@ import { newVideo, randomFrom, subtitle, temporaryFolder, temporaryLibrary, wind
 const compiled = fileURLToPath(new URL('../../../dist/index/store/sqlite-library.js', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 
-/** Runs `body` (statements that see `openLibrary`) in a process of its own; what it prints is returned. */
+/**
+ * Runs `body` (statements that see `openLibrary`) in a process of its own; what it prints is returned. With `uid` it gives up its rights
+ * after everything is loaded, since that user may not be able to read this checkout.
+ */
 function runScript(body: string, options: { readonly uid?: number; readonly shell?: string } = {}): string {
-  const script = `import { openLibrary } from ${JSON.stringify(compiled)};\n${body}`;
+  const { uid } = options;
+  const dropRights =
+    uid === undefined
+      ? ''
+      : `await openLibrary(${JSON.stringify(join(temporaryFolder(), 'loads the native part'))}, { create: true }).close();
+         process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});`;
+  const script = `import { openLibrary } from ${JSON.stringify(compiled)};\n${dropRights}\n${body}`;
   const node = [process.execPath, '--input-type=module', '-e', script];
   const [command = '', ...rest] = options.shell ? ['sh', '-c', `${options.shell}; exec "$@"`, 'sh', ...node] : node;
-  const { uid } = options;
-  const done = spawnSync(command, rest, { encoding: 'utf8', ...(uid === undefined ? {} : { uid, gid: uid }) });
+  const done = spawnSync(command, rest, { encoding: 'utf8' });
   return done.stdout + done.stderr;
 }
 
