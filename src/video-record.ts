@@ -42,9 +42,8 @@ export function beginning(parts: PipelineParts, probe: VideoProbe, subtitles: Su
 /** What is known when the last window is written. */
 export function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitles: SubtitleTracks) {
   const { duration, fps, coverage, firstFrameTime } = summary;
-  const whole = coverage.length === 1 && summary.warnings.length === 0;
   return {
-    state: whole ? 'ready' : 'partial',
+    state: summary.complete ? 'ready' : 'partial',
     duration,
     fps,
     coverage,

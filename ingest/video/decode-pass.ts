@@ -99,16 +99,15 @@ export class DecodePass {
       nominalFps: video.nominalFps,
       claimedDuration,
     });
+    const claims = durationWarnings(measured, claimedDuration);
+    const losses = [...damageWarnings(exitCode, log), ...gapWarnings(measured.coverage)];
+    const endsEarly = claims.length > 0 && measured.duration < (claimedDuration ?? 0);
     return {
       frameCount: this.#frameCount,
       firstFrameTime: timestampToSeconds({ pts: this.#clock.first ?? 0, timeBase: video.timeBase }),
       ...measured,
-      warnings: [
-        ...durationWarnings(measured, claimedDuration),
-        ...damageWarnings(exitCode, log),
-        ...gapWarnings(measured.coverage),
-        ...clockWarnings(this.#clock.faults),
-      ],
+      complete: losses.length === 0 && !endsEarly,
+      warnings: [...claims, ...losses, ...clockWarnings(this.#clock.faults)],
     };
   }
 

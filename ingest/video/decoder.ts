@@ -89,6 +89,8 @@ export interface DecodeSummary {
   readonly duration: Seconds;
   /** What was decoded; gaps are stretches where frames are missing. */
   readonly coverage: readonly TimeRange[];
+  /** Nothing is missing or damaged: no gap, no early end, no complaint of the decoder. Mended timestamps do not count. */
+  readonly complete: boolean;
   /** Real frame rate, from the distances of source timestamps. */
   readonly fps: { readonly nominal: number; readonly min: number; readonly max: number; readonly variable: boolean };
   /** Plain sentences about what was wrong with the file, e.g. that it ends early. */

@@ -1,9 +1,10 @@
-import { copyFileSync, mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXPORT_FORMATS } from '../../api/export/formats.js';
 import { FILM } from '../../fixtures/real/clips.js';
+import { longFilm } from '../../fixtures/real/long-film.js';
 import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
 import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
@@ -208,6 +209,21 @@ describe('the pipeline', () => {
     const [video] = library.listVideos().items;
     expect(video?.state).toBe('failed');
     expect(library.segments(video?.id ?? '').items).toEqual([]);
+  });
+
+  it('indexes a file that was cut as far as it goes, and says what is missing', async () => {
+    const bytes = readFileSync(await longFilm(2));
+    const cut = path.join(folder, 'cut.mkv');
+    writeFileSync(cut, bytes.subarray(0, Math.floor(bytes.length * 0.6)));
+    const { video } = await ingestVideo({ decoder, library, model, embedder }, cut);
+    expect(video.state).toBe('partial');
+    expect(video.duration).toBeGreaterThan(20);
+    expect(video.duration).toBeLessThan(50);
+    expect(video.coverage).toEqual([{ start: 0, end: video.duration }]);
+    expect(video.warnings.length).toBeGreaterThan(0);
+    expect(library.segments(video.id).items.at(-1)?.end).toBe(video.duration);
+    // The same content again is known; nothing more can be had of it.
+    expect((await ingestVideo({ decoder, library, model, embedder }, cut)).outcome).toBe('already');
   });
 
   it('tells how far it is, and never more than it is', async () => {
