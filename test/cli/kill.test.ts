@@ -63,3 +63,42 @@ describe('an ingest that is killed with -9', () => {
 function clock(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(11, 23).replace('.', ',');
 }
+
+describe('an ingest with a model that is killed with -9', () => {
+  it('keeps the captions that are written, and gives what an undisturbed run gives', { timeout: 300_000 }, async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-kill-model-'));
+    const film = path.join(folder, 'film.mkv');
+    copyFileSync(await longFilm(4), film);
+    const libraries = ['undisturbed', 'killed'].map((name) => path.join(folder, name));
+    for (const library of libraries) {
+      const args = [
+        'models',
+        'add',
+        path.resolve('fixtures/golden/tiny-tied/checkpoint'),
+        '--name',
+        'tiny',
+        '--dtype',
+        'fp32',
+      ];
+      expect((await longwatch([...args, '--library', library])).exit).toBe(0);
+    }
+    const [undisturbed = '', library = ''] = libraries;
+    const started = Date.now();
+    expect((await longwatch(['ingest', film, '--library', undisturbed])).exit).toBe(0);
+    const took = Date.now() - started;
+
+    await longwatch(['ingest', film, '--library', library, '--quiet'], {
+      onStart: (child) => setTimeout(() => child.kill('SIGKILL'), took * 0.7),
+    });
+    const shown = JSON.parse((await longwatch(['show', film, '--plan', '--json', '--library', library])).stdout);
+    expect(shown.segments.length).toBeGreaterThan(0);
+    for (const { caption } of shown.segments) expect(caption.length).toBeGreaterThan(0);
+
+    expect((await longwatch(['ingest', film, '--library', library])).exit).toBe(0);
+    const [expected, found] = await Promise.all(
+      libraries.map((directory) => longwatch(['export', film, '--format', 'json', '--library', directory])),
+    );
+    expect(found?.stdout).toBe(expected?.stdout);
+    expect(found?.stdout).toContain('"caption"');
+  });
+});
