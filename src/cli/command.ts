@@ -1,6 +1,6 @@
 /** What every verb of the command line has in common. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Page } from '../../index/store/records.js';
 import { loadConfig } from '../config.js';
 import { LongwatchError } from '../errors.js';
@@ -29,7 +29,7 @@ export interface VerbContext {
 export function verb(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .addOption(new Option('--library <dir>', 'the library folder').default(undefined, './longwatch-library'))
+    .option('--library <dir>', 'the library folder (default: LONGWATCH_LIBRARY, else ./longwatch-library)')
     .option('--config <file>', 'settings as JSON')
     .option('--json', 'one JSON document on stdout and nothing else there')
     .option('--quiet', 'no progress and no remarks')

@@ -70,7 +70,7 @@ export const demoCommand = verb(
         terminal.document({ video: videoJson(video), answers });
         terminal.line();
         terminal.line(
-          'No language model is part of this version: what happens in the picture is found where words say it.',
+          'No language model was asked: what happens in the picture is found where words say it (docs/models.md).',
         );
         terminal.line(
           options.keep
