@@ -25,6 +25,8 @@ export interface LookParts {
 export const LONGEST_LOOK: Seconds = 120;
 /** Visual tokens of one look. */
 const TOKEN_BUDGET = 4096;
+/** Longer than the decoder's tolerance and shorter than any frame, so that it holds the frame at its start and no other. */
+const INSTANT: Seconds = 2e-6;
 /** No more than four pictures a second: the model's time ids are half a second apart. */
 const SHORTEST_INTERVAL: Seconds = 0.25;
 
@@ -133,11 +135,10 @@ async function momentOf(
     undefined,
     options,
   );
-  // A microsecond holds that frame and no other.
   const [picture] = await read(
     decoder,
     video,
-    { start: time, end: time + 1e-6 * 2 },
+    { start: time, end: time + INSTANT },
     backend.pictureSize(video),
     0,
     signal,

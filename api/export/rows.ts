@@ -22,7 +22,8 @@ export function allSegments(library: Library, videoId: string, range?: TimeRange
   return everyPage((page) => library.segments(videoId, range === undefined ? page : { ...page, range }));
 }
 
-async function* everyPage<T>(read: (page: { cursor?: string; limit: number }) => Page<T>): AsyncGenerator<T> {
+/** All rows of any paged listing. */
+export async function* everyPage<T>(read: (page: { cursor?: string; limit: number }) => Page<T>): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
     const page = read(cursor === undefined ? { limit: PAGE } : { limit: PAGE, cursor });

@@ -14,7 +14,7 @@ const links: HitLinks = {
   mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
 };
 
-const NOT_GROUNDED = 'The answer was not looked at again, because no model is installed.';
+const NOT_GROUNDED = 'The answer was not looked at again: search does not ask a model in this version.';
 
 const post = createRoute({
   method: 'post',

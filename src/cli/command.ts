@@ -1,7 +1,7 @@
 /** What every verb of the command line has in common. */
 
 import { Command } from 'commander';
-import type { Page } from '../../index/store/records.js';
+import { everyPage } from '../../api/export/rows.js';
 import { loadConfig } from '../config.js';
 import { LongwatchError } from '../errors.js';
 import { type Engine, openEngine } from '../main.js';
@@ -106,12 +106,9 @@ export function timeRange(from?: string, to?: string): TimeRange | undefined {
   });
 }
 
-/** Every item of a paged listing. */
-export function* pages<T>(list: (page: { cursor?: string; limit: number }) => Page<T>): Generator<T> {
-  let cursor: string | undefined;
-  do {
-    const page = list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
-    yield* page.items;
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+/** Every row of a paged listing. */
+export async function everyRow<T>(list: Parameters<typeof everyPage<T>>[0]): Promise<T[]> {
+  const rows: T[] = [];
+  for await (const row of everyPage(list)) rows.push(row);
+  return rows;
 }

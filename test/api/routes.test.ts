@@ -69,7 +69,9 @@ describe('search', () => {
 
   it('says that it did not ground when it was asked to', async () => {
     const { body } = await harness.send('POST', '/v1/search', { query: 'rabbit', ground: true });
-    expect(body).toMatchObject({ note: 'The answer was not looked at again, because no model is installed.' });
+    expect(body).toMatchObject({
+      note: 'The answer was not looked at again: search does not ask a model in this version.',
+    });
   });
 
   it.each([

@@ -9,7 +9,7 @@ import { loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
 import { openEngine } from '../../main.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, pages, terminalOf, verb } from '../command.js';
+import { type CommonOptions, everyRow, terminalOf, verb } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT } from '../terminal.js';
 import { printHit } from './search.js';
@@ -46,7 +46,7 @@ export const demoCommand = verb(
         terminal.line(
           `Read ${formatTime(video.duration)} of "${video.title}" in ${(took / 1000).toFixed(1)} s with ${await (await engine.decoder()).version()}.`,
         );
-        const events = [...pages((page) => engine.library.events(video.id, page))];
+        const events = await everyRow((page) => engine.library.events(video.id, page));
         terminal.line();
         terminal.line(terminal.bold('What was measured in the picture, without any model:'));
         for (const event of events.filter(({ source }) => source === 'signal')) {

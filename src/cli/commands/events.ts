@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { eventJson } from '../../../api/schema/event.js';
 import { EVENT_KINDS, type EventKind } from '../../event.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, pages, timeRange, verb, withEngine } from '../command.js';
+import { type CommonOptions, everyRow, timeRange, verb, withEngine } from '../command.js';
 import { EXIT, visible } from '../terminal.js';
 
 interface EventsOptions extends CommonOptions {
@@ -28,7 +28,7 @@ export const eventsCommand = verb('events', 'what happens in one video, in order
         ...(options.kind === undefined ? {} : { kinds: options.kind }),
         ...(range === undefined ? {} : { range }),
       };
-      const events = [...pages((page) => engine.library.events(video.id, { ...filter, ...page }))];
+      const events = await everyRow((page) => engine.library.events(video.id, { ...filter, ...page }));
       terminal.document({ video_id: video.id, events: events.map(eventJson) });
       for (const event of events) {
         terminal.line(

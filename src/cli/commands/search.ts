@@ -39,6 +39,8 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
       for (const hit of answer.results) printHit(terminal, hit);
       if (answer.noMatch) terminal.line('No match.');
       if (answer.note !== undefined) terminal.note(answer.note);
+      if (answer.mode === 'words')
+        terminal.note(`Searched by words only. ${(await engine.meaningMissing()) ?? ''}`.trim());
       return answer.noMatch ? EXIT.nothingFound : EXIT.done;
     }),
   );

@@ -1,7 +1,7 @@
 import { segmentJson } from '../../../api/schema/segment.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, pages, verb, withEngine } from '../command.js';
+import { type CommonOptions, everyRow, verb, withEngine } from '../command.js';
 import { EXIT, table, visible } from '../terminal.js';
 
 interface ShowOptions extends CommonOptions {
@@ -14,18 +14,15 @@ export const showCommand = verb('show', 'what is known about one video')
   .action((name: string, options: ShowOptions) =>
     withEngine(options, false, async ({ engine, terminal }) => {
       const video = engine.library.findVideo(name);
-      const segments = options.plan ? [...pages((page) => engine.library.segments(video.id, page))] : [];
+      const segments = options.plan ? await everyRow((page) => engine.library.segments(video.id, page)) : [];
+      const withEvents = [];
+      for (const segment of segments) {
+        const events = await everyRow((page) => engine.library.events(video.id, { ...page, range: segment }));
+        withEvents.push(segmentJson(segment, events));
+      }
       terminal.document({
         ...videoJson(video),
-        ...(options.plan
-          ? {
-              segments: segments.map((segment) =>
-                segmentJson(segment, [
-                  ...pages((page) => engine.library.events(video.id, { ...page, range: segment })),
-                ]),
-              ),
-            }
-          : {}),
+        ...(options.plan ? { segments: withEvents } : {}),
       });
       const { fps } = video;
       const facts: [string, string][] = [

@@ -18,9 +18,6 @@ import type { WeightSource } from '../weight.js';
 import type { Dtype } from '../weight-format.js';
 import { GraphWeights } from './weights.js';
 
-/** Names of the graph's inputs and outputs; the tests hold them to the documentation below. */
-export const VISION_INPUTS = ['patches', 'cos', 'sin', 'key_bias'] as const;
-
 /** Values of one patch: both frames of the pair, all channels. */
 export function patchValues(vision: VisionConfig): number {
   return vision.channels * vision.temporalPatchSize * vision.patchSize ** 2;
