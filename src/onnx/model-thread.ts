@@ -112,7 +112,7 @@ export class ModelThread<C extends Calls> {
 
   /** Ends the thread after the call that is under way. Calls that wait fail with `cancelled`. May be called twice. */
   async close(): Promise<void> {
-    this.#die(new LongwatchError('cancelled', 'The model was closed.'));
+    this.#die(modelClosed());
     this.#worker.ref();
     this.#busy[0] = 1;
     this.#worker.postMessage('close' satisfies ThreadRequest);
@@ -177,6 +177,11 @@ const SMALLER = 'There is too little memory: take shorter windows, fewer tokens 
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
+}
+
+/** What whoever still wanted something of a model is told when it was closed. */
+export function modelClosed(cause?: unknown): LongwatchError {
+  return new LongwatchError('cancelled', 'The model was closed.', { cause });
 }
 
 function cancelled(signal: AbortSignal | undefined): LongwatchError {

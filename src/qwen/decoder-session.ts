@@ -85,8 +85,11 @@ export class Sequence {
     return new Sequence(this.#thread, await this.#thread.ask('begin', { capacity, of }), length);
   }
 
-  /** Frees its memory. A dead thread has freed it already. */
+  /** Frees its memory. A thread that is dead, or dies meanwhile, has freed it: what was read stays an answer. */
   async end(): Promise<void> {
-    if (this.#thread.alive) await this.#thread.ask('end', { sequence: this.#id });
+    if (!this.#thread.alive) return;
+    await this.#thread.ask('end', { sequence: this.#id }).catch((error) => {
+      if (this.#thread.alive) throw error;
+    });
   }
 }

@@ -95,8 +95,8 @@ export class LocalBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    await this.#preprocessor.close();
-    await this.#runtime.close();
+    // At once: an answer must not go on in one of them while the other is being closed.
+    await Promise.all([this.#preprocessor.close(), this.#runtime.close()]);
   }
 
   /** Pictures → what the vision encoder makes of them, and their place in time. */

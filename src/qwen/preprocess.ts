@@ -147,7 +147,12 @@ export class Preprocessor {
       };
       const die = (cause: Error) =>
         fail(
-          new LongwatchError('model_failed', `The preprocessing thread died: ${cause.message}`, { cause, hint: RETRY }),
+          this.#closed
+            ? closed()
+            : new LongwatchError('model_failed', `The preprocessing thread died: ${cause.message}`, {
+                cause,
+                hint: RETRY,
+              }),
         );
       const end = (code: number) =>
         fail(

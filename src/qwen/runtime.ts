@@ -1,7 +1,6 @@
 /** A built model, loaded: it encodes frames, reads prompts and goes on from them. Its two graphs live in threads of their own. */
 
-import { LongwatchError } from '../errors.js';
-import { operatorThreads } from '../onnx/model-thread.js';
+import { modelClosed, operatorThreads } from '../onnx/model-thread.js';
 import { Session } from '../onnx/session.js';
 import { type BuiltModel, openBuiltModel } from './built-model.js';
 import { ChatTemplate } from './chat-template.js';
@@ -127,10 +126,9 @@ export class QwenRuntime {
     return this.#grammars.compile(schema);
   }
 
-  /** Ends both threads after what is under way; calls that wait fail with `cancelled`. May be called twice. */
+  /** Ends both threads after what is under way; an answer that is not whole fails with `cancelled`. May be called twice. */
   async close(): Promise<void> {
-    await Promise.all([this.#vision.close(), this.#decoder.close()]);
-    await this.#embeddings.close();
+    await Promise.all([this.#vision.close(), this.#decoder.close(), this.#embeddings.close()]);
   }
 }
 
@@ -151,7 +149,7 @@ class Reopened<T extends Closable> {
 
   /** Of several that ask for a session which is not there, the first one opens it. */
   async get(): Promise<T> {
-    if (this.#closed) throw new LongwatchError('cancelled', 'The model was closed.');
+    if (this.#closed) throw modelClosed();
     this.#current ??= this.#open();
     const attempt = this.#current;
     const forget = () => {
@@ -159,7 +157,7 @@ class Reopened<T extends Closable> {
     };
     const session = await attempt.catch((error) => {
       forget();
-      throw error;
+      throw this.#closed ? modelClosed(error) : error;
     });
     if (session.alive) return session;
     forget();

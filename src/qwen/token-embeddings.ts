@@ -3,6 +3,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { LongwatchError, toLongwatchError } from '../errors.js';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../onnx/half.js';
+import { modelClosed } from '../onnx/model-thread.js';
 import type { EmbeddingType } from './manifest.js';
 
 export interface TableShape {
@@ -18,6 +19,7 @@ const KEPT_ROWS = 1024;
 export class TokenEmbeddings {
   /** By token, the one used longest ago first. */
   readonly #kept = new Map<number, Float32Array>();
+  #closed = false;
 
   private constructor(
     readonly path: string,
@@ -42,12 +44,14 @@ export class TokenEmbeddings {
 
   /**
    * @returns float32 `[ids.length, columns]`
-   * @throws {LongwatchError} `invalid_input` for an id that is not in the table; `bad_weights` when the file has become shorter.
+   * @throws {LongwatchError} `invalid_input` for an id that is not in the table; `bad_weights` when the file has become shorter;
+   * `cancelled` when the table was closed
    */
   async rows(ids: ArrayLike<number>): Promise<Float32Array> {
     const { rows, columns } = this.shape;
     const result = new Float32Array(ids.length * columns);
     for (let i = 0; i < ids.length; i++) {
+      if (this.#closed) throw modelClosed();
       const id = ids[i] as number;
       if (!Number.isInteger(id) || id < 0 || id >= rows)
         throw new LongwatchError('invalid_input', `There is no token ${id} among the ${rows}.`);
@@ -57,7 +61,9 @@ export class TokenEmbeddings {
     return result;
   }
 
+  /** Ends after the read that is under way; whoever wants more rows fails with `cancelled`. May be called twice. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.handle.close();
   }
 
@@ -68,7 +74,8 @@ export class TokenEmbeddings {
       const { bytesRead } = await this.handle
         .read(bytes, done, bytes.byteLength - done, id * bytes.byteLength + done)
         .catch((error) => {
-          throw toLongwatchError(error, this.path);
+          // The file may be closed beneath a row of which a part was read.
+          throw this.#closed ? modelClosed(error) : toLongwatchError(error, this.path);
         });
       if (bytesRead === 0) throw damaged(`The file ended in the row of token ${id}.`, this.path);
       done += bytesRead;
