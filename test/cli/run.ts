@@ -1,7 +1,9 @@
 /** Runs the command line as a user does: the built program in a process of its own. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openLibrary } from '../../index/store/sqlite-library.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
@@ -16,7 +18,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Called with the process once it runs. */
-  readonly onStart?: (child: ReturnType<typeof spawn>) => void;
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 export function longwatch(args: readonly string[], { env = {}, cwd, onStart }: RunOptions = {}): Promise<Finished> {
@@ -38,4 +40,30 @@ export function longwatch(args: readonly string[], { env = {}, cwd, onStart }: R
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ exit: code ?? signal, stdout, stderr }));
   });
+}
+
+/**
+ * Ends an ingest in its middle, however fast the machine is: as soon as it has written windows beyond those that were there.
+ * @param before windows that the library holds already
+ */
+export function signalAfterWindows(signal: NodeJS.Signals, library: string, before = 0) {
+  return async (child: ChildProcess): Promise<void> => {
+    while (windowsIn(library) <= before) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      await pause(20);
+    }
+    child.kill(signal);
+  };
+}
+
+/** Windows that are written; none before there is a library. */
+export function windowsIn(directory: string): number {
+  try {
+    const library = openLibrary(directory, { create: false, readonly: true });
+    const { segments } = library.stats();
+    void library.close();
+    return segments;
+  } catch {
+    return 0;
+  }
 }

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FILM } from '../../fixtures/real/clips.js';
 import { longFilm } from '../../fixtures/real/long-film.js';
-import { longwatch } from './run.js';
+import { longwatch, signalAfterWindows } from './run.js';
 
 const PROGRAM = path.resolve('dist/src/cli/main.js');
 
@@ -121,7 +121,7 @@ describe('Ctrl-C', () => {
     copyFileSync(await longFilm(8), film);
     const library = path.join(folder, 'library');
     const { exit, stderr } = await longwatch(['ingest', film, '--library', library], {
-      onStart: (child) => setTimeout(() => child.kill('SIGINT'), 2_500),
+      onStart: signalAfterWindows('SIGINT', library),
     });
     expect([exit, stderr.includes('the same command goes on from there')]).toEqual([130, true]);
     expect((await longwatch(['check', '--library', library])).exit).toBe(0);

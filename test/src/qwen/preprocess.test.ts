@@ -101,7 +101,7 @@ describe('a cancelled window', () => {
   it('ends at once, and the next one is right', async () => {
     const abort = new AbortController();
     const run = preprocessor.run(film(40, 640, 360), SIZE, VISION, { signal: abort.signal });
-    setTimeout(() => abort.abort(), 5);
+    setImmediate(() => abort.abort());
     await expect(run).rejects.toMatchObject({ code: 'cancelled' });
     const pictures = film(2);
     const next = await preprocessor.run(pictures, SIZE, VISION);
@@ -114,7 +114,7 @@ describe('a closed preprocessor', () => {
     const own = new Preprocessor();
     const runs = [own.run(film(40, 640, 360), SIZE, VISION), own.run(film(2), SIZE, VISION)];
     const outcomes = Promise.allSettled(runs);
-    setTimeout(() => own.close(), 20);
+    setImmediate(() => own.close());
     for (const outcome of await outcomes)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
     await own.close();
