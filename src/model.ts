@@ -19,9 +19,11 @@ export interface WindowDescription {
     readonly start: Seconds;
     readonly end: Seconds;
     readonly text: string;
+    /** Half the distance that its true edges may lie away: where frames are dense, less. */
+    readonly precision: Seconds;
     readonly confidence?: number;
   }[];
-  /** Half the distance that the true edge of an event may lie away. */
+  /** The same of the window as a whole, for the caption. */
   readonly precision: Seconds;
 }
 

@@ -51,17 +51,23 @@ function modelEvents(
   window: { start: Seconds; end: Seconds },
   model: string,
 ): MediaEvent[] {
-  const { precision } = description;
-  const common = { source: 'model', precision, model, attributes: {} } as const;
+  const common = { source: 'model', model, attributes: {} } as const;
   const events: MediaEvent[] = [];
   if (description.caption.trim() !== '')
-    events.push({ ...common, ...window, kind: 'caption', text: description.caption.trim() });
-  for (const { start, end, text, confidence } of description.events) {
+    events.push({
+      ...common,
+      ...window,
+      precision: description.precision,
+      kind: 'caption',
+      text: description.caption.trim(),
+    });
+  for (const { start, end, text, precision, confidence } of description.events) {
     const inside = intersect({ start, end }, window);
     if (!inside || text.trim() === '') continue;
     events.push({
       ...common,
       ...inside,
+      precision,
       kind: 'activity',
       text: text.trim(),
       ...(confidence === undefined ? {} : { confidence }),

@@ -42,13 +42,7 @@ export const describeTask: Task<ModelInput, WindowDescription> = {
       if (!isRecord(value) || typeof caption !== 'string') return undefined;
       const events = timedTextsOf(fieldOf(value, ['events', 'activities']), input, MAX_EVENTS, MAX_TEXT);
       if (!events) return undefined;
-      // One precision stands for all; the worst is true of each.
-      const precision = Math.max(spanOf(input, input.range).precision, ...events.map((event) => event.precision));
-      return {
-        caption: cleanValue(caption, MAX_CAPTION),
-        events: events.map(({ start, end, text }) => ({ start, end, text })),
-        precision,
-      };
+      return { caption: cleanValue(caption, MAX_CAPTION), events, precision: spanOf(input, input.range).precision };
     });
   },
 };

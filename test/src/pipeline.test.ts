@@ -37,9 +37,9 @@ class ScriptedModel implements Model {
     return {
       caption: `A stretch of ${Math.round(end - start)} seconds`,
       events: [
-        { start: start - 5, end: start + 1, text: 'begins before the window', confidence: 0.5 },
-        { start: end + 1, end: end + 2, text: 'lies outside' },
-        { start: start + 1, end: start + 2, text: 'lies inside' },
+        { start: start - 5, end: start + 1, text: 'begins before the window', precision: 0.25, confidence: 0.5 },
+        { start: end + 1, end: end + 2, text: 'lies outside', precision: 0.25 },
+        { start: start + 1, end: start + 2, text: 'lies inside', precision: 1 },
       ],
       precision: 0.5,
     };
@@ -119,8 +119,8 @@ describe('the pipeline', () => {
       said.map(({ kind, text, start, end, precision, model }) => [kind, text, start, end, precision, model]),
     ).toEqual([
       ['caption', second?.caption, second?.start, second?.end, 0.5, 'scripted'],
-      ['activity', 'begins before the window', second?.start, (second?.start ?? 0) + 1, 0.5, 'scripted'],
-      ['activity', 'lies inside', (second?.start ?? 0) + 1, (second?.start ?? 0) + 2, 0.5, 'scripted'],
+      ['activity', 'begins before the window', second?.start, (second?.start ?? 0) + 1, 0.25, 'scripted'],
+      ['activity', 'lies inside', (second?.start ?? 0) + 1, (second?.start ?? 0) + 2, 1, 'scripted'],
     ]);
   });
 

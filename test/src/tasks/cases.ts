@@ -129,7 +129,8 @@ export const CASES = [
     input: INPUT,
     problems: ({ caption, events, precision }) => [
       ...textProblems(caption, 600),
-      ...events.flatMap((event) => [...rangeProblems(event), ...wordProblems(event.text, 300)]),
+      ...spanProblems(events),
+      ...events.flatMap(({ text }) => wordProblems(text, 300)),
       ...(precision >= 0.25 ? [] : [`a precision of ${precision}`]),
     ],
   }),

@@ -3,7 +3,7 @@ import { BackendModel } from '../../../src/tasks/backend-model.js';
 import { eventsTask } from '../../../src/tasks/events.js';
 import { runTask } from '../../../src/tasks/task.js';
 import { describeWindow } from '../../../src/window-meaning.js';
-import { INPUT, WINDOW } from './cases.js';
+import { INPUT, pictureAt, WINDOW } from './cases.js';
 import { ScriptedBackend, wordsOf } from './scripted-backend.js';
 
 const GOOD = '{"events":[{"start":2,"end":4,"text":"He kneels."}]}';
@@ -71,12 +71,30 @@ describe('a model made of a backend', () => {
     expect(await model.describe(INPUT)).toEqual({
       caption: 'A man at a door.',
       events: [
-        { start: 122, end: 124, text: 'He kneels.' },
-        { start: 123, end: 136, text: 'He stands.' },
+        { start: 122, end: 124, text: 'He kneels.', precision: 0.5 },
+        { start: 123, end: 136, text: 'He stands.', precision: 0.5 },
       ],
       precision: 0.5,
     });
     expect(backend.requests).toHaveLength(1);
+  });
+
+  it('states of each event how precise it is: as dense as the frames around its edges', async () => {
+    // Pairs at 120, 121, 122, 123 and then at 124, 128 and 132 seconds of a window that ends at 136.
+    const times = [120, 121, 122, 123, 124, 128, 132].flatMap((time) => [time, time + 0.5]);
+    const pictures = times.map((time) => pictureAt(time));
+    const events = [
+      { start: 1.5, end: 2.5, text: 'He kneels.' },
+      { start: 2.5, end: 6, text: 'He stands.' },
+    ];
+    const model = new BackendModel(new ScriptedBackend(() => JSON.stringify({ ...answer, events })));
+    const window = { ...WINDOW, index: 7, activity: 1, frames: [] };
+    const said = await describeWindow(model, window, pictures);
+    expect(said.events.map(({ kind, start, end, precision }) => [kind, start, end, precision])).toEqual([
+      ['caption', 120, 136, 2],
+      ['activity', 121.5, 122.5, 0.5],
+      ['activity', 122.5, 126, 2],
+    ]);
   });
 
   it('gives the pipeline events of its own id', async () => {
