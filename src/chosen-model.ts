@@ -10,6 +10,8 @@ import { RemoteBackend } from './remote/remote-backend.js';
 
 export interface ChosenModel {
   readonly backend?: Backend;
+  /** The same where it runs on this machine, with the folder that it was built into. */
+  readonly local?: { readonly backend: LocalBackend; readonly directory: string };
   /** Why there is none. */
   readonly missing?: string;
   /** What the reader should know, e.g. that it does not run on the device that was wanted. */
@@ -40,7 +42,8 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
     ...(config.threads === undefined ? {} : { threads: config.threads }),
   });
   const backend = new LocalBackend(installed.name, runtime);
-  return runtime.notice === undefined ? { backend } : { backend, notice: runtime.notice };
+  const local = { backend, directory: installed.directory };
+  return runtime.notice === undefined ? { backend, local } : { backend, local, notice: runtime.notice };
 }
 
 /** The model to open, or why there is none. */

@@ -78,10 +78,15 @@ async function meaning(config: Config): Promise<Finding> {
     };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
+    const model = error.code === 'part_missing' && !config.remote ? await installedModel(config).catch(() => '') : '';
+    const instead =
+      typeof model === 'string' || model.state === 'damaged'
+        ? 'Search works by words.'
+        : `The states of ${model.name} stand in, which takes longer; what their cosines say is found out on first use.`;
     return {
       name,
       state: error.code === 'part_missing' ? 'missing' : 'broken',
-      detail: `${error.message} Search works by words.`,
+      detail: `${error.message} ${instead}`,
       ...(error.hint ? { hint: error.hint } : {}),
     };
   }

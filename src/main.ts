@@ -8,13 +8,12 @@ import { openLibrary } from '../index/store/sqlite-library.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import { openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
-import { LongwatchError, toLongwatchError } from './errors.js';
+import { LongwatchError } from './errors.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
-import type { Embedder } from './meaning/embedder.js';
-import { openMiniLm } from './meaning/minilm.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 import type { Seconds } from './time.js';
@@ -54,8 +53,8 @@ export interface Engine {
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
   const library = openLibrary(config.library, { create });
   const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
-  const meaning = once(() => openMeaning(config));
   const model = once(() => openChosenModel(config));
+  const meaning = once(() => openChosenEmbedder(config, model));
 
   const parts = async (): Promise<PipelineParts> => {
     const { embedder } = await meaning();
@@ -108,23 +107,6 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       await library.close();
     },
   };
-}
-
-interface Meaning {
-  readonly embedder?: Embedder;
-  readonly missing?: string;
-}
-
-/** The embedder, or why there is none. A missing part is no error: search works by words then. */
-async function openMeaning(config: Config): Promise<Meaning> {
-  if (!config.meaning) return { missing: 'It is switched off in the settings.' };
-  try {
-    return { embedder: await openMiniLm(config.threads === undefined ? {} : { threads: config.threads }) };
-  } catch (thrown) {
-    const error = toLongwatchError(thrown);
-    if (error.code !== 'part_missing' && error.code !== 'bad_weights') throw error;
-    return { missing: `${error.message}${error.hint ? ` ${error.hint}` : ''}` };
-  }
 }
 
 /** A part that is opened at most once; a failure is not remembered, so that the next call tries again. */

@@ -1,6 +1,7 @@
 /** Weighs what speaks for an event: one score from words and meaning. Pure. */
 
 import type { EventSource } from '../../src/event.js';
+import type { SimilarityScale } from '../../src/meaning/embedder.js';
 import type { Candidate } from './retrieve.js';
 
 /** An event that answers, and how well. */
@@ -9,14 +10,6 @@ export interface Match extends Candidate {
   readonly score: number;
 }
 
-/**
- * Cosine from which meaning alone is an answer, for all-MiniLM-L6-v2. Over the lines of a film, 18 questions about other things came
- * to 0.33 at most and 10 of 13 paraphrases of a line to 0.42 or more (`test/index/search/meaning.test.ts` holds such sentences).
- */
-export const MIN_SIMILARITY = 0.38;
-/** Cosines of unrelated and of equal sentences; between them similarity counts in proportion. */
-const UNRELATED = 0.15;
-const SAME = 0.85;
 /** Coverage from which words are an answer by themselves: one of two words is, one of three is not unless it is the rare one. */
 export const MIN_COVERAGE = 1 / 3;
 /** What full evidence of one kind is worth alone. The rest needs the other kind. */
@@ -40,17 +33,18 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
 /**
  * The events that answer, best first.
  *
- * A score is built from absolute evidence: the square of how much of the query the words cover, and the similarity, joined as
- * independent reasons (1 − (1 − a)(1 − b)). Ranks order what is equal by that.
+ * A score is built from absolute evidence: the square of how much of the query the words cover, and the similarity in proportion between
+ * unrelated and same, joined as independent reasons (1 − (1 − a)(1 − b)). Ranks order what is equal by that. Without a scale similarity is no
+ * evidence: what words did not find stays unfound, and meaning only adds its rank.
  *
  * Measured on 45 questions over 60 subtitle lines with MiniLM (mean reciprocal rank of the right line): meaning alone 0.925, words alone
  * 0.840, reciprocal rank fusion 0.836, this rule 0.933, with coverage not squared 0.911. Ranks alone lift a line that shares one word of
  * two over the line that means the same, and they give the best of a bad lot the score of a true hit.
  */
-export function fuse(candidates: readonly Candidate[]): Match[] {
+export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
   return candidates
-    .filter(answers)
-    .map((candidate) => ({ ...candidate, score: scoreOf(candidate) }))
+    .filter((candidate) => answers(candidate, scale))
+    .map((candidate) => ({ ...candidate, score: scoreOf(candidate, scale) }))
     .sort(byScore);
 }
 
@@ -64,16 +58,25 @@ export function byScore(a: Match, b: Match): number {
   );
 }
 
-function answers({ coverage, similarity = -1 }: Candidate): boolean {
-  return coverage >= MIN_COVERAGE || similarity >= MIN_SIMILARITY;
+function answers({ coverage, similarity }: Candidate, scale: SimilarityScale | undefined): boolean {
+  return coverage >= MIN_COVERAGE || (scale !== undefined && similarity !== undefined && similarity >= scale.match);
 }
 
-function scoreOf({ event, coverage, similarity = -1, wordRank, meaningRank }: Candidate): number {
+function scoreOf(
+  { event, coverage, similarity, wordRank, meaningRank }: Candidate,
+  scale: SimilarityScale | undefined,
+): number {
   const words = ONE_KIND * coverage ** 2;
-  const meaning = ONE_KIND * Math.min(1, Math.max(0, (similarity - UNRELATED) / (SAME - UNRELATED)));
+  const meaning = ONE_KIND * kinship(similarity, scale);
   const evidence = 1 - (1 - words) * (1 - meaning);
   const ranks = (reciprocal(wordRank) + reciprocal(meaningRank)) / 2;
   return SOURCE_WEIGHT[event.source] * ((1 - RANK_SHARE) * evidence + RANK_SHARE * ranks);
+}
+
+/** 0 for what is unrelated, 1 for what is the same. */
+function kinship(similarity: number | undefined, scale: SimilarityScale | undefined): number {
+  if (similarity === undefined || scale === undefined) return 0;
+  return Math.min(1, Math.max(0, (similarity - scale.unrelated) / (scale.same - scale.unrelated)));
 }
 
 /** 1 for the first, falling slowly; 0 for what was not found. */

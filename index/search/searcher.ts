@@ -23,9 +23,9 @@ export function createSearcher({ library, embedder }: SearcherParts): Searcher {
       const parsed = parseSearch(request, library);
       const { candidates, meaningLost } = await gather(parsed, library, embedder, signal);
       refuseAborted(signal);
-      const spans = spansOf(fuse(candidates)).filter((span) => span.score >= parsed.minScore);
+      const spans = spansOf(fuse(candidates, embedder?.scale)).filter((span) => span.score >= parsed.minScore);
       const chosen = (parsed.onePerVideo ? bestOfEachVideo(spans) : spans).slice(0, parsed.limit);
-      const results = chosen.map((span) => toHit(span, library));
+      const results = chosen.map((span) => toHit(span, library, embedder));
       const note = noteFor(results.length === 0, parsed, library, embedder, meaningLost);
       return {
         query: parsed.query,
@@ -60,7 +60,7 @@ function bestOfEachVideo(spans: readonly Span[]): Span[] {
   return spans.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
 }
 
-function toHit(span: Span, library: Library): SearchHit {
+function toHit(span: Span, library: Library, embedder: Embedder | undefined): SearchHit {
   const video = library.getVideo(span.videoId);
   const { event } = span.best;
   return {
@@ -73,7 +73,7 @@ function toHit(span: Span, library: Library): SearchHit {
     kind: event.kind,
     source: event.source,
     text: textOf(span),
-    why: whyOf(span),
+    why: whyOf(span, embedder?.scale),
     precision: precisionOf(span),
     eventIds: [...span.members, ...span.supporters].map((match) => match.event.id),
   };
@@ -98,6 +98,8 @@ function noteFor(
   }
   if (meaningLost !== undefined) notes.push(`Meaning could not be compared, only words were: ${meaningLost}`);
   else if (!embedder) notes.push('Only words were compared, since no embedder is installed. See `longwatch doctor`.');
+  else if (!embedder.scale)
+    notes.push(`Meaning only orders what words found: ${embedder.id} does not tell answers from other lines.`);
   return notes.length > 0 ? notes.join(' ') : undefined;
 }
 

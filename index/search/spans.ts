@@ -1,6 +1,7 @@
 /** Joins matching events that lie beside each other into the stretch of video that a person wants to see. Pure. */
 
 import type { EventKind, EventSource } from '../../src/event.js';
+import type { SimilarityScale } from '../../src/meaning/embedder.js';
 import { overlaps, type Seconds, type TimeRange } from '../../src/time.js';
 import { byScore, type Match } from './fuse.js';
 
@@ -116,19 +117,20 @@ export function textOf({ members, best }: Span): string {
 }
 
 /** Which words and layers speak for the span, for a person to judge it. */
-export function whyOf({ members, supporters, best }: Span): string[] {
+export function whyOf({ members, supporters, best }: Span, scale: SimilarityScale | undefined): string[] {
   const all = [...members, ...supporters];
   const words = [...new Set([best, ...all].flatMap((match) => match.words))];
   const similarity = Math.max(...all.map((match) => match.similarity ?? -1));
   const why: string[] = [];
   if (words.length > 0) why.push(`words: ${words.map((word) => `"${word}"`).join(', ')}`);
-  if (similarity >= SHOWN_SIMILARITY) why.push(`meaning ${similarity.toFixed(2)}`);
+  if (scale && similarity >= scale.unrelated + CHANCE * (scale.match - scale.unrelated))
+    why.push(`meaning ${similarity.toFixed(2)}`);
   for (const layer of new Set([best, ...all].map(({ event }) => layerOf(event)))) why.push(layer);
   return why;
 }
 
-/** Cosines below this are chance and no reason. */
-const SHOWN_SIMILARITY = 0.2;
+/** Up to this part of the way from unrelated to a match a cosine is chance and no reason. */
+const CHANCE = 0.2;
 
 function layerOf({ source, kind }: { readonly source: EventSource; readonly kind: EventKind }): string {
   switch (source) {

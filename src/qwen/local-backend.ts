@@ -2,6 +2,7 @@
 
 import type { Backend, BackendAnswer, BackendRequest, PromptPart as RequestPart } from '../backend.js';
 import { LongwatchError } from '../errors.js';
+import type { Context, ModelPrompt } from './context.js';
 import { generateFrom } from './generate.js';
 import type { JsonSchema as GrammarSchema } from './grammar/schema.js';
 import { relativeTimes } from './mrope.js';
@@ -62,18 +63,10 @@ export class LocalBackend implements Backend {
   async ask(request: BackendRequest, signal?: AbortSignal): Promise<BackendAnswer> {
     const runtime = this.#runtime;
     const abort = signal ? { signal } : {};
-    const media = new Map<RequestPart, Medium>();
-    for (const part of request.parts) if (part.kind !== 'text') media.set(part, await this.#see(part, signal));
-    const prompt = runtime.prompt({
-      parts: request.parts.map((part) => (part.kind === 'text' ? part : (media.get(part) as Medium).part)),
-      ...(request.system === undefined ? {} : { system: request.system }),
-    });
+    const prompt = await this.#promptOf(request, signal);
     // Any JSON schema may be asked for; the compiler refuses what it cannot keep.
     const grammar = request.schema === undefined ? undefined : runtime.grammar(request.schema as GrammarSchema);
-    const context = await runtime.prefill(
-      { ids: prompt.ids, spans: prompt.spans, media: [...media.values()].map(({ embedding }) => embedding) },
-      { reserve: request.maxTokens, ...abort },
-    );
+    const context = await runtime.prefill(prompt, { reserve: request.maxTokens, ...abort });
     try {
       const choiceProbabilities = request.choices && this.#choose(request.choices, context.logits);
       const generated = await generateFrom(context, runtime.tokenizer, {
@@ -94,9 +87,50 @@ export class LocalBackend implements Backend {
     }
   }
 
+  /** Length of a state. */
+  get stateSize(): number {
+    return this.#runtime.config.text.hiddenSize;
+  }
+
+  /**
+   * The state after the last norm of the last token of each prompt, in order; nothing is generated. What prompts begin with in common is read
+   * once.
+   * @throws {LongwatchError} as `ask`
+   */
+  async states(prompts: readonly (readonly RequestPart[])[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const abort = signal ? { signal } : {};
+    const states: Float32Array[] = [];
+    let context: Context | undefined;
+    try {
+      for (const parts of prompts) {
+        if (signal?.aborted) throw new LongwatchError('cancelled', 'Cancelled.', { cause: signal.reason });
+        const prompt = await this.#promptOf({ parts }, signal);
+        if (context) await context.turnTo(prompt, signal);
+        else context = await this.#runtime.prefill(prompt, abort);
+        states.push(context.hidden.slice());
+      }
+      return states;
+    } finally {
+      await context?.end();
+    }
+  }
+
   async close(): Promise<void> {
     // At once: an answer must not go on in one of them while the other is being closed.
     await Promise.all([this.#preprocessor.close(), this.#runtime.close()]);
+  }
+
+  async #promptOf(
+    { system, parts }: Pick<BackendRequest, 'system' | 'parts'>,
+    signal: AbortSignal | undefined,
+  ): Promise<ModelPrompt> {
+    const media = new Map<RequestPart, Medium>();
+    for (const part of parts) if (part.kind !== 'text') media.set(part, await this.#see(part, signal));
+    const { ids, spans } = this.#runtime.prompt({
+      parts: parts.map((part) => (part.kind === 'text' ? part : (media.get(part) as Medium).part)),
+      ...(system === undefined ? {} : { system }),
+    });
+    return { ids, spans, media: [...media.values()].map(({ embedding }) => embedding) };
   }
 
   /** Pictures → what the vision encoder makes of them, and their place in time. */

@@ -9,7 +9,7 @@ import type { NewVideo } from '../../index/library.js';
 import type { WindowWrite } from '../../index/store/records.js';
 import { type LibraryOptions, openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
 import type { MediaEvent } from '../../src/event.js';
-import type { Embedder } from '../../src/meaning/embedder.js';
+import type { Embedder, SimilarityScale } from '../../src/meaning/embedder.js';
 
 const opened: SqliteLibrary[] = [];
 const folders: string[] = [];
@@ -123,6 +123,13 @@ const IGNORED = new Set(['the', 'its', 'up', 'a', 'is', 'of', 'in', 'to', 'when'
 export class BagOfWords implements Embedder {
   readonly id = 'bag-of-words';
   readonly dim = 256;
+
+  readonly scale: SimilarityScale | undefined;
+
+  constructor(scale: SimilarityScale | null = { unrelated: 0.15, match: 0.38, same: 0.85 }) {
+    this.scale = scale ?? undefined;
+  }
+
   calls = 0;
 
   async embed(texts: readonly string[]): Promise<Float32Array[]> {

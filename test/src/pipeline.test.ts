@@ -51,6 +51,7 @@ class ScriptedModel implements Model {
 /** Three numbers that depend on the text alone. */
 class CountingEmbedder implements Embedder {
   readonly id = 'counting';
+  readonly scale = undefined;
   readonly dim = 3;
   texts: string[] = [];
 

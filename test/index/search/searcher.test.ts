@@ -72,6 +72,18 @@ describe('a search', () => {
     }
   });
 
+  it('without a scale meaning orders what words found, and makes no answer of what they did not', async () => {
+    const { searcher } = await rabbitFilm(new BagOfWords(null));
+    const unfound = await searcher.search({ query: 'bunny wakes up' });
+    expect(unfound).toMatchObject({ mode: 'words+meaning', results: [], noMatch: true });
+    expect(unfound.note).toContain('Meaning only orders what words found: bag-of-words does not tell');
+    const { results } = await searcher.search({ query: 'the rabbit wakes up' });
+    expect(results.map(({ text, why }) => [text, why])).toEqual([
+      ['The rabbit opens its eyes', ['words: "rabbit"', 'subtitle']],
+      ['The rabbit smells the flower', ['words: "rabbit"', 'subtitle']],
+    ]);
+  });
+
   it('an empty library says to ingest', async () => {
     const searcher = createSearcher({ library: temporaryLibrary(), embedder: new BagOfWords() });
     const answer = await searcher.search({ query: 'rabbit' });

@@ -4,6 +4,7 @@ import type { Match } from '../../../index/search/fuse.js';
 import { JOIN_GAP, MAX_SPAN, precisionOf, spansOf, textOf, whyOf } from '../../../index/search/spans.js';
 import type { EventRecord } from '../../../index/store/records.js';
 import type { MediaEvent } from '../../../src/event.js';
+import { MINILM_SCALE } from '../../../src/meaning/minilm.js';
 import { signal, subtitle } from '../support.js';
 
 let nextPosition = 0;
@@ -54,7 +55,7 @@ describe('spans', () => {
     expect(span).toMatchObject({ start: 10, end: 12 });
     expect(span?.score).toBeGreaterThan(0.8);
     expect(span && textOf(span)).toBe('the rabbit');
-    expect(span && whyOf(span)).toEqual(['words: "rabbit"', 'meaning 0.63', 'subtitle', 'caption']);
+    expect(span && whyOf(span, MINILM_SCALE)).toEqual(['words: "rabbit"', 'meaning 0.63', 'subtitle', 'caption']);
     expect(span && precisionOf(span)).toBe(0.05);
   });
 
