@@ -18,6 +18,7 @@ import { PAGE_PATHS, pageRoutes } from './routes/page.js';
 import { searchRoutes } from './routes/search.js';
 import { segmentRoutes } from './routes/segments.js';
 import { sessionRoutes } from './routes/session.js';
+import { summaryRoutes } from './routes/summary.js';
 import { videoRoutes } from './routes/videos.js';
 
 /** Bodies here are questions and paths. */
@@ -52,6 +53,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.route('/', mediaRoutes(parts));
   app.route('/', frameRoutes(parts));
   app.route('/', lookRoutes(parts));
+  app.route('/', summaryRoutes(parts));
   app.route('/', jobRoutes(parts, shutdown));
   app.route('/', sessionRoutes(parts));
   app.route('/', healthRoutes(parts, shutdown));

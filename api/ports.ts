@@ -6,6 +6,7 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
+import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
@@ -58,6 +59,8 @@ export interface ApiParts {
   readonly decoder: Decoder;
   /** Asks the model about a video. Absent where there is none. */
   readonly look?: (video: VideoRecord, request: LookRequest, signal?: AbortSignal) => Promise<LookResult>;
+  /** A model's summary. Absent where there is no model. */
+  readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -8,6 +8,7 @@ import type {
   JobRecord,
   Page,
   SegmentRecord,
+  SummaryRecord,
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
@@ -96,6 +97,11 @@ export interface Library {
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
+
+  /** @param content hash of the model and all texts that it was made of, 64 hex digits */
+  getSummary(videoId: string, content: string): SummaryRecord | undefined;
+  /** Kept until a window of the video is written or dropped. */
+  putSummary(videoId: string, content: string, summary: SummaryRecord): void;
 
   /** Jobs survive the process. */
   putJob(job: JobRecord): void;

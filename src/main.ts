@@ -17,6 +17,7 @@ import type { LookRequest, LookResult } from './look-request.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 import type { Seconds } from './time.js';
+import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
 export { loadConfig } from './config.js';
 export { LongwatchError } from './errors.js';
@@ -39,6 +40,8 @@ export interface Engine {
   ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
   /** Asks the model about a stretch or a moment. @throws {LongwatchError} `part_missing` without a model; see `look` */
   look(video: VideoRecord, request: LookRequest, signal?: AbortSignal): Promise<LookResult>;
+  /** What happens in a video, in a model's words. @throws {LongwatchError} `part_missing` without a model; see `VideoSummaries` */
+  summary(video: VideoRecord, options?: SummaryOptions): Promise<VideoSummary>;
   /** The model that describes and answers, or why there is none. Opens it. */
   model(): Promise<ChosenModel>;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
@@ -79,6 +82,13 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return createSearcher({ library, ...(embedder ? { embedder } : {}) });
   });
 
+  const summaries = once(async () => {
+    const { backend, missing } = await model();
+    if (!backend)
+      throw new LongwatchError('part_missing', `There is no model to summarise with. ${missing ?? ''}`.trim());
+    return new VideoSummaries(library, backend);
+  });
+
   return {
     config,
     library,
@@ -98,10 +108,14 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       const result = await look({ backend, decoder: await decoder() }, video, request, signal);
       return { look: request.look, model: backend.id, result };
     },
+    async summary(video, options) {
+      return (await summaries()).summary(video, options);
+    },
     model,
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
+      await (await summaries.opened())?.close();
       await (await meaning.opened())?.embedder?.close();
       await (await model.opened())?.backend?.close();
       await library.close();

@@ -70,6 +70,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/window-meaning.ts',
     'src/video-record.ts',
     'src/look.ts',
+    'src/video-summary.ts',
     'src/pipeline.ts',
   ],
   ['api/'],

@@ -70,7 +70,7 @@ function firstFrameTime(record) {
 async function showChapters(record) {
   const list = byId('chapters');
   list.replaceChildren();
-  const { chapters } = await ask(`/v1/videos/${record.id}/summary`).catch(() => ({ chapters: [] }));
+  const { chapters } = await ask(`/v1/videos/${record.id}/chapters`).catch(() => ({ chapters: [] }));
   if (open?.id !== record.id || chapters.length < 2) return;
   list.replaceChildren(
     ...chapters.slice(0, 200).map((chapter) => {

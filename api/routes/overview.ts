@@ -5,7 +5,7 @@ import { chaptersOf, shotStarts } from '../export/chapter-list.js';
 import { allEvents, allSegments } from '../export/rows.js';
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { chapterJson, summarySchema } from '../schema/chapter.js';
+import { chapterJson, chaptersSchema } from '../schema/chapter.js';
 import { type TimelineJson, timelineSchema } from '../schema/timeline.js';
 import { rangeJson, roundTo } from '../schema/units.js';
 import { json, problems } from './responses.js';
@@ -14,14 +14,14 @@ import { videoById, videoParams } from './video-id.js';
 /** Moments in one timeline, so that a day of video stays a page of a few hundred kilobytes. */
 const MOMENTS_MAX = 2000;
 
-const summary = createRoute({
+const chapters = createRoute({
   method: 'get',
-  path: '/v1/videos/{id}/summary',
-  operationId: 'getSummary',
+  path: '/v1/videos/{id}/chapters',
+  operationId: 'getChapters',
   tags: ['Videos'],
   summary: "Chapters: from captions, else the file's own, else its shots",
   request: { params: videoParams },
-  responses: { 200: json(summarySchema, 'The chapters, in order.'), ...problems },
+  responses: { 200: json(chaptersSchema, 'The chapters, in order.'), ...problems },
 });
 
 const timeline = createRoute({
@@ -36,11 +36,11 @@ const timeline = createRoute({
 
 export function overviewRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
   return new OpenAPIHono<ApiEnv>()
-    .openapi(summary, async (c) => {
+    .openapi(chapters, async (c) => {
       const video = videoById(library, c.req.valid('param').id);
-      const chapters = [];
-      for await (const chapter of chaptersOf(library, video)) chapters.push(chapterJson(chapter));
-      return c.json({ video_id: video.id, chapters }, 200);
+      const list = [];
+      for await (const chapter of chaptersOf(library, video)) list.push(chapterJson(chapter));
+      return c.json({ video_id: video.id, chapters: list }, 200);
     })
     .openapi(timeline, async (c) => {
       const video = videoById(library, c.req.valid('param').id);

@@ -31,4 +31,4 @@ export function chapterJson(chapter: Chapter): ChapterJson {
   };
 }
 
-export const summarySchema = z.object({ video_id: z.string(), chapters: z.array(chapterSchema) }).openapi('Summary');
+export const chaptersSchema = z.object({ video_id: z.string(), chapters: z.array(chapterSchema) }).openapi('Chapters');

@@ -78,6 +78,20 @@ export interface WindowWrite {
   readonly events: readonly { readonly event: MediaEvent; readonly embedding?: Float32Array }[];
 }
 
+/** A sentence about a stretch of a video. */
+export interface SummarySentence extends TimeRange {
+  /** Half the distance that its true edges may lie away. */
+  readonly precision: Seconds;
+  readonly text: string;
+}
+
+/** A summary that a model made of a video's texts. */
+export interface SummaryRecord {
+  readonly model: string;
+  /** In order. */
+  readonly sentences: readonly SummarySentence[];
+}
+
 export interface EventFilter {
   readonly kinds?: readonly EventKind[];
   readonly sources?: readonly EventSource[];

@@ -14,6 +14,7 @@ import { checkIntegrity } from './integrity.js';
 import { Jobs } from './jobs.js';
 import type { EventRecord, JobRecord } from './records.js';
 import { rangeParameters } from './scope.js';
+import { Summaries } from './summaries.js';
 import { Videos } from './videos.js';
 import { Windows } from './windows.js';
 
@@ -40,6 +41,7 @@ export class SqliteLibrary implements Library {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #windows: Windows;
+  readonly #summaries: Summaries;
   readonly #jobs: Jobs;
   readonly #embeddings: Embeddings;
   readonly #fullText: FullText;
@@ -55,6 +57,7 @@ export class SqliteLibrary implements Library {
     this.#videos = new Videos(this.#db);
     this.#embeddings = new Embeddings(this.#db);
     this.#windows = new Windows(this.#db, this.#videos, this.#embeddings);
+    this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
     this.#fullText = new FullText(this.#db);
   }
@@ -122,6 +125,14 @@ export class SqliteLibrary implements Library {
         return event ? [{ event, similarity }] : [];
       });
     }
+  }
+
+  getSummary(videoId: string, content: string) {
+    return this.#summaries.get(videoId, content);
+  }
+
+  putSummary(...[videoId, content, summary]: Parameters<Library['putSummary']>): void {
+    this.#summaries.put(videoId, content, summary);
   }
 
   putJob(job: JobRecord): void {

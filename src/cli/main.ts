@@ -19,6 +19,7 @@ import { removeCommand } from './commands/remove.js';
 import { searchCommand } from './commands/search.js';
 import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
+import { summaryCommand } from './commands/summary.js';
 import { EXIT, Terminal } from './terminal.js';
 
 const program = new Command('longwatch')
@@ -39,6 +40,7 @@ for (const command of [
   listCommand,
   lookCommand,
   showCommand,
+  summaryCommand,
   eventsCommand,
   exportCommand,
   frameCommand,

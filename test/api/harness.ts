@@ -27,6 +27,7 @@ export interface HarnessOptions {
   readonly searcher?: Searcher;
   readonly decoder?: Decoder;
   readonly look?: NonNullable<ApiParts['look']>;
+  readonly summary?: NonNullable<ApiParts['summary']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -46,6 +47,7 @@ export function openHarness(options: HarnessOptions = {}) {
     searcher: options.searcher ?? recordingSearcher(asked),
     decoder: options.decoder ?? standInDecoder(stills),
     ...(options.look ? { look: options.look } : {}),
+    ...(options.summary ? { summary: options.summary } : {}),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   };

@@ -76,7 +76,7 @@ describe('what was learnt of a video', () => {
 
   it('summarises by the chapters of the file when there is no model', async () => {
     harness.addVideo(events);
-    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toEqual({
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/chapters`)).body).toEqual({
       video_id: VIDEO_ID,
       chapters: [
         { start_s: 0, end_s: 6, title: 'Morning', source: 'container' },
@@ -87,7 +87,7 @@ describe('what was learnt of a video', () => {
 
   it('summarises by shots when the file has no chapters either', async () => {
     harness.addVideo(events.filter((item) => item.kind !== 'chapter'));
-    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toMatchObject({
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/chapters`)).body).toMatchObject({
       chapters: [
         { start_s: 0, end_s: 4, title: 'Shot 1', source: 'signal' },
         { start_s: 4, end_s: 7, title: 'Shot 2' },
@@ -98,7 +98,7 @@ describe('what was learnt of a video', () => {
 
   it('summarises by the first sentence of each caption when a model spoke', async () => {
     harness.addVideo([...events, event('caption', [0, 10], 'A rabbit sleeps. Then it wakes up.')]);
-    expect((await harness.get(`/v1/videos/${VIDEO_ID}/summary`)).body).toMatchObject({
+    expect((await harness.get(`/v1/videos/${VIDEO_ID}/chapters`)).body).toMatchObject({
       chapters: [{ start_s: 0, end_s: 10, title: 'A rabbit sleeps.', source: 'model' }],
     });
   });

@@ -136,3 +136,35 @@ describe('longwatch look', () => {
     expect([exit, stderr.includes('[part_missing]')]).toEqual([1, true]);
   });
 });
+
+describe('longwatch summary', () => {
+  it('gives sentences that lie in the video, and makes them once', async () => {
+    const first = await run('summary', VIDEO_ID, '--json');
+    const summary = JSON.parse(first.stdout);
+    expect(first.exit).toBe(0);
+    expect(summary).toMatchObject({ video_id: VIDEO_ID, model: 'tiny', cached: false });
+    expect(summary.texts).toBeGreaterThan(1);
+    for (const { start_s, end_s, precision_s } of summary.sentences) {
+      expect(start_s >= 0 && start_s < end_s && end_s <= 30 && precision_s >= 0.25).toBe(true);
+    }
+    const again = await run('summary', VIDEO_ID, '--json');
+    expect(JSON.parse(again.stdout)).toEqual({ ...summary, cached: true });
+    expect((await run('summary', VIDEO_ID)).stderr).toContain('Written by tiny');
+  });
+
+  it('without a model shows the chapters and says so', async () => {
+    const without = { env: { LONGWATCH_MODEL: 'none' } };
+    const { exit, stdout } = await longwatch(['summary', VIDEO_ID, '--json', '--library', library], without);
+    const said = JSON.parse(stdout);
+    expect([exit, said.sentences]).toEqual([0, []]);
+    expect(said.note).toContain('there is no model to write one');
+    expect(said.chapters.length).toBeGreaterThan(1);
+    const part = await longwatch(['summary', VIDEO_ID, '--to', '5', '--library', library], without);
+    expect(part.stdout.trim().split('\n')).toHaveLength(1);
+    expect(part.stderr).toContain('switched off in the settings');
+  });
+
+  it('refuses a stretch that ends before it begins', async () => {
+    expect((await run('summary', VIDEO_ID, '--from', '5', '--to', '2')).exit).toBe(2);
+  });
+});

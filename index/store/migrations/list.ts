@@ -2,7 +2,8 @@
 
 import { firstSchema } from './first-schema.js';
 import type { Migration } from './migration.js';
+import { summaries } from './summaries.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -39,6 +39,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           decoder: await engine.decoder(),
           jobs: engine.jobs,
           look: engine.look,
+          summary: engine.summary,
           config: {
             version: VERSION,
             allowedRoots: config.roots,
