@@ -6,6 +6,7 @@ import { tokenGuard } from './guard/token.js';
 import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId, secureHeaders } from './hono.js';
 import type { ApiParts, Log } from './ports.js';
 import { onError, problemResponse, validationError } from './problem-response.js';
+import { askRoutes } from './routes/ask.js';
 import { eventRoutes } from './routes/events.js';
 import { exportRoutes } from './routes/export.js';
 import { frameRoutes } from './routes/frames.js';
@@ -45,6 +46,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
 
   app.route('/', searchRoutes(parts));
+  app.route('/', askRoutes(parts, shutdown));
   app.route('/', videoRoutes(parts));
   app.route('/', segmentRoutes(parts));
   app.route('/', eventRoutes(parts));

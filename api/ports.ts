@@ -5,6 +5,7 @@ import type { Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { AskRequest, AskStep } from '../src/ask.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
@@ -57,6 +58,8 @@ export interface ApiParts {
   readonly searcher: Searcher;
   /** For single frames. */
   readonly decoder: Decoder;
+  /** Answers a question in cited sentences, with a model or without. */
+  readonly ask: (request: AskRequest, signal?: AbortSignal) => AsyncGenerator<AskStep>;
   /** Asks the model about a video. Absent where there is none. */
   readonly look?: (video: VideoRecord, request: LookRequest, signal?: AbortSignal) => Promise<LookResult>;
   /** A model's summary. Absent where there is no model. */

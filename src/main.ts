@@ -8,6 +8,7 @@ import { openLibrary } from '../index/store/sqlite-library.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import { type AskRequest, type AskStep, ask } from './ask.js';
 import { openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
@@ -40,6 +41,8 @@ export interface Engine {
   ): Promise<{ readonly jpeg: Uint8Array; readonly time: Seconds }>;
   /** Asks the model about a stretch or a moment. @throws {LongwatchError} `part_missing` without a model; see `look` */
   look(video: VideoRecord, request: LookRequest, signal?: AbortSignal): Promise<LookResult>;
+  /** Answers a question about the library in cited sentences. See `ask` */
+  ask(request: AskRequest, signal?: AbortSignal): AsyncGenerator<AskStep>;
   /** What happens in a video, in a model's words. @throws {LongwatchError} `part_missing` without a model; see `VideoSummaries` */
   summary(video: VideoRecord, options?: SummaryOptions): Promise<VideoSummary>;
   /** The model that describes and answers, or why there is none. Opens it. */
@@ -82,6 +85,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return createSearcher({ library, ...(embedder ? { embedder } : {}) });
   });
 
+  const engineSearcher: Searcher = { search: async (request, signal) => (await searcher()).search(request, signal) };
   const summaries = once(async () => {
     const { backend, missing } = await model();
     if (!backend)
@@ -95,7 +99,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     jobs,
     decoder,
     ingest,
-    searcher: { search: async (request, signal) => (await searcher()).search(request, signal) },
+    searcher: engineSearcher,
     async still(video, time, signal) {
       const options = signal ? { signal } : {};
       const opened = await decoder();
@@ -108,6 +112,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       const result = await look({ backend, decoder: await decoder() }, video, request, signal);
       return { look: request.look, model: backend.id, result };
     },
+    ask: (request, signal) => ask({ library, searcher: engineSearcher, model }, request, signal),
     async summary(video, options) {
       return (await summaries()).summary(video, options);
     },

@@ -69,6 +69,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/ingest-progress.ts',
     'src/window-meaning.ts',
     'src/video-record.ts',
+    'src/ask.ts',
     'src/look.ts',
     'src/video-summary.ts',
     'src/pipeline.ts',

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { problemJson } from '../../api/schema/problem.js';
 import { toLongwatchError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { askCommand } from './commands/ask.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -37,6 +38,7 @@ for (const command of [
   demoCommand,
   ingestCommand,
   searchCommand,
+  askCommand,
   listCommand,
   lookCommand,
   showCommand,

@@ -11,6 +11,8 @@ import type { VideoRecord } from '../../index/store/records.js';
 import { openLibrary } from '../../index/store/sqlite-library.js';
 import { JobQueue, type JobWork } from '../../ingest/jobs/queue.js';
 import type { Decoder, VideoProbe } from '../../ingest/video/decoder.js';
+import { ask } from '../../src/ask.js';
+import type { Backend } from '../../src/backend.js';
 import type { MediaEvent } from '../../src/event.js';
 import type { TimeRange } from '../../src/time.js';
 
@@ -26,6 +28,7 @@ export interface HarnessOptions {
   readonly work?: JobWork;
   readonly searcher?: Searcher;
   readonly decoder?: Decoder;
+  readonly backend?: Backend;
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
 }
@@ -41,11 +44,14 @@ export function openHarness(options: HarnessOptions = {}) {
   const lines: { level: string; fields: object; message: string }[] = [];
   const log = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
   const shutdown = new AbortController();
+  const { backend } = options;
   const parts: ApiParts = {
     library,
     jobs,
     searcher: options.searcher ?? recordingSearcher(asked),
     decoder: options.decoder ?? standInDecoder(stills),
+    ask: (request, signal) =>
+      ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },

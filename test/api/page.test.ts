@@ -11,6 +11,7 @@ import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-librar
 import { JobQueue } from '../../ingest/jobs/queue.js';
 import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
+import { ask } from '../../src/ask.js';
 import { LongwatchError } from '../../src/errors.js';
 import { event } from './harness.js';
 
@@ -91,12 +92,14 @@ describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
       warn: () => {},
       error: (_fields: object, message: string) => void mistakes.push(message),
     };
+    const searcher = createSearcher({ library });
     server = await startServer(
       {
         library,
         jobs,
         decoder,
-        searcher: createSearcher({ library }),
+        searcher,
+        ask: (request, signal) => ask({ library, searcher }, request, signal),
         config: { version: '0', allowedRoots: [folder], ...(token === undefined ? {} : { token }) },
         log,
       },

@@ -168,3 +168,45 @@ describe('longwatch summary', () => {
     expect((await run('summary', VIDEO_ID, '--from', '5', '--to', '2')).exit).toBe(2);
   });
 });
+
+describe('longwatch ask', () => {
+  it('answers with places in the video, or says that it is not shown', async () => {
+    const { exit, stdout } = await run('ask', 'when is there a cut?', '--video', VIDEO_ID, '--json');
+    const answer = JSON.parse(stdout);
+    expect(answer).toMatchObject({ by: 'model', model: 'tiny' });
+    expect(exit).toBe(answer.found ? 0 : 4);
+    expect(answer.sentences.length > 0).toBe(answer.found);
+    for (const { citations } of answer.sentences) {
+      expect(citations.length).toBeGreaterThan(0);
+      for (const { video_id, start_s, end_s } of citations)
+        expect([video_id, start_s >= 0 && start_s < end_s && end_s <= 30]).toEqual([VIDEO_ID, true]);
+    }
+  });
+
+  it('without a model quotes what stands at the places', async () => {
+    const without = { env: { LONGWATCH_MODEL: 'none' } };
+    const { exit, stdout, stderr } = await longwatch(['ask', 'when is there a cut?', '--library', library], without);
+    expect([exit, stdout.split('\n').slice(0, 2)]).toEqual([
+      0,
+      [
+        'cut',
+        expect.stringMatching(/^ {2}0:00:\d\d\.\d{3} – 0:00:\d\d\.\d{3} {2}cut, .* \(521a78e22a40\), ±0\.\d{3} s$/),
+      ],
+    ]);
+    expect(stderr).toContain('The sentences are what stands at the places that were found.');
+  });
+
+  it('says that the library does not show it', async () => {
+    const { exit, stdout } = await run('ask', 'xylophone quartet in Vladivostok');
+    expect([exit, stdout]).toEqual([4, 'The library does not show it.\n']);
+    expect(JSON.parse((await run('ask', 'xylophone quartet in Vladivostok', '--json')).stdout)).toMatchObject({
+      found: false,
+      by: 'search',
+      sentences: [],
+    });
+  });
+
+  it('refuses an empty question', async () => {
+    expect((await run('ask', ' ')).exit).toBe(2);
+  });
+});

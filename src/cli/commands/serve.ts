@@ -38,6 +38,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           searcher: engine.searcher,
           decoder: await engine.decoder(),
           jobs: engine.jobs,
+          ask: engine.ask,
           look: engine.look,
           summary: engine.summary,
           config: {

@@ -1,0 +1,119 @@
+/** A question about the library, answered in cited sentences: as one document, or as it comes. */
+
+import type { AskStep, Citation } from '../../src/ask.js';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { roundToMilliseconds } from '../../src/time.js';
+import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
+import type { ApiParts } from '../ports.js';
+import { askJson, askRequestSchema, askSchema, citationJson, type PlaceLinks } from '../schema/ask.js';
+import { problemJson } from '../schema/problem.js';
+import { textStream } from '../text-stream.js';
+import { problems } from './responses.js';
+import { frameUrl, mediaUrl } from './video-id.js';
+
+/** Milliseconds of silence after which a comment line shows that the connection lives. */
+const HEARTBEAT = 15_000;
+const EVENT_STREAM = 'text/event-stream';
+
+const links: PlaceLinks = {
+  frameUrl: (place: Citation) => frameUrl(place.videoId, roundToMilliseconds(place.start)),
+  mediaUrl: (place: Citation) => mediaUrl(place.videoId),
+};
+
+const post = createRoute({
+  method: 'post',
+  path: '/v1/ask',
+  operationId: 'ask',
+  tags: ['Search'],
+  summary: 'Answer a question in sentences that name the times they rest on',
+  description:
+    'With `Accept: text/event-stream`: the event `found` with the places that the search found, then a `sentence` each, then `answer` with the whole document; `problem` in place of what failed.',
+  request: { body: { required: true, content: { 'application/json': { schema: askRequestSchema } } } },
+  responses: {
+    200: {
+      description: 'The answer; `found` is false when the library does not show it.',
+      content: {
+        'application/json': { schema: askSchema },
+        [EVENT_STREAM]: { schema: z.string().openapi({ format: 'binary' }) },
+      },
+    },
+    ...problems,
+  },
+});
+
+/** @param shutdown Ends the streams, so that the server can close. */
+export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
+    const { question, video_ids: videoIds } = c.req.valid('json');
+    const request = { question, ...(videoIds ? { videoIds } : {}) };
+    if (!(c.req.header('accept') ?? '').includes(EVENT_STREAM)) {
+      for await (const step of ask(request, c.req.raw.signal))
+        if (step.kind === 'answer') return c.json(askJson(step.answer, links), 200);
+      throw new LongwatchError('internal', 'A question ended without an answer.');
+    }
+    const left = new AbortController();
+    const steps = ask(request, AbortSignal.any([shutdown, left.signal]));
+    // What is wrong with the question shows here, while the status can still say so.
+    const first = await steps.next();
+    const body = textStream(serverSentEvents(first, steps, c.get('requestId')), {
+      eager: true,
+      onCancel: () => left.abort(),
+    });
+    return c.newResponse(body, 200, {
+      'Content-Type': EVENT_STREAM,
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    }) as never;
+  });
+}
+
+async function* serverSentEvents(
+  first: IteratorResult<AskStep>,
+  steps: AsyncGenerator<AskStep>,
+  requestId: string,
+): AsyncGenerator<string> {
+  try {
+    for (let next = first; !next.done; ) {
+      yield* eventsOf(next.value);
+      const coming = steps.next();
+      // A client that leaves during a heartbeat leaves nobody to hear how it ended.
+      coming.catch(() => undefined);
+      // A model may think for minutes.
+      for (let waited = await orHeartbeat(coming); ; waited = await orHeartbeat(coming)) {
+        if (waited !== 'silence') {
+          next = waited;
+          break;
+        }
+        yield ': still here\n\n';
+      }
+    }
+  } catch (thrown) {
+    yield event('problem', problemJson(toLongwatchError(thrown), requestId));
+  }
+}
+
+function* eventsOf(step: AskStep): Generator<string> {
+  if (step.kind === 'found') {
+    yield event('found', { citations: step.citations.map((citation) => citationJson(citation, links)) });
+    return;
+  }
+  const answer = askJson(step.answer, links);
+  for (const sentence of answer.sentences) yield event('sentence', sentence);
+  yield event('answer', answer);
+}
+
+function event(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+async function orHeartbeat<T>(coming: Promise<T>): Promise<T | 'silence'> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<'silence'>((resolve) => {
+    timer = setTimeout(() => resolve('silence'), HEARTBEAT);
+  });
+  try {
+    return await Promise.race([coming, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

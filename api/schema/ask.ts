@@ -1,0 +1,85 @@
+/** A question and its answer in cited sentences, as JSON. */
+
+import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
+import type { AskAnswer, Citation } from '../../src/ask.js';
+import { EVENT_KINDS } from '../../src/event.js';
+import { roundToMilliseconds } from '../../src/time.js';
+import { z } from '../hono.js';
+import { roundTo, secondsSchema } from './units.js';
+
+export const askRequestSchema = z
+  .strictObject({
+    question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({ example: 'What wakes the rabbit up?' }),
+    video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
+  })
+  .openapi('AskRequest');
+
+const citationSchema = z
+  .object({
+    video_id: z.string(),
+    title: z.string(),
+    start_s: secondsSchema,
+    end_s: secondsSchema,
+    precision_s: z.number().openapi({ description: 'Half the distance that a true edge may lie away.' }),
+    kind: z.enum(EVENT_KINDS),
+    text: z.string().openapi({ description: 'What stands there.' }),
+    frame_url: z.string().optional(),
+    media_url: z.string().optional(),
+  })
+  .openapi('Citation');
+
+const sentenceSchema = z.object({
+  text: z.string(),
+  citations: z.array(citationSchema).openapi({ description: 'Where to look, at least one place.' }),
+});
+
+export const askSchema = z
+  .object({
+    question: z.string(),
+    found: z.boolean().openapi({ description: 'False: the library does not show it.' }),
+    by: z.enum(['model', 'quotes', 'search']).openapi({
+      description:
+        '`model`: its sentences about the places that were found. `quotes`: no model, the words of those places. `search`: no place was found.',
+    }),
+    model: z.string().optional(),
+    sentences: z.array(sentenceSchema),
+    took_ms: z.number(),
+    note: z.string().optional(),
+  })
+  .openapi('Answer');
+
+export type AskJson = z.infer<typeof askSchema>;
+
+/** Addresses that belong to a place; the command line has none. */
+export interface PlaceLinks {
+  frameUrl(place: Citation): string;
+  mediaUrl(place: Citation): string;
+}
+
+export function citationJson(citation: Citation, links?: PlaceLinks): z.infer<typeof citationSchema> {
+  return {
+    video_id: citation.videoId,
+    title: citation.title,
+    start_s: roundToMilliseconds(citation.start),
+    end_s: roundToMilliseconds(citation.end),
+    precision_s: roundToMilliseconds(citation.precision),
+    kind: citation.kind,
+    text: citation.text,
+    ...(links ? { frame_url: links.frameUrl(citation), media_url: links.mediaUrl(citation) } : {}),
+  };
+}
+
+export function askJson(answer: AskAnswer, links?: PlaceLinks): AskJson {
+  return {
+    question: answer.question,
+    found: answer.found,
+    by: answer.by,
+    ...(answer.model === undefined ? {} : { model: answer.model }),
+    sentences: answer.sentences.map(({ text, citations }) => ({
+      text,
+      citations: citations.map((citation) => citationJson(citation, links)),
+    })),
+    took_ms: roundTo(answer.took, 1),
+    ...(answer.note === undefined ? {} : { note: answer.note }),
+  };
+}

@@ -1,0 +1,173 @@
+/**
+ * A question about the library, answered in sentences that each name the times they rest on: search finds the places, and a model says what
+ * they hold. Without a model the places speak for themselves. What the search does not find is not answered.
+ */
+
+import type { Library } from '../index/library.js';
+import type { Searcher, SearchHit } from '../index/search/types.js';
+import type { EventRecord } from '../index/store/records.js';
+import type { Backend } from './backend.js';
+import { LongwatchError, toLongwatchError } from './errors.js';
+import type { EventKind } from './event.js';
+import { citeTask } from './tasks/cite.js';
+import { runTask } from './tasks/task.js';
+import type { VideoText } from './tasks/words.js';
+import type { Milliseconds, Seconds, TimeRange } from './time.js';
+
+export interface AskRequest {
+  /** 1 to 1000 characters. */
+  readonly question: string;
+  /** @default the whole library */
+  readonly videoIds?: readonly string[];
+}
+
+/** A place in a video that speaks of what was asked. */
+export interface Citation extends TimeRange {
+  readonly videoId: string;
+  readonly title: string;
+  readonly kind: EventKind;
+  /** What stands there. */
+  readonly text: string;
+  /** Half the distance that its true edges may lie away. */
+  readonly precision: Seconds;
+}
+
+export interface AskAnswer {
+  readonly question: string;
+  /** False: the library does not show it. */
+  readonly found: boolean;
+  /**
+   * Who says so. `model`: it read what stands at the places that were found. `quotes`: no model; the sentences are the words of those places.
+   * `search`: no place was found, and nobody was asked.
+   */
+  readonly by: 'model' | 'quotes' | 'search';
+  readonly model?: string;
+  /** None when nothing was found. Each has one citation or more, the best first. */
+  readonly sentences: readonly { readonly text: string; readonly citations: readonly Citation[] }[];
+  readonly took: Milliseconds;
+  readonly note?: string;
+}
+
+/** An answer takes a model its time; the places are known at once. */
+export type AskStep =
+  | { readonly kind: 'found'; readonly citations: readonly Citation[] }
+  | { readonly kind: 'answer'; readonly answer: AskAnswer };
+
+export interface AskParts {
+  readonly library: Library;
+  readonly searcher: Searcher;
+  /** The model, or why there is none; opened when something was found. @default there is none */
+  readonly model?: () => Promise<{ readonly backend?: Backend; readonly missing?: string }>;
+}
+
+/** Places that are looked at. */
+const HITS = 10;
+/** Sentences without a model: beyond a few, `search` is the better list. */
+const QUOTES = 5;
+/** Texts from this far around a place are shown to the model with it. */
+const AROUND: Seconds = 10;
+const TEXTS_AROUND = 6;
+const TEXT_KINDS: readonly EventKind[] = ['caption', 'activity', 'subtitle', 'speech', 'text'];
+
+/**
+ * First what was found, then the answer.
+ * @throws {LongwatchError} as `Searcher.search`, with `/question` for what is wrong with the question; `bad_config` of a server. A model that
+ * fails takes its sentences away, not the places: they are quoted then, with a note.
+ */
+export async function* ask(parts: AskParts, request: AskRequest, signal?: AbortSignal): AsyncGenerator<AskStep> {
+  const begun = performance.now();
+  const search = await find(parts.searcher, request, signal);
+  const notes: string[] = search.note === undefined ? [] : [search.note];
+  const finish = (answer: Omit<AskAnswer, 'question' | 'took' | 'note'>): AskStep => ({
+    kind: 'answer',
+    answer: {
+      question: search.query,
+      ...answer,
+      took: performance.now() - begun,
+      ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
+    },
+  });
+  const hits = search.results.map(citationOf);
+  yield { kind: 'found', citations: hits };
+  if (search.noMatch) {
+    yield finish({ found: false, by: 'search', sentences: [] });
+    return;
+  }
+  const quotes = { found: true, by: 'quotes', sentences: hits.slice(0, QUOTES).map(quote) } as const;
+  const { backend, missing = 'There is no model.' } = (await parts.model?.()) ?? {};
+  if (!backend) {
+    notes.push(`The sentences are what stands at the places that were found. ${missing}`);
+    yield finish(quotes);
+    return;
+  }
+  const { id: model } = backend;
+  try {
+    const sources = [...hits, ...textsAround(parts.library, search.results)];
+    const cited = await runTask(
+      backend,
+      citeTask,
+      { question: search.query, notes: sources.map(noteOf(hits)) },
+      signal,
+    );
+    const sentences = cited.sentences.map((sentence) => ({
+      text: sentence.text,
+      citations: sentence.notes.flatMap((position) => sources[position] ?? []),
+    }));
+    if (!cited.found)
+      notes.push(`${model} found no answer at the ${hits.length} places that \`search\` shows for this question.`);
+    yield finish({ found: cited.found, by: 'model', model, sentences });
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    if (error.code !== 'model_failed' && error.code !== 'overloaded') throw error;
+    notes.push(`The sentences are what stands at the places that were found, since the model failed: ${error.message}`);
+    yield finish(quotes);
+  }
+}
+
+async function find(searcher: Searcher, { question, videoIds }: AskRequest, signal: AbortSignal | undefined) {
+  try {
+    return await searcher.search({ query: question, limit: HITS, ...(videoIds ? { videoIds } : {}) }, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof LongwatchError) || thrown.pointer !== '/query') throw thrown;
+    const message = thrown.message.replace('query', 'question');
+    throw new LongwatchError(thrown.code, message, {
+      pointer: '/question',
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+    });
+  }
+}
+
+function citationOf({ videoId, title, start, end, kind, text, precision }: SearchHit): Citation {
+  return { videoId, title, start, end, kind, text, precision };
+}
+
+function quote(citation: Citation): AskAnswer['sentences'][number] {
+  return { text: citation.text, citations: [citation] };
+}
+
+/** Words around the places, each once, place after place. */
+function textsAround(library: Library, hits: readonly SearchHit[]): Citation[] {
+  const known = new Set(hits.flatMap(({ eventIds }) => eventIds));
+  return hits.flatMap((hit) => {
+    const range = { start: Math.max(0, hit.start - AROUND), end: hit.end + AROUND };
+    const page = library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
+    const fresh = page.items.filter(({ id }) => !known.has(id)).slice(0, TEXTS_AROUND);
+    for (const { id } of fresh) known.add(id);
+    return fresh.map((event) => ofEvent(event, hit.title));
+  });
+}
+
+function ofEvent({ videoId, start, end, kind, text, precision }: EventRecord, title: string): Citation {
+  return { videoId, title, start, end, kind, text, precision };
+}
+
+/** Says which video a note is of where there are several. */
+function noteOf(hits: readonly Citation[]): (source: Citation) => VideoText {
+  const videos = [...new Set(hits.map(({ videoId }) => videoId))];
+  return ({ start, end, text, kind, videoId }) => ({
+    start,
+    end,
+    text,
+    kind: videos.length === 1 ? kind : `${kind} of video ${videos.indexOf(videoId) + 1}`,
+  });
+}

@@ -1,0 +1,43 @@
+import { askJson } from '../../../api/schema/ask.js';
+import type { Citation } from '../../ask.js';
+import { formatTime } from '../../time.js';
+import { type CommonOptions, collect, verb, withEngine } from '../command.js';
+import { EXIT, type Terminal, visible } from '../terminal.js';
+
+interface AskOptions extends CommonOptions {
+  readonly video?: string[];
+}
+
+export const askCommand = verb('ask', 'an answer in sentences, each with the times that it rests on')
+  .argument('<question>', 'what you want to know')
+  .option('--video <id>', 'only of this video (id, id prefix or path); repeat for several', collect)
+  .action((question: string, options: AskOptions) =>
+    withEngine(options, false, async ({ engine, terminal, signal }) => {
+      const videoIds = options.video?.map((video) => engine.library.findVideo(video).id);
+      for await (const step of engine.ask({ question, ...(videoIds ? { videoIds } : {}) }, signal)) {
+        if (step.kind !== 'answer') continue;
+        const { answer } = step;
+        terminal.document(askJson(answer));
+        for (const { text, citations } of answer.sentences) {
+          terminal.line(visible(text));
+          for (const citation of citations) printCitation(terminal, citation);
+        }
+        if (!answer.found) terminal.line('The library does not show it.');
+        if (answer.model !== undefined) {
+          const { notice } = await engine.model();
+          terminal.note(`Written by ${answer.model}.${notice === undefined ? '' : ` ${notice}`}`);
+        }
+        if (answer.note !== undefined) terminal.note(answer.note);
+        return answer.found ? EXIT.done : EXIT.nothingFound;
+      }
+      return EXIT.failed;
+    }),
+  );
+
+function printCitation(terminal: Terminal, { start, end, kind, title, videoId, precision }: Citation): void {
+  terminal.line(
+    `  ${terminal.bold(`${formatTime(start)} – ${formatTime(end)}`)}  ${terminal.dim(
+      `${kind}, ${visible(title)} (${videoId}), ±${precision.toFixed(3)} s`,
+    )}`,
+  );
+}

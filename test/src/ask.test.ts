@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { createSearcher } from '../../index/search/searcher.js';
+import { type AskAnswer, type AskRequest, type AskStep, ask } from '../../src/ask.js';
+import type { BackendRequest } from '../../src/backend.js';
+import { LongwatchError } from '../../src/errors.js';
+import { BagOfWords, fill, newVideo, signal, subtitle, temporaryLibrary } from '../index/support.js';
+import { ScriptedBackend, wordsOf } from './tasks/scripted-backend.js';
+
+const MEADOW = [
+  subtitle(2, 4, 'The rabbit opens its eyes'),
+  subtitle(5, 7, 'A butterfly lands on a flower'),
+  subtitle(61, 63, 'An apple falls on his head'),
+  signal('cut', 62, 62.04, 'cut'),
+];
+const MOON = [subtitle(30, 33, 'A rabbit jumps on the moon')];
+
+async function house(script?: () => string) {
+  const library = temporaryLibrary();
+  const embedder = new BagOfWords();
+  const ids: string[] = [];
+  for (const [name, lines] of [
+    ['meadow', MEADOW],
+    ['moon', MOON],
+  ] as const) {
+    const { id } = library.addVideo(newVideo(name));
+    await fill(library, id, lines, embedder);
+    ids.push(id);
+  }
+  const backend = script && new ScriptedBackend(script);
+  const parts = {
+    library,
+    searcher: createSearcher({ library, embedder }),
+    ...(backend ? { model: async () => ({ backend }) } : {}),
+  };
+  return { parts, backend, ids, library };
+}
+
+async function stepsOf(parts: Parameters<typeof ask>[0], request: AskRequest | string, signal?: AbortSignal) {
+  const steps: AskStep[] = [];
+  for await (const step of ask(parts, typeof request === 'string' ? { question: request } : request, signal))
+    steps.push(step);
+  return steps;
+}
+
+async function answerTo(...args: Parameters<typeof stepsOf>): Promise<AskAnswer> {
+  const last = (await stepsOf(...args)).at(-1);
+  if (last?.kind !== 'answer') throw new Error('There is no answer.');
+  return last.answer;
+}
+
+describe('a question with a model', () => {
+  it('is answered in its sentences, each with the places that it rests on', async () => {
+    const said = '{"found":true,"sentences":[{"notes":[1,2],"text":"A rabbit jumps, another one wakes up."}]}';
+    const { parts, backend, ids } = await house(() => said);
+    const steps = await stepsOf(parts, 'rabbit moon');
+    expect(steps.map(({ kind }) => kind)).toEqual(['found', 'answer']);
+    const answer = await answerTo(parts, 'rabbit moon');
+    expect(answer).toMatchObject({ found: true, by: 'model', model: 'scripted' });
+    expect(answer.sentences).toEqual([
+      {
+        text: 'A rabbit jumps, another one wakes up.',
+        citations: [
+          expect.objectContaining({ videoId: ids[1], title: 'moon', start: 30, end: 33, kind: 'subtitle' }),
+          expect.objectContaining({ videoId: ids[0], title: 'meadow', start: 2, end: 4, precision: 0.05 }),
+        ],
+      },
+    ]);
+    const words = wordsOf(backend?.requests[0] as BackendRequest);
+    expect(words).toContain('[2] 0:00:02.000 to 0:00:04.000, subtitle of video 2: "The rabbit opens its eyes"');
+    expect(words).toContain('[1] 0:00:30.000 to 0:00:33.000, subtitle of video 1: "A rabbit jumps on the moon"');
+  });
+
+  it('shows the model what stands around the places too, once, and no signals', async () => {
+    const { parts, backend, ids } = await house(
+      () => '{"found":true,"sentences":[{"notes":[2],"text":"A butterfly came."}]}',
+    );
+    const answer = await answerTo(parts, { question: 'rabbit opens eyes', videoIds: [ids[0] as string] });
+    const words = wordsOf(backend?.requests[0] as BackendRequest);
+    expect(words.match(/^\[\d+\].*$/gm)).toEqual([
+      '[1] 0:00:02.000 to 0:00:04.000, subtitle: "The rabbit opens its eyes"',
+      '[2] 0:00:05.000 to 0:00:07.000, subtitle: "A butterfly lands on a flower"',
+    ]);
+    expect(answer.sentences[0]?.citations).toMatchObject([{ start: 5, end: 7, text: 'A butterfly lands on a flower' }]);
+  });
+
+  it('is not answered when the model finds nothing in the places', async () => {
+    const { parts } = await house(() => '{"found":false,"sentences":[]}');
+    const answer = await answerTo(parts, 'what colour has the rabbit?');
+    expect(answer).toMatchObject({ found: false, by: 'model', sentences: [] });
+    expect(answer.note).toContain('scripted found no answer at the');
+  });
+
+  it('is answered with the places themselves when the model fails', async () => {
+    const { parts } = await house(() => 'no JSON at all');
+    const answer = await answerTo(parts, 'apple falls on his head');
+    expect(answer).toMatchObject({ found: true, by: 'quotes', sentences: [{ text: 'An apple falls on his head' }] });
+    expect(answer).not.toHaveProperty('model');
+    expect(answer.note).toContain('since the model failed');
+  });
+
+  it('ends with what no quotation mends', async () => {
+    const { parts } = await house(() => {
+      throw new LongwatchError('bad_config', 'The key is wrong.');
+    });
+    await expect(answerTo(parts, 'apple')).rejects.toMatchObject({ code: 'bad_config' });
+  });
+});
+
+describe('a question without a model', () => {
+  it('is answered with what stands at the places, and says so', async () => {
+    const { parts } = await house();
+    const answer = await answerTo(parts, 'apple falls on his head');
+    expect(answer).toMatchObject({
+      question: 'apple falls on his head',
+      found: true,
+      by: 'quotes',
+      sentences: [
+        { text: 'An apple falls on his head', citations: [{ start: 61, end: 63, text: 'An apple falls on his head' }] },
+      ],
+    });
+    expect(answer.note).toBe('The sentences are what stands at the places that were found. There is no model.');
+    expect(answer.took).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe('a question that the library does not answer', () => {
+  it('is said not to be shown, and no model is opened for it', async () => {
+    const { parts } = await house();
+    let opened = 0;
+    const model = async () => {
+      opened++;
+      return {};
+    };
+    const steps = await stepsOf({ ...parts, model }, 'stock market crash');
+    expect(steps[0]).toEqual({ kind: 'found', citations: [] });
+    expect(steps[1]).toMatchObject({ answer: { found: false, by: 'search', sentences: [] } });
+    expect(opened).toBe(0);
+  });
+});
+
+describe('a question that is none', () => {
+  it.each([
+    ['', 'invalid_input', '/question'],
+    ['x'.repeat(1001), 'invalid_input', '/question'],
+  ])('%.10s is refused', async (question, code, pointer) => {
+    const { parts } = await house();
+    await expect(answerTo(parts, question)).rejects.toMatchObject({
+      code,
+      pointer,
+      message: expect.stringContaining('The question'),
+    });
+  });
+
+  it('about an unknown video is refused', async () => {
+    const { parts } = await house();
+    await expect(answerTo(parts, { question: 'apple', videoIds: ['0123456789ab'] })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  it('is cancelled by whoever asked', async () => {
+    const { parts } = await house(() => '{"found":false,"sentences":[]}');
+    await expect(answerTo(parts, 'apple', AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
