@@ -24,12 +24,13 @@ export interface ChosenModel {
  */
 export async function openChosenModel(config: Config): Promise<ChosenModel> {
   if (config.remote) {
-    const { url, model, key, frames, concurrency } = config.remote;
+    const { url, model, key, frames, pictures, concurrency } = config.remote;
     const backend = new RemoteBackend({
       baseUrl: url,
       model,
       ...(key === undefined ? {} : { apiKey: key }),
       ...(frames === undefined ? {} : { frames }),
+      ...(pictures === undefined ? {} : { pictures }),
       ...(concurrency === undefined ? {} : { concurrency }),
     });
     return { backend };

@@ -33,6 +33,8 @@ const fileSchema = z.strictObject({
       model: z.string().min(1),
       /** How frames travel: `images` everywhere, `video` for vLLM. */
       frames: z.enum(['images', 'video']).optional(),
+      /** Frames as JPEG where that is smaller, or always as PNG. */
+      pictures: z.enum(['smallest', 'png']).optional(),
       /** Questions at once. */
       concurrency: z.number().int().min(1).max(256).optional(),
     })
@@ -70,6 +72,7 @@ export interface Config {
     readonly model: string;
     readonly key?: string;
     readonly frames?: 'images' | 'video';
+    readonly pictures?: 'smallest' | 'png';
     readonly concurrency?: number;
   };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
@@ -155,13 +158,14 @@ function remoteOf(file: FileSettings['remote'], env: NodeJS.ProcessEnv): Pick<Co
     });
   }
   const key = env.LONGWATCH_REMOTE_KEY;
-  const { frames, concurrency } = file ?? {};
+  const { frames, pictures, concurrency } = file ?? {};
   return {
     remote: {
       url,
       model,
       ...(key ? { key } : {}),
       ...(frames === undefined ? {} : { frames }),
+      ...(pictures === undefined ? {} : { pictures }),
       ...(concurrency === undefined ? {} : { concurrency }),
     },
   };

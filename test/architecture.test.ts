@@ -89,6 +89,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['api/server.ts'],
   '@huggingface/jinja': ['src/qwen/chat-template.ts'],
   '@huggingface/tokenizers': ['src/tokenizer-file.ts'],
+  '@jsquash/jpeg': ['src/remote/jpeg.ts'],
   'better-sqlite3': ['index/store/database.ts'],
   commander: ['src/cli/'],
   'hnswlib-node': ['index/vectors/hnsw.ts'],

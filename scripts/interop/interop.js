@@ -62,7 +62,8 @@ await local.close();
 
 const { server, url } = await startServer();
 try {
-  const remote = new RemoteBackend({ baseUrl: url, model: checkpoint });
+  // Lossless, so that the server sees the very same pixels.
+  const remote = new RemoteBackend({ baseUrl: url, model: checkpoint, pictures: 'png' });
   await compareAnswers('remote', remote, (request) => request);
   await remote.close();
   await checkManners();

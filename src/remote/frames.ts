@@ -2,6 +2,7 @@
 
 import type { PromptPart } from '../backend.js';
 import type { Seconds } from '../time.js';
+import { encodeJpeg } from './jpeg.js';
 import { encodePng, type RgbPicture } from './png.js';
 
 /**
@@ -11,6 +12,14 @@ import { encodePng, type RgbPicture } from './png.js';
  *   form has one rate for the whole request.
  */
 export type FrameForm = 'images' | 'video';
+
+/**
+ * - `smallest`: a frame of a video is JPEG where that is smaller than PNG, as with film, and PNG where not, as with screens and drawings.
+ * - `png`: every picture arrives as it is, bit by bit, in four times the bytes.
+ *
+ * Stills are always PNG: text is read from them and places are pointed at.
+ */
+export type PictureForm = 'smallest' | 'png';
 
 export type MessagePart =
   | { readonly type: 'text'; readonly text: string }
@@ -36,16 +45,21 @@ const EVENNESS = 0.25;
 /** How much the rates of two videos of one request may differ, as a share. */
 const SAME_RATE = 0.01;
 
-export async function messageContent(parts: readonly PromptPart[], form: FrameForm): Promise<MessageContent> {
+export async function messageContent(
+  parts: readonly PromptPart[],
+  form: FrameForm,
+  pictureForm: PictureForm,
+): Promise<MessageContent> {
+  const encodeFrame = pictureForm === 'png' ? asPng : smallest;
   const videos = parts.filter((part) => part.kind === 'video');
   const rate = form === 'video' ? commonRate(videos) : undefined;
   const pieces = rate === undefined ? [] : videos.flatMap(({ pictures }) => split(pictures));
   const content: MessagePart[] = [];
   for (const part of parts) {
     if (part.kind === 'text') content.push({ type: 'text', text: part.text });
-    else if (part.kind === 'image') content.push(await image(part.picture));
-    else if (rate === undefined) content.push(...(await asImages(part)));
-    else content.push(...(await asVideos(part)));
+    else if (part.kind === 'image') content.push(imagePart(await asPng(part.picture)));
+    else if (rate === undefined) content.push(...(await asImages(part, encodeFrame)));
+    else content.push(...(await asVideos(part, encodeFrame)));
   }
   return { parts: content, fields: rate === undefined ? {} : videoFields(rate, pieces) };
 }
@@ -55,32 +69,48 @@ export function timeMark(time: Seconds): string {
   return `<${(Math.round(time * 10) / 10 + 0).toFixed(1)} s>`;
 }
 
-async function asImages({ pictures, timeZero }: VideoPart): Promise<MessagePart[]> {
-  const images = await Promise.all(pictures.map(image));
-  return images.flatMap((part, i) => [
+/** A picture as a file. */
+interface Encoded {
+  readonly type: 'image/png' | 'image/jpeg';
+  readonly base64: string;
+}
+
+type Encode = (picture: RgbPicture) => Promise<Encoded>;
+
+async function asPng(picture: RgbPicture): Promise<Encoded> {
+  return { type: 'image/png', base64: (await encodePng(picture)).toString('base64') };
+}
+
+async function smallest(picture: RgbPicture): Promise<Encoded> {
+  const [png, jpeg] = await Promise.all([encodePng(picture), encodeJpeg(picture)]);
+  return jpeg.length < png.length
+    ? { type: 'image/jpeg', base64: jpeg.toString('base64') }
+    : { type: 'image/png', base64: png.toString('base64') };
+}
+
+async function asImages({ pictures, timeZero }: VideoPart, encodeFrame: Encode): Promise<MessagePart[]> {
+  const images = await Promise.all(pictures.map(encodeFrame));
+  return images.flatMap((encoded, i) => [
     { type: 'text' as const, text: timeMark((pictures[i]?.time ?? timeZero) - timeZero) },
-    part,
+    imagePart(encoded),
   ]);
 }
 
-async function image(picture: RgbPicture): Promise<MessagePart> {
-  return { type: 'image_url', image_url: { url: `data:image/png;base64,${await base64Png(picture)}` } };
+function imagePart({ type, base64 }: Encoded): MessagePart {
+  return { type: 'image_url', image_url: { url: `data:${type};base64,${base64}` } };
 }
 
-async function asVideos({ pictures, timeZero }: VideoPart): Promise<MessagePart[]> {
+async function asVideos({ pictures, timeZero }: VideoPart, encodeFrame: Encode): Promise<MessagePart[]> {
   const content: MessagePart[] = [];
   for (const piece of split(pictures)) {
     const start = (piece[0]?.time ?? timeZero) - timeZero;
     if (timeMark(start) !== timeMark(0)) content.push({ type: 'text', text: timeMark(start) });
-    // The media type is vLLM's name of the form; each picture says itself that it is PNG.
-    const frames = await Promise.all(piece.map(base64Png));
-    content.push({ type: 'video_url', video_url: { url: `data:video/jpeg;base64,${frames.join(',')}` } });
+    // The media type is vLLM's name of the form; each picture says itself what it is.
+    const frames = await Promise.all(piece.map(encodeFrame));
+    const list = frames.map(({ base64 }) => base64).join(',');
+    content.push({ type: 'video_url', video_url: { url: `data:video/jpeg;base64,${list}` } });
   }
   return content;
-}
-
-async function base64Png(picture: RgbPicture): Promise<string> {
-  return (await encodePng(picture)).toString('base64');
 }
 
 /** Runs of whole pairs, as equal in length as can be, none longer than a server reads. */

@@ -21,7 +21,7 @@ import {
   type HttpAnswer,
   HttpClient,
 } from './exchange.js';
-import { type FrameForm, isVideo, messageContent } from './frames.js';
+import { type FrameForm, isVideo, messageContent, type PictureForm } from './frames.js';
 import { closings, conforms, findJson } from './json-answer.js';
 import {
   DEFAULT_RETRY_POLICY,
@@ -45,6 +45,8 @@ export interface RemoteBackendOptions {
   readonly id?: string;
   /** How frames travel; `video` is for vLLM. @default images */
   readonly frames?: FrameForm;
+  /** As which files the pictures of a video travel. @default smallest */
+  readonly pictures?: PictureForm;
   /**
    * Visual tokens of one frame, least and most; sizes are chosen within them. As an image each frame costs its tokens, as a video each
    * pair does. @default 128 and 768, as the model family's own tools
@@ -157,7 +159,8 @@ export class RemoteBackend implements Backend {
       refusal: undefined,
     };
     try {
-      const content = await messageContent(request.parts, this.#options.frames ?? 'images');
+      const { frames = 'images', pictures = 'smallest' } = this.#options;
+      const content = await messageContent(request.parts, frames, pictures);
       const policy = { ...DEFAULT_RETRY_POLICY, ...this.#options.retry };
       const attempt = async () => {
         try {

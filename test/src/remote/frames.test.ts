@@ -3,6 +3,7 @@ import type { Picture } from '../../../ingest/video/frame.js';
 import type { PromptPart } from '../../../src/backend.js';
 import { messageContent, timeMark } from '../../../src/remote/frames.js';
 import { encodePng } from '../../../src/remote/png.js';
+import { randomFrom } from '../../index/support.js';
 
 function picture(time: number, shade = 0): Picture {
   const rgb = new Uint8Array(28 * 28 * 3).fill(shade);
@@ -21,7 +22,11 @@ async function png(shade: number): Promise<string> {
 
 describe('frames as images', () => {
   it('stand each behind its time from the second that the words call zero', async () => {
-    const content = await messageContent([video([60, 72.04], 60), { kind: 'text', text: 'What happens?' }], 'images');
+    const content = await messageContent(
+      [video([60, 72.04], 60), { kind: 'text', text: 'What happens?' }],
+      'images',
+      'png',
+    );
     expect(content).toEqual({
       parts: [
         { type: 'text', text: '<0.0 s>' },
@@ -35,14 +40,14 @@ describe('frames as images', () => {
   });
 
   it('have no time when they are stills', async () => {
-    const { parts } = await messageContent([{ kind: 'image', picture: picture(5) }], 'video');
+    const { parts } = await messageContent([{ kind: 'image', picture: picture(5) }], 'video', 'png');
     expect(parts.map(({ type }) => type)).toEqual(['image_url']);
   });
 });
 
 describe('frames as a video', () => {
   it('are one list of pictures with their rate beside it', async () => {
-    const content = await messageContent([video(every(0.5, 4, 60), 60)], 'video');
+    const content = await messageContent([video(every(0.5, 4, 60), 60)], 'video', 'png');
     const frames = await Promise.all([0, 1, 2, 3].map(png));
     expect(content.parts).toEqual([
       { type: 'video_url', video_url: { url: `data:video/jpeg;base64,${frames.join(',')}` } },
@@ -54,7 +59,7 @@ describe('frames as a video', () => {
   });
 
   it('say when they begin unless that is second zero', async () => {
-    const { parts } = await messageContent([video(every(0.5, 4, 65), 60)], 'video');
+    const { parts } = await messageContent([video(every(0.5, 4, 65), 60)], 'video', 'png');
     expect(parts[0]).toEqual({ type: 'text', text: '<5.0 s>' });
   });
 
@@ -65,7 +70,7 @@ describe('frames as a video', () => {
     [64, [32, 32]],
     [66, [22, 22, 22]],
   ])('that are %i are cut into runs of %j, each with its time', async (count, lengths) => {
-    const { parts, fields } = await messageContent([video(every(1, count))], 'video');
+    const { parts, fields } = await messageContent([video(every(1, count))], 'video', 'png');
     const runs = parts
       .filter((part) => part.type === 'video_url')
       .map((part) => part.video_url.url.split(',').length - 1);
@@ -81,13 +86,13 @@ describe('frames as a video', () => {
     ['all at one time', [video([3, 3])]],
     ['of two rates', [video(every(0.5, 4)), video(every(1, 4))]],
   ])('that are %s are sent as images', async (_, parts) => {
-    const content = await messageContent(parts, 'video');
+    const content = await messageContent(parts, 'video', 'png');
     expect(content.parts.some(({ type }) => type === 'video_url')).toBe(false);
     expect(content.fields).toEqual({});
   });
 
   it('may be as uneven as real timestamps are', async () => {
-    const { parts } = await messageContent([video([0, 0.501, 1.001, 1.502])], 'video');
+    const { parts } = await messageContent([video([0, 0.501, 1.001, 1.502])], 'video', 'png');
     expect(parts.map(({ type }) => type)).toEqual(['video_url']);
   });
 });
@@ -101,5 +106,50 @@ describe('the time of a frame', () => {
     [-0.01, '<0.0 s>'],
   ])('%d is written %s', (time, text) => {
     expect(timeMark(time)).toBe(text);
+  });
+});
+
+describe('the pictures of a video', () => {
+  const shades = (at: (i: number) => number): Picture => ({
+    ...picture(0),
+    width: 112,
+    height: 112,
+    rgb: Uint8Array.from({ length: 112 * 112 * 3 }, (_, i) => at(i)),
+  });
+  const random = randomFrom(5);
+  // Light that falls off softly, with the grain of film.
+  const film = shades((i) => 60 + 100 * Math.sin(i / 9000) ** 2 + 24 * random());
+  const screen = shades((i) => (Math.floor(i / 3 / 112) % 16 === 0 ? 0 : 255));
+  const urlOf = async (part: PromptPart, form: 'smallest' | 'png') => {
+    const { parts } = await messageContent([part], 'images', form);
+    const shown = parts.find((one) => one.type === 'image_url');
+    return shown?.image_url.url ?? '';
+  };
+
+  it('are JPEG where that is smaller', async () => {
+    const [jpeg, png] = await Promise.all(
+      (['smallest', 'png'] as const).map((form) => urlOf({ kind: 'video', pictures: [film, film], timeZero: 0 }, form)),
+    );
+    expect(jpeg).toMatch(/^data:image\/jpeg;base64,\/9j\//);
+    expect(png).toMatch(/^data:image\/png;base64,iVBOR/);
+    expect(jpeg?.length).toBeLessThan((png?.length ?? 0) / 3);
+  });
+
+  it('are PNG where that is smaller, and stills always are', async () => {
+    expect(await urlOf({ kind: 'video', pictures: [screen, screen], timeZero: 0 }, 'smallest')).toMatch(
+      /^data:image\/png/,
+    );
+    expect(await urlOf({ kind: 'image', picture: film }, 'smallest')).toMatch(/^data:image\/png/);
+  });
+
+  it('say themselves what they are in a list', async () => {
+    const pictures = [film, screen, film, screen].map((one, i) => ({ ...one, time: i }));
+    const { parts } = await messageContent([{ kind: 'video', pictures, timeZero: 0 }], 'video', 'smallest');
+    const url = parts[0]?.type === 'video_url' ? parts[0].video_url.url : '';
+    const beginnings = url
+      .replace('data:video/jpeg;base64,', '')
+      .split(',')
+      .map((one) => one.slice(0, 4));
+    expect(beginnings).toEqual(['/9j/', 'iVBO', '/9j/', 'iVBO']);
   });
 });
