@@ -75,7 +75,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/pipeline.ts',
   ],
   ['api/'],
-  ['src/chosen-model.ts', 'src/chosen-embedder.ts', 'src/main.ts', 'src/doctor.ts', 'src/cli/'],
+  ['src/chosen-model.ts', 'src/chosen-embedder.ts', 'src/main.ts', 'src/doctor.ts'],
+  ['src/eval/'],
+  ['src/cli/'],
 ];
 
 function floorOf(file: string): number {
@@ -98,7 +100,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   // Two queues of different kinds: jobs that are remembered, requests to a server.
   'p-queue': ['ingest/jobs/queue.ts', 'src/remote/remote-backend.ts'],
   pino: ['src/cli/commands/serve.ts'],
-  zod: ['src/config.ts'],
+  zod: ['src/config.ts', 'src/eval/annotations.ts'],
   hono: ['api/hono.ts'],
   '@hono/zod-openapi': ['api/hono.ts'],
 };
