@@ -9,6 +9,7 @@ import { askCommand } from './commands/ask.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
+import { evalCommand } from './commands/eval.js';
 import { eventsCommand } from './commands/events.js';
 import { exportCommand } from './commands/export.js';
 import { frameCommand } from './commands/frame.js';
@@ -49,6 +50,7 @@ for (const command of [
   removeCommand,
   serveCommand,
   modelsCommand,
+  evalCommand,
   doctorCommand,
   checkCommand,
   backupCommand,

@@ -39,10 +39,12 @@ export class MediaFolder {
   /**
    * Lists everything below the folders, links to folders included, each folder once.
    * @param more Further folders, e.g. where the videos lie.
+   * @param except A folder that is left out, e.g. the one that the evaluation writes into.
    * @throws {LongwatchError} `file_not_found`, `unreadable_file`; `invalid_input` when it is no folder
    */
-  static async open(directory: string, more: readonly string[] = []): Promise<MediaFolder> {
-    const seen = new Set<string>();
+  static async open(directory: string, more: readonly string[] = [], except?: string): Promise<MediaFolder> {
+    const left = except === undefined ? undefined : await realpath(except).catch(() => undefined);
+    const seen = new Set(left === undefined ? [] : [left]);
     const files: string[] = [];
     for (const folder of [directory, ...more]) {
       const facts = await stat(folder).catch((error: unknown) => {
