@@ -92,12 +92,13 @@ export async function evaluateFile(options: EvaluateOptions, file: string): Prom
 
 /**
  * Asks every item that has no answer in `journalFile` yet. Stops without an error when `signal` aborts.
+ * @param openAsker Called once, when there is something to ask.
  * @throws {LongwatchError} of the annotations; `file_not_found` when no video is there; `conflict` as `PredictionJournal.open`; an
  * error that would meet every item, with all answers so far kept
  */
 export async function evaluateRun(
   options: EvaluateOptions,
-  asker: Asker,
+  openAsker: () => Promise<Asker>,
   journalFile: string,
   onItem: (done: number, total: number) => void = () => undefined,
 ): Promise<Evaluation> {
@@ -115,6 +116,7 @@ export async function evaluateRun(
     });
   }
   const chosen = there.slice(0, limit);
+  const asker = await openAsker();
   const journal = await PredictionJournal.open(journalFile, { suite: suite.name, by: asker.by }, suite.kind);
   const failures: { id: string; error: StoredError }[] = [];
   const pairs: Pair[] = [];

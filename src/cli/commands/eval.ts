@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Config, loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
 import { libraryAsker } from '../../eval/asking/library-asker.js';
@@ -10,7 +10,7 @@ import { MediaFolder } from '../../eval/media.js';
 import { type Report, reportOf, reportTables } from '../../eval/report.js';
 import { type Suite, WAYS, type Way } from '../../eval/suite.js';
 import { findSuite, SUITES } from '../../eval/suites/list.js';
-import { openEngine } from '../../main.js';
+import { type Engine, openEngine } from '../../main.js';
 import { type CommonOptions, collect, terminalOf, type VerbContext, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, table, visible } from '../terminal.js';
@@ -27,8 +27,9 @@ interface EvalOptions extends CommonOptions {
 type Context = Pick<VerbContext, 'terminal' | 'signal'>;
 
 const listCommand = verb('list', 'which suites there are, and which files they read').action(
-  (options: CommonOptions) => {
-    const terminal = terminalOf(options);
+  // `eval` has the same options and takes them first.
+  (_options: CommonOptions, command: Command) => {
+    const terminal = terminalOf(command.optsWithGlobals<CommonOptions>());
     terminal.document({
       suites: SUITES.map(({ name, title, expects, kind, ways, published = [] }) => ({
         name,
@@ -96,24 +97,25 @@ async function run(
     });
   }
   const tokens = wholeNumber('--tokens', options.tokens);
-  const engine = await openEngine(configOf(options, output), { create: true });
   const progress = new ProgressLine(terminal, what.suite.name);
-  try {
+  const opened: Engine[] = [];
+  const openAsker = async () => {
+    const engine = await openEngine(configOf(options, output), { create: true });
+    opened.push(engine);
     const { notice } = await engine.model();
     if (notice !== undefined) terminal.note(notice);
-    const parts = {
-      engine,
-      tokens,
-      onIngest: (file: string, part: number) =>
-        progress.show({ stage: `reading ${path.basename(file)}`, progress: part }),
-    };
-    const asker = way === 'library' ? await libraryAsker(parts) : await modelAsker(parts, what.folder);
-    return await evaluateRun(what, asker, path.join(output, 'predictions.ndjson'), (done, total) =>
+    const onIngest = (file: string, part: number) =>
+      progress.show({ stage: `reading ${visible(path.basename(file))}`, progress: part });
+    const parts = { engine, tokens, onIngest };
+    return way === 'library' ? libraryAsker(parts) : modelAsker(parts, what.folder);
+  };
+  try {
+    return await evaluateRun(what, openAsker, path.join(output, 'predictions.ndjson'), (done, total) =>
       progress.show({ stage: `item ${done + 1} of ${total}`, progress: done / total }),
     );
   } finally {
     progress.end();
-    await engine.close();
+    for (const engine of opened) await engine.close();
   }
 }
 

@@ -1,18 +1,21 @@
 /** Frames of a whole video in one prompt, evenly spread: how benchmarks show videos to a model, and the way that falls apart with length. */
 
-import type { Decoder } from '../../../ingest/video/decoder.js';
+import type { Decoder, DecodeSummary, VideoProbe } from '../../../ingest/video/decoder.js';
 import type { Backend } from '../../backend.js';
 import { LongwatchError } from '../../errors.js';
 import type { ModelInput } from '../../model.js';
-import { intersect, type Seconds, type TimeRange, timestampToSeconds } from '../../time.js';
+import { intersect, type Seconds, type TimeRange } from '../../time.js';
 
 /** The model's time ids are half a second apart, so more than four frames a second tell it nothing. */
 const SHORTEST_INTERVAL: Seconds = 0.25;
+
+type Clock = Pick<DecodeSummary, 'firstFrameTime' | 'duration'>;
 
 export class WholeVideo {
   readonly #decoder: Decoder;
   readonly #backend: Backend;
   readonly #tokens: number;
+  readonly #clocks = new Map<string, Clock>();
   /** Of the last question: the next one is often about the same video. */
   #last: { readonly key: string; readonly input: ModelInput } | undefined;
 
@@ -55,21 +58,17 @@ export class WholeVideo {
     return { range, pictures: even === 0 ? [first, first] : pictures.slice(0, even) };
   }
 
-  /** From the first frame and the container's claim; where it claims nothing, from all frames. */
-  async #clockOf(file: string, probe: Awaited<ReturnType<Decoder['probe']>>, signal: AbortSignal) {
+  /**
+   * Decodes all frames, once per file: what containers claim about their length is no basis for times (Matroska counts from the clock's 0, not
+   * from the first frame).
+   */
+  async #clockOf(file: string, probe: VideoProbe, signal: AbortSignal): Promise<Clock> {
+    const known = this.#clocks.get(file);
+    if (known) return known;
     const frames = this.#decoder.decode(file, probe, {}, { signal });
-    try {
-      const first = await frames.next();
-      if (!first.done && probe.claimedDuration !== undefined) {
-        const { timeBase } = probe.video;
-        return {
-          firstFrameTime: timestampToSeconds({ pts: first.value.pts, timeBase }),
-          duration: probe.claimedDuration,
-        };
-      }
-      for (let step = first; ; step = await frames.next()) if (step.done) return step.value;
-    } finally {
-      await frames.return?.(undefined as never);
-    }
+    let step = await frames.next();
+    while (!step.done) step = await frames.next();
+    this.#clocks.set(file, step.value);
+    return step.value;
   }
 }
