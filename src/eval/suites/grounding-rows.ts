@@ -1,7 +1,7 @@
 /**
  * Benchmarks of grounding that came after the classical ones: TimeLens-Bench (TencentARC/TimeLens: Charades-STA, ActivityNet Captions and
- * QVHighlights annotated anew) and ExtremeWhenBench (naver-ai, arXiv 2606.12300: moments in videos of an hour and more). Their files could
- * not be looked at while this was written, so two forms are read, with the field names that such files have:
+ * QVHighlights annotated anew) and ExtremeWhenBench (naver-ai, arXiv 2606.12300: moments in videos of an hour and more). The form by video is that of
+ * TimeLens-Bench as VLMEvalKit reads it; files of ExtremeWhenBench could not be looked at, so rows are read too, with the names that such files have:
  *
  * - rows (JSON lines, a JSON array, or an array under `data`, `annotations`, `queries` or `questions`): a video, a query, and its spans or
  *   its `start` and `end`;
