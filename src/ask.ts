@@ -5,7 +5,6 @@
 
 import type { Library } from '../index/library.js';
 import type { Searcher, SearchHit } from '../index/search/types.js';
-import type { EventRecord } from '../index/store/records.js';
 import type { Backend } from './backend.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
 import type { EventKind } from './event.js';
@@ -137,7 +136,7 @@ async function find(searcher: Searcher, { question, videoIds }: AskRequest, sign
   }
 }
 
-function citationOf({ videoId, title, start, end, kind, text, precision }: SearchHit): Citation {
+function citationOf({ videoId, title, start, end, kind, text, precision }: Citation): Citation {
   return { videoId, title, start, end, kind, text, precision };
 }
 
@@ -153,12 +152,8 @@ function textsAround(library: Library, hits: readonly SearchHit[]): Citation[] {
     const page = library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
     const fresh = page.items.filter(({ id }) => !known.has(id)).slice(0, TEXTS_AROUND);
     for (const { id } of fresh) known.add(id);
-    return fresh.map((event) => ofEvent(event, hit.title));
+    return fresh.map((event) => citationOf({ ...event, title: hit.title }));
   });
-}
-
-function ofEvent({ videoId, start, end, kind, text, precision }: EventRecord, title: string): Citation {
-  return { videoId, title, start, end, kind, text, precision };
 }
 
 /** Says which video a note is of where there are several. */

@@ -3,6 +3,7 @@
 import type { AskStep, Citation } from '../../src/ask.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import { roundToMilliseconds } from '../../src/time.js';
+import { EVENT_STREAM, EVENT_STREAM_HEADERS, HEARTBEAT, STILL_HERE, serverSentEvent } from '../event-stream.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { askJson, askRequestSchema, askSchema, citationJson, type PlaceLinks } from '../schema/ask.js';
@@ -10,10 +11,6 @@ import { problemJson } from '../schema/problem.js';
 import { textStream } from '../text-stream.js';
 import { problems } from './responses.js';
 import { frameUrl, mediaUrl } from './video-id.js';
-
-/** Milliseconds of silence after which a comment line shows that the connection lives. */
-const HEARTBEAT = 15_000;
-const EVENT_STREAM = 'text/event-stream';
 
 const links: PlaceLinks = {
   frameUrl: (place: Citation) => frameUrl(place.videoId, roundToMilliseconds(place.start)),
@@ -55,19 +52,15 @@ export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal): OpenAPIHono
     const steps = ask(request, AbortSignal.any([shutdown, left.signal]));
     // What is wrong with the question shows here, while the status can still say so.
     const first = await steps.next();
-    const body = textStream(serverSentEvents(first, steps, c.get('requestId')), {
+    const body = textStream(answerEvents(first, steps, c.get('requestId')), {
       eager: true,
       onCancel: () => left.abort(),
     });
-    return c.newResponse(body, 200, {
-      'Content-Type': EVENT_STREAM,
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    }) as never;
+    return c.newResponse(body, 200, EVENT_STREAM_HEADERS) as never;
   });
 }
 
-async function* serverSentEvents(
+async function* answerEvents(
   first: IteratorResult<AskStep>,
   steps: AsyncGenerator<AskStep>,
   requestId: string,
@@ -84,26 +77,22 @@ async function* serverSentEvents(
           next = waited;
           break;
         }
-        yield ': still here\n\n';
+        yield STILL_HERE;
       }
     }
   } catch (thrown) {
-    yield event('problem', problemJson(toLongwatchError(thrown), requestId));
+    yield serverSentEvent('problem', problemJson(toLongwatchError(thrown), requestId));
   }
 }
 
 function* eventsOf(step: AskStep): Generator<string> {
   if (step.kind === 'found') {
-    yield event('found', { citations: step.citations.map((citation) => citationJson(citation, links)) });
+    yield serverSentEvent('found', { citations: step.citations.map((citation) => citationJson(citation, links)) });
     return;
   }
   const answer = askJson(step.answer, links);
-  for (const sentence of answer.sentences) yield event('sentence', sentence);
-  yield event('answer', answer);
-}
-
-function event(name: string, data: unknown): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  for (const sentence of answer.sentences) yield serverSentEvent('sentence', sentence);
+  yield serverSentEvent('answer', answer);
 }
 
 async function orHeartbeat<T>(coming: Promise<T>): Promise<T | 'silence'> {

@@ -1,6 +1,7 @@
 /** Jobs, and their changes as they happen. */
 
 import { LongwatchError } from '../../src/errors.js';
+import { EVENT_STREAM, EVENT_STREAM_HEADERS, HEARTBEAT, STILL_HERE, serverSentEvent } from '../event-stream.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import { JobFeed } from '../job-feed.js';
 import type { ApiParts } from '../ports.js';
@@ -9,8 +10,6 @@ import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
 import { textStream } from '../text-stream.js';
 import { binary, json, problems } from './responses.js';
 
-/** Milliseconds of silence after which a comment line shows that the connection lives. */
-const HEARTBEAT = 15_000;
 /** Milliseconds that a client waits before it connects again. */
 const RETRY = 3_000;
 const READERS_MAX = 100;
@@ -56,7 +55,7 @@ const stream = createRoute({
   description:
     'Every event has the type `job`, an id, and a job as its data. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
   request: { headers: z.object({ 'last-event-id': z.string().max(64).optional() }) },
-  responses: { 200: binary('text/event-stream', 'The stream.'), ...problems },
+  responses: { 200: binary(EVENT_STREAM, 'The stream.'), ...problems },
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
@@ -75,17 +74,20 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal): OpenAPIHon
     })
     .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
     .openapi(stream, (c) => {
-      const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
-      if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers);
+      if (c.req.method === 'HEAD') return c.newResponse(null, 200, EVENT_STREAM_HEADERS);
       if (feed.readers >= READERS_MAX)
         throw new LongwatchError('overloaded', `${READERS_MAX} clients already follow the jobs.`);
       const left = new AbortController();
       const end = AbortSignal.any([shutdown, left.signal]);
-      return c.newResponse(serverSentEvents(feed, c.req.valid('header')['last-event-id'], end, left), 200, headers);
+      return c.newResponse(
+        jobEvents(feed, c.req.valid('header')['last-event-id'], end, left),
+        200,
+        EVENT_STREAM_HEADERS,
+      );
     });
 }
 
-function serverSentEvents(
+function jobEvents(
   feed: JobFeed,
   lastId: string | undefined,
   end: AbortSignal,
@@ -94,9 +96,7 @@ function serverSentEvents(
   async function* events(): AsyncGenerator<string> {
     yield `retry: ${RETRY}\n\n`;
     for await (const update of feed.read(lastId, HEARTBEAT, end))
-      yield update === undefined
-        ? ': still here\n\n'
-        : `id: ${update.id}\nevent: job\ndata: ${JSON.stringify(jobJson(update.job))}\n\n`;
+      yield update === undefined ? STILL_HERE : serverSentEvent('job', jobJson(update.job), update.id);
   }
   return textStream(events(), { eager: true, onCancel: () => left.abort() });
 }
