@@ -47,6 +47,8 @@ export interface Backend {
     readonly width: number;
     readonly height: number;
   };
+  /** Frames a second at which movement should be shown, where the model was trained with such; see `PlannerOptions.movingRate`. */
+  readonly frameRate?: number | undefined;
   /** Visual tokens of one pair of frames at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
   /**

@@ -104,7 +104,8 @@ async function stretchOf(
   }
   const size = backend.pictureSize(video);
   const pairs = Math.max(1, Math.floor(TOKEN_BUDGET / backend.tokensPerPair(size)));
-  const interval = Math.max(SHORTEST_INTERVAL, durationOf(range) / (2 * pairs));
+  const shortest = backend.frameRate ? 1 / backend.frameRate : SHORTEST_INTERVAL;
+  const interval = Math.max(SHORTEST_INTERVAL, shortest, durationOf(range) / (2 * pairs));
   const pictures = await read(decoder, video, range, size, interval, signal);
   const [first] = pictures;
   if (!first) {

@@ -35,6 +35,8 @@ export interface Model {
     readonly width: number;
     readonly height: number;
   };
+  /** Frames a second at which movement should be shown, where the model was trained with such; see `PlannerOptions.movingRate`. */
+  readonly frameRate?: number | undefined;
   /** Visual tokens that one pair of frames costs at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
   /**

@@ -101,7 +101,9 @@ async function ingestWindows(
   const size = model?.pictureSize(probe.video);
   const written = library.writtenWindows(videoId);
   const signals = new SignalDetector();
-  const planner = new WindowPlanner(model && size ? { tokensPerPair: model.tokensPerPair(size) } : {});
+  const planner = new WindowPlanner(
+    model && size ? { tokensPerPair: model.tokensPerPair(size), movingRate: model.frameRate ?? 0 } : {},
+  );
   const pictures = new PictureRing();
   const events = new EventPool();
   const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];

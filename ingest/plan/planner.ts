@@ -46,10 +46,16 @@ export interface PlannerOptions {
   readonly tokenBudget?: number;
   /** Visual tokens of one pair of frames at the model's picture size (`Model.tokensPerPair`). Positive. @default 128 */
   readonly tokensPerPair?: number;
+  /**
+   * Frames a second that are wanted at least where something changes, if the budget has them: what the model was trained with
+   * (`Model.frameRate`). 0 leaves it to the amount of change. @default 0
+   */
+  readonly movingRate?: number;
 }
 
 export class WindowPlanner {
   readonly #largestCount: number;
+  readonly #movingRate: number;
   #pieces: Piece[] = [];
   #boundaries: ShotBoundary[] = [];
   #index = 0;
@@ -58,7 +64,7 @@ export class WindowPlanner {
   #lastCandidate: Seconds = Number.NEGATIVE_INFINITY;
 
   /** @throws {LongwatchError} `invalid_input` for a budget or a cost that is not a positive number. */
-  constructor({ tokenBudget = 2048, tokensPerPair = 128 }: PlannerOptions = {}) {
+  constructor({ tokenBudget = 2048, tokensPerPair = 128, movingRate = 0 }: PlannerOptions = {}) {
     if (!(tokenBudget > 0 && tokensPerPair > 0 && Number.isFinite(tokenBudget / tokensPerPair))) {
       throw new LongwatchError(
         'invalid_input',
@@ -69,6 +75,7 @@ export class WindowPlanner {
       );
     }
     this.#largestCount = 2 * Math.max(1, Math.floor(tokenBudget / tokensPerPair));
+    this.#movingRate = movingRate;
   }
 
   /**
@@ -194,7 +201,7 @@ export class WindowPlanner {
     const range = { start: this.#start, end };
     const pieces = this.#pieces.filter((piece) => piece.time < end);
     const activity = pieces.reduce((sum, piece) => sum + piece.activity, 0) / (end - range.start);
-    const frames = chooseFrames(pieces, range, this.#shots(range.start, end), this.#largestCount);
+    const frames = chooseFrames(pieces, range, this.#shots(range.start, end), this.#largestCount, this.#movingRate);
     this.#pieces = this.#pieces.slice(pieces.length);
     this.#boundaries = this.#boundaries.filter((boundary) => boundary.time >= end);
     this.#start = end;

@@ -48,18 +48,21 @@ interface Candidate extends PlannedFrame {
  * Chooses an even number of frames, two when nothing changes, in presentation order. A window with a single candidate gets it twice;
  * a window without any gets none.
  * @param largestCount Even; at least 2.
+ * @param movingRate Frames a second that are wanted at least on an average of the stretches in which something changes, however little of the
+ * picture it is. 0 leaves it to the amount of change.
  */
 export function chooseFrames(
   pieces: readonly Piece[],
   range: TimeRange,
   shots: readonly ShotStretch[],
   largestCount: number,
+  movingRate = 0,
 ): PlannedFrame[] {
   const rates = pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, range));
   const candidates = withEffort(pieces, rates, range);
   if (candidates.length === 0) return [];
   const isStill = shots.length === 1 && quantile(rates, STILL_QUANTILE) < STILL_PER_SECOND;
-  const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range));
+  const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range, movingRate));
   const spots = new Spots(candidates, range);
   for (const candidate of mandatory(candidates, shots, largestCount)) spots.choose(candidate);
   while (!isStill && spots.count < largestCount && spots.halve('time', LONGEST_GAP)) {}
@@ -165,13 +168,16 @@ function withEffort(pieces: readonly Piece[], rates: readonly number[], range: T
 }
 
 /** Even. Grows with the length and with what happens; measured on an absolute scale, so that calm windows cost less. */
-function wantedCount(pieces: readonly Piece[], rates: readonly number[], range: TimeRange): number {
+function wantedCount(pieces: readonly Piece[], rates: readonly number[], range: TimeRange, movingRate: number): number {
   let effort = 0;
+  let moving: Seconds = 0;
   pieces.forEach((_, at) => {
-    const activity = Math.min(1, (rates[at] ?? 0) / FULL_ACTIVITY_PER_SECOND);
-    effort += lengthOf(pieces, at, range) * (REST_EFFORT + Math.sqrt(activity));
+    const rate = rates[at] ?? 0;
+    const length = lengthOf(pieces, at, range);
+    effort += length * (REST_EFFORT + Math.sqrt(Math.min(1, rate / FULL_ACTIVITY_PER_SECOND)));
+    if (rate >= STILL_PER_SECOND) moving += length;
   });
-  return 2 * Math.max(1, Math.round((effort * FRAMES_PER_EFFORT) / 2));
+  return 2 * Math.max(1, Math.round(Math.max(effort * FRAMES_PER_EFFORT, moving * movingRate) / 2));
 }
 
 /** At least a millisecond, so that frames with equal times have a finite rate. */

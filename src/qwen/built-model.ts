@@ -15,6 +15,7 @@ import {
   readManifest,
   VISION_FILE,
 } from './manifest.js';
+import { type PictureSettings, readPictureSettings } from './picture-settings.js';
 import { compareSelfTest, type GraphFiles } from './self-test.js';
 import { spawnSelfTest } from './self-test-child.js';
 import { TokenEmbeddings } from './token-embeddings.js';
@@ -26,6 +27,7 @@ export interface BuiltModel {
   readonly directory: string;
   readonly manifest: BuiltManifest;
   readonly config: QwenConfig;
+  readonly pictures: PictureSettings;
   /** Paths of the two models; their weights lie beside them. */
   readonly graphs: GraphFiles;
   /** Opens the table of tokens; whoever opens it closes it. */
@@ -60,6 +62,7 @@ export async function openBuiltModel(directory: string, options: VerifyOptions =
     directory,
     manifest,
     config,
+    pictures: await readPictureSettings(directory),
     graphs: { vision: path.join(directory, VISION_FILE), decoder: path.join(directory, DECODER_FILE) },
     openEmbeddings: () =>
       TokenEmbeddings.open(path.join(directory, EMBEDDINGS_FILE), { rows, columns, type: manifest.embeddingType }),

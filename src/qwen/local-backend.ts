@@ -12,7 +12,7 @@ import type { QwenRuntime } from './runtime.js';
 import { fitBudget } from './token-budget.js';
 
 export interface LocalBackendOptions {
-  /** Most visual tokens of one pair of frames: detail against time. @default 256 */
+  /** Most visual tokens of one pair of frames: detail against time. Never more than the checkpoint was trained with. @default 256 */
   readonly tokensPerPair?: number;
   /**
    * What the model is told of when a pair of frames is. `absolute`: its time in the video, as if all the rest had been pruned away.
@@ -49,10 +49,17 @@ export class LocalBackend implements Backend {
   }
 
   pictureSize(display: { readonly width: number; readonly height: number }) {
-    const tokens = this.#options.tokensPerPair ?? DEFAULT_TOKENS_PER_PAIR;
+    const { config, pictures } = this.#runtime;
+    const side = config.vision.patchSize * config.vision.spatialMergeSize;
+    const trained = Math.max(1, Math.floor((pictures.maxPixels ?? Number.POSITIVE_INFINITY) / side ** 2));
+    const tokens = Math.min(this.#options.tokensPerPair ?? DEFAULT_TOKENS_PER_PAIR, trained);
     const minTokensPerPair = Math.min(128, tokens);
-    const { width, height } = fitBudget(display, 1, { tokens, minTokensPerPair }, this.#runtime.config.vision);
+    const { width, height } = fitBudget(display, 1, { tokens, minTokensPerPair }, config.vision);
     return { width, height };
+  }
+
+  get frameRate(): number | undefined {
+    return this.#runtime.pictures.frameRate;
   }
 
   tokensPerPair({ width, height }: { readonly width: number; readonly height: number }): number {

@@ -12,6 +12,7 @@ import { type Grammar, GrammarCompiler } from './grammar/grammar.js';
 import type { JsonSchema } from './grammar/schema.js';
 import { vocabularyOf } from './grammar/vocabulary.js';
 import { requireMemory } from './memory.js';
+import type { PictureSettings } from './picture-settings.js';
 import type { PreprocessedVideo } from './preprocess.js';
 import { buildPrompt, type Prompt, type PromptInput } from './prompt.js';
 import { compareSelfTest, runSelfTest } from './self-test.js';
@@ -31,6 +32,8 @@ export interface RuntimeOptions {
 /** `close` it. Several may be open at once, each with the model's memory. */
 export class QwenRuntime {
   readonly config: QwenConfig;
+  /** What the checkpoint says about the pictures it was trained with. */
+  readonly pictures: PictureSettings;
   readonly tokenizer: QwenTokenizer;
   readonly template: ChatTemplate;
   /** What it runs on. */
@@ -52,6 +55,7 @@ export class QwenRuntime {
     options: RuntimeOptions,
   ) {
     this.config = model.config;
+    this.pictures = model.pictures;
     this.tokenizer = texts.tokenizer;
     this.template = texts.template;
     this.device = placed.device;

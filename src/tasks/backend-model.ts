@@ -21,6 +21,10 @@ export class BackendModel implements Model {
     return this.#backend.pictureSize(display);
   }
 
+  get frameRate(): number | undefined {
+    return this.#backend.frameRate;
+  }
+
   tokensPerPair(size: { readonly width: number; readonly height: number }): number {
     return this.#backend.tokensPerPair(size);
   }
