@@ -19,7 +19,7 @@ export interface ChosenModel {
 }
 
 /**
- * The server of the settings, else the built model that they name, else the only one that is built.
+ * The server of the settings, else the built model that they name, else the only one that is built and not limited to some kind of pictures.
  * @throws {LongwatchError} `not_found` for a name that is none; `bad_weights`, `part_missing` or `model_failed` for a model that does not open
  */
 export async function openChosenModel(config: Config): Promise<ChosenModel> {
@@ -44,15 +44,25 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
   });
   const backend = new LocalBackend(installed.name, runtime);
   const local = { backend, directory: installed.directory };
-  return runtime.notice === undefined ? { backend, local } : { backend, local, notice: runtime.notice };
+  const { sees } = installed.config;
+  const scope =
+    sees === undefined ? [] : [`${installed.name} knows ${sees}: what it says of other pictures means nothing.`];
+  const notices = [...scope, ...(runtime.notice === undefined ? [] : [runtime.notice])];
+  return { backend, local, ...(notices.length > 0 ? { notice: notices.join(' ') } : {}) };
 }
 
 /** The model to open, or why there is none. */
 export async function installedModel({ model, models }: Config): Promise<InstalledModel | string> {
   if (model === 'none') return 'It is switched off in the settings.';
   if (model !== 'auto') return findModel(models, model);
-  const [only, ...others] = await listModels(models);
-  if (!only) return `No model is built in ${models}. Build one: longwatch models add CHECKPOINT_DIR.`;
+  const built = await listModels(models);
+  const [only, ...others] = built.filter((one) => one.state === 'damaged' || one.config.sees === undefined);
+  if (!only) {
+    const limited = built.find((one) => one.state === 'ready');
+    return limited?.state === 'ready'
+      ? `${limited.name} is not used unasked: it knows ${limited.config.sees}. LONGWATCH_MODEL=${limited.name} uses it, another one is built by: longwatch models add CHECKPOINT_DIR.`
+      : `No model is built in ${models}. Build one: longwatch models add CHECKPOINT_DIR.`;
+  }
   if (others.length === 0) return only;
   throw new LongwatchError('bad_config', `There are ${others.length + 1} models in ${models} and none is chosen.`, {
     hint: `Set LONGWATCH_MODEL to ${[only, ...others].map(({ name }) => name).join(' or ')}, or to none.`,

@@ -67,6 +67,11 @@ export interface QwenConfig {
   readonly tokens: SpecialTokens;
   /** The first of `architectures`, for people. */
   readonly architecture: string;
+  /**
+   * What kind of pictures the checkpoint knows, where it knows no others: `longwatch.sees` of config.json, a field of ours. Models that have it
+   * are used only when they are asked for by name.
+   */
+  readonly sees?: string;
 }
 
 /** ε of every norm in the vision encoder; not a field of the configuration. */
@@ -93,7 +98,14 @@ export function parseQwenConfig(configJson: unknown, generationJson: unknown | u
       `The vision encoder gives ${vision.outHiddenSize} channels ("vision_config.out_hidden_size"), the decoder takes ${text.hiddenSize}.`,
     );
   const tokens = parseTokens(root, new Fields(generationJson ?? {}, 'generation_config.', where), text.vocabSize);
-  return { vision, text, tokens, architecture: root.firstText('architectures') ?? ARCHITECTURE };
+  const sees = root.has('longwatch') ? root.child('longwatch').text('sees') : undefined;
+  return {
+    vision,
+    text,
+    tokens,
+    architecture: root.firstText('architectures') ?? ARCHITECTURE,
+    ...(sees === undefined ? {} : { sees }),
+  };
 }
 
 function parseText(root: Fields): TextConfig {

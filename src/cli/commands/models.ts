@@ -215,6 +215,7 @@ function modelRow(model: InstalledModel): string[] {
     `${(model.bytes / 1e9).toFixed(2)} GB`,
     `${text.layers} layers of ${text.hiddenSize}, vision ${vision.depth} of ${vision.hiddenSize}`,
     visible(model.licence?.id ?? 'licence unknown'),
+    ...(model.config.sees === undefined ? [] : [`knows ${visible(model.config.sees)}`]),
   ];
 }
 
@@ -234,6 +235,7 @@ function modelJson(model: InstalledModel) {
     bytes,
     created_by: manifest.createdBy,
     adapter: manifest.adapter !== undefined,
+    sees: config.sees ?? null,
     licence: licence
       ? { id: licence.id, name: licence.name, summary: licence.summary, commercial_use: licence.commercialUse ?? null }
       : null,
