@@ -310,3 +310,29 @@ describe('the planner', () => {
     }
   });
 });
+
+describe('a model that knows at which rate it sees movement', () => {
+  // Something small moves from 4 s to 8 s: 5 units a second, a twelfth of what counts as full activity.
+  const film = steady(25, 16, (time) => (time >= 4 && time < 8 ? 0.2 : 0));
+  const inside = (window: PlannedWindow | undefined) =>
+    window?.frames.filter(({ time }) => time >= 4 && time < 8).length ?? 0;
+
+  it('gets it where something moves, however small, and rests elsewhere', () => {
+    const [plain] = plan(film, { tokensPerPair: 12 }).windows;
+    const [dense] = plan(film, { tokensPerPair: 12, movingRate: 4 }).windows;
+    expect(plain?.frames).toHaveLength(8);
+    expect(inside(plain)).toBe(4);
+    expect(dense?.frames).toHaveLength(16);
+    expect(inside(dense)).toBeGreaterThanOrEqual(9);
+  });
+
+  it('never costs more than the budget, nor anything in a still film', () => {
+    const [narrow] = plan(film, { tokenBudget: 48, tokensPerPair: 12, movingRate: 4 }).windows;
+    expect(narrow?.frames).toHaveLength(8);
+    const [still] = plan(
+      steady(25, 16, () => 0),
+      { movingRate: 4 },
+    ).windows;
+    expect(still?.frames).toHaveLength(2);
+  });
+});
