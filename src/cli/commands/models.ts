@@ -16,6 +16,7 @@ import {
   removeModel,
 } from '../../qwen/installed-models.js';
 import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
+import { BUNDLED_NAME, bundledCheckpoint } from '../../weights/bundled.js';
 import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, table, visible } from '../terminal.js';
@@ -65,15 +66,19 @@ const addCommand = modelsVerb(
   'add',
   'build a model from a Qwen2.5-VL checkpoint: config.json, tokenizer.json, safetensors',
 )
-  .argument('<checkpoint>', 'folder of the checkpoint, as it is published')
+  .argument(
+    '<checkpoint>',
+    'folder of the checkpoint, as it is published; or `nano`, the small one that comes along and knows drawn films only',
+  )
   .option('--name <name>', 'what to call it (default: the folder and the form)')
   .addOption(dtypeOption('q4'))
   .option('--adapter <dir>', 'folder of a LoRA adapter to merge into the weights')
-  .action((checkpoint: string, options: AddOptions) =>
+  .action((given: string, options: AddOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
+      const checkpoint = given === BUNDLED_NAME ? bundledCheckpoint() : given;
       await requireCheckpoint(checkpoint);
       const folder = modelsFolder(options);
-      const name = options.name ?? modelName(checkpoint, options.dtype);
+      const name = options.name ?? modelName(given, options.dtype);
       const started = Date.now();
       await withProgress(terminal, name, (show) =>
         buildModel(checkpoint, modelDirectory(folder, name), {
@@ -87,6 +92,8 @@ const addCommand = modelsVerb(
       terminal.document({ model: modelJson(model), took_ms: Date.now() - started });
       for (const row of table([modelRow(model)])) terminal.line(row);
       const licence = model.state === 'ready' ? model.licence : undefined;
+      const sees = model.state === 'ready' ? model.config.sees : undefined;
+      if (sees !== undefined) terminal.note(`It knows ${sees} and is used only by name: LONGWATCH_MODEL=${name}.`);
       terminal.note(
         licence
           ? `Licence: ${licence.name}. ${licence.summary}`
