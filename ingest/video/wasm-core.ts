@@ -33,7 +33,7 @@ export interface WasmFileSystem {
 interface DeviceOperations {
   open(): void;
   close(): void;
-  read(): number;
+  read(stream: unknown, buffer: Int8Array | Uint8Array, offset: number, length: number): number;
   write(stream: unknown, buffer: Int8Array | Uint8Array, offset: number, length: number): number;
 }
 
@@ -93,6 +93,33 @@ export function addOutput(core: WasmCore, path: string, index: number, onBytes: 
       onBytes(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length).slice() as Uint8Array);
       return length;
     },
+  });
+  core.FS.mkdev(path, device);
+}
+
+/** Device numbers of inputs, behind those of the outputs. */
+const FIRST_INPUT_DEVICE = 128;
+
+/** Makes `path` a file of the core that is read once, from front to back, and made as it is read: nothing of it is kept. */
+export function addInput(core: WasmCore, path: string, chunks: Iterable<Uint8Array>): void {
+  const source = chunks[Symbol.iterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+  const device = core.FS.makedev(FIRST_INPUT_DEVICE, 0);
+  core.FS.registerDevice(device, {
+    open() {},
+    close() {},
+    read(_stream, buffer, offset, length) {
+      while (rest.length === 0) {
+        const next = source.next();
+        if (next.done) return 0;
+        rest = next.value;
+      }
+      const part = rest.subarray(0, length);
+      new Uint8Array(buffer.buffer, buffer.byteOffset + offset, part.length).set(part);
+      rest = rest.subarray(part.length);
+      return part.length;
+    },
+    write: () => 0,
   });
   core.FS.mkdev(path, device);
 }
