@@ -2,7 +2,7 @@
 
 import type { JsonSchema } from '../backend.js';
 import { type Dialect, SCHEMA_FORMS } from './dialect.js';
-import type { MessageContent } from './frames.js';
+import type { MessageContent, MessagePart } from './frames.js';
 import { isRecord, schemaForServer } from './json-answer.js';
 
 export interface ChatQuestion {
@@ -24,7 +24,7 @@ const TOP_LOGPROBS = 20;
 export function chatRequest(question: ChatQuestion, dialect: Dialect): Record<string, unknown> {
   const { model, system, content, schema, maxTokens, temperature, logprobs, extra } = question;
   const words = schema && dialect.schemaForm === SCHEMA_FORMS.at(-1) ? [inWords(schema)] : [];
-  const parts = [...content.parts, ...words];
+  const parts = joined([...content.parts, ...words]);
   // Servers of text-only models want a plain string.
   const plain = parts.every((part) => part.type === 'text') ? parts.map(({ text }) => text).join('') : undefined;
   return {
@@ -41,6 +41,17 @@ export function chatRequest(question: ChatQuestion, dialect: Dialect): Record<st
     ...content.fields,
     ...extra,
   };
+}
+
+/** Neighbouring texts as one: between two, transformers puts nothing and llama.cpp a line end. */
+function joined(parts: readonly MessagePart[]): readonly MessagePart[] {
+  const all: MessagePart[] = [];
+  for (const part of parts) {
+    const before = all.at(-1);
+    if (part.type !== 'text' || before?.type !== 'text') all.push(part);
+    else all[all.length - 1] = { type: 'text', text: before.text + part.text };
+  }
+  return all;
 }
 
 function schemaFields(asked: JsonSchema, { schemaForm }: Dialect): Record<string, unknown> {

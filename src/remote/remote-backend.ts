@@ -203,8 +203,13 @@ export class RemoteBackend implements Backend {
         const judgement = this.#server.judge({ ...reply, status }, retryAfter, {
           schema: schema !== undefined,
           video: isVideo(content),
+          model,
         });
         if ('throw' in judgement) throw judgement.throw;
+        if ('unreadable' in judgement) {
+          progress.temperature = OTHER_WORDS_TEMPERATURE;
+          throw new TransientFailure(judgement.unreadable);
+        }
         progress.refusal ??= judgement.notUnderstood;
         const next = nextDialect(dialect, { schema: schema !== undefined, logprobs }, reply.body);
         if (!next) throw progress.refusal;

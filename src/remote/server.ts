@@ -23,6 +23,9 @@ const ASK_LESS =
 
 const ABOUT_SCHEMA = /grammar|schema|guided|structured/i;
 
+/** How llama.cpp says that it could not read what its own model wrote, e.g. bytes that are no text. */
+const UNREADABLE = /output that does not match|failed to parse input/i;
+
 export class ModelServer {
   /** Where chat completions are asked for. */
   readonly url: URL;
@@ -92,12 +95,13 @@ export class ModelServer {
 
   /**
    * What an answer whose status is not 200 means.
-   * @param question `schema`: some servers answer one that they cannot compile with an error of their own. `video`: it had frames as a video
+   * @param question `schema`: some servers answer one that they cannot compile with an error of their own. `video`: it had frames as a video.
+   * `model`: a refusal that names it is about the name
    */
   judge(
     answer: HttpAnswer,
     retryAfter: Milliseconds | undefined,
-    question: { readonly schema: boolean; readonly video: boolean },
+    question: { readonly schema: boolean; readonly video: boolean; readonly model: string },
   ): Judgement {
     const { status, body } = answer;
     const said = this.quote(body);
@@ -106,6 +110,14 @@ export class ModelServer {
     if (TOO_MUCH.has(status) || ((notUnderstood || status === 500) && TOO_LONG.test(body))) {
       return {
         throw: new LongwatchError('overloaded', `The model server ${this.name} ${evidence}`, { hint: ASK_LESS }),
+      };
+    }
+    if (status === 500 && UNREADABLE.test(body)) {
+      return { unreadable: this.failed(evidence, 'Ask in other words, or another model.') };
+    }
+    if (notUnderstood && body.includes(JSON.stringify(question.model).slice(1, -1))) {
+      return {
+        notUnderstood: this.#misconfigured(evidence, 'Check the name of the model, and whether it takes images.'),
       };
     }
     if (notUnderstood) {
@@ -152,8 +164,12 @@ export class ModelServer {
   }
 }
 
-/** `notUnderstood`: the server may understand the same question in other words; else the error is to be thrown. */
+/**
+ * `notUnderstood`: the server may understand the same question in another form. `unreadable`: the model may answer in other words. Else
+ * the error is to be thrown.
+ */
 export type Judgement =
+  | { readonly unreadable: LongwatchError }
   | { readonly throw: LongwatchError | TransientFailure }
   | { readonly notUnderstood: LongwatchError };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choiceProbabilities } from '../../../src/remote/chat.js';
+import { chatRequest, choiceProbabilities } from '../../../src/remote/chat.js';
 import { FIRST_DIALECT, nextDialect } from '../../../src/remote/dialect.js';
 
 const listed = (...entries: [string, number][]) => entries.map(([token, p]) => ({ token, logprob: Math.log(p) }));
@@ -86,4 +86,26 @@ describe('the next dialect', () => {
       logprobs: false,
     });
   });
+});
+
+it('neighbouring texts are one part, since servers put different things between two', () => {
+  const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,' } } as const;
+  const text = (words: string) => ({ type: 'text', text: words }) as const;
+  const content = { parts: [text('Watch this. '), text('<0.0 s>'), image, text('What '), text('is it?')], fields: {} };
+  const question = { model: 'm', system: undefined, maxTokens: 1, temperature: 0, logprobs: false, extra: {} };
+  const asked = (schema: { type: string } | undefined) =>
+    chatRequest({ ...question, content, schema }, { ...FIRST_DIALECT, schemaForm: 'words' })['messages'];
+  expect(asked(undefined)).toEqual([
+    { role: 'user', content: [text('Watch this. <0.0 s>'), image, text('What is it?')] },
+  ]);
+  expect(asked({ type: 'string' })).toEqual([
+    {
+      role: 'user',
+      content: [
+        text('Watch this. <0.0 s>'),
+        image,
+        text('What is it?\n\nAnswer with JSON and nothing else. It must match this JSON Schema:\n{"type":"string"}'),
+      ],
+    },
+  ]);
 });

@@ -41,6 +41,13 @@ describe('a no', () => {
     }
   });
 
+  it('that names the model is about the name (transformers serve)', async () => {
+    server.script = [json({ detail: "Server is pinned to 'tiny'; requested 'qwen'." }, 400)];
+    const error = await failure(backend().ask(QUESTION));
+    expect(error).toMatchObject({ code: 'bad_config', hint: expect.stringContaining('name of the model') });
+    expect(server.asked).toHaveLength(1);
+  });
+
   it('to a question that is too large for a proxy comes before it is read', async () => {
     server.hasty = true;
     server.script = [raw('<h1>413 Request Entity Too Large</h1>', 413, { 'content-type': 'text/html' })];

@@ -53,6 +53,16 @@ describe('a server in trouble', () => {
     expect((await backend().ask(QUESTION)).text).toBe('x');
   });
 
+  it('that cannot read what its model wrote asks it for other words (llama.cpp)', async () => {
+    const words = 'The model produced output that does not match the expected peg-native format';
+    server.script = [json({ error: { code: 500, message: words } }, 500), answer('x')];
+    expect((await backend().ask(QUESTION)).text).toBe('x');
+    expect(server.asked.map(({ body }) => body['temperature'])).toEqual([0, 0.5]);
+    server.script = [json({ error: { code: 500, message: words } }, 500)];
+    const error = await failure(backend({ retry: { attempts: 2 } }).ask(QUESTION));
+    expect(error).toMatchObject({ code: 'model_failed', message: expect.stringContaining('peg-native') });
+  });
+
   it.each([
     ['half an answer', raw('{"choices": [{"mess', 200, { 'content-type': 'application/json' }), 'not JSON'],
     ['no JSON at all', raw('Hello!', 200, { 'content-type': 'text/plain' }), 'not JSON (text/plain): Hello!'],
