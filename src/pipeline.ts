@@ -118,7 +118,7 @@ async function ingestWindows(
       const shown = size ? pictures.take(next.window) : [];
       if (written.has(next.window.index)) continue;
       const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-      const rows = await embedEvents(embedder, [...next.events, ...(meaning?.events ?? [])], signal);
+      const rows = await embedEvents(embedder, [...next.events, ...(meaning?.events ?? [])], shown, signal);
       signal?.throwIfAborted();
       library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
     }

@@ -22,6 +22,7 @@ export function fingerprintOf({ embedder, model }: PipelineParts, subtitles: Sub
     embedder?.id ?? null,
     model?.id ?? null,
     subtitles.tracks.map((track) => track.identity),
+    ...(model && embedder?.frames ? [embedder.frames.id] : []),
   ];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
 }

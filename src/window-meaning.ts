@@ -1,4 +1,4 @@
-/** What a window means: the model's words as events of the video, and every text as a point in meaning space. */
+/** What a window means: the model's words as events of the video, and texts and frames as points in meaning space. */
 
 import type { WindowWrite } from '../index/store/records.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
@@ -77,12 +77,15 @@ function modelEvents(
 }
 
 /**
- * Events with the embeddings of their texts, ready to be written. Equal texts are embedded once.
+ * Events with the embeddings of their texts, ready to be written. Equal texts are embedded once. Where the embedder knows frames, the
+ * caption, which speaks of the whole window, carries what the window looks like.
+ * @param pictures of the window, in pairs; none when no model is installed
  * @throws {LongwatchError} `model_failed`, `cancelled`
  */
 export async function embedEvents(
   embedder: Embedder | undefined,
   events: readonly MediaEvent[],
+  pictures: readonly Picture[],
   signal?: AbortSignal,
 ): Promise<WindowWrite['events']> {
   const texts = embedder
@@ -91,8 +94,24 @@ export async function embedEvents(
   if (!embedder || texts.length === 0) return events.map((event) => ({ event }));
   const vectors = await embedder.embed(texts, signal);
   const byText = new Map(texts.map((text, position) => [text, vectors[position]]));
+  const frames = events.some(showsWindow) ? await embedFrames(embedder, pictures, signal) : undefined;
   return events.map((event) => {
     const embedding = EMBEDDED_KINDS.has(event.kind) ? byText.get(event.text) : undefined;
-    return embedding ? { event, embedding } : { event };
+    const frameEmbedding = showsWindow(event) ? frames : undefined;
+    return { event, ...(embedding && { embedding }), ...(frameEmbedding && { frameEmbedding }) };
   });
+}
+
+function showsWindow({ kind }: MediaEvent): boolean {
+  return kind === 'caption';
+}
+
+async function embedFrames(
+  { frames }: Embedder,
+  pictures: readonly Picture[],
+  signal: AbortSignal | undefined,
+): Promise<WindowWrite['events'][number]['frameEmbedding']> {
+  if (!frames || pictures.length === 0) return undefined;
+  const [vector] = await frames.embed([pictures], signal);
+  return vector && { embedderId: frames.id, vector };
 }

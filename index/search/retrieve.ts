@@ -17,6 +17,8 @@ export interface Candidate {
   /** Cosine, −1..1. */
   readonly similarity?: number;
   readonly meaningRank?: number;
+  /** Among the frames that resemble the query. They are looked up for what was found otherwise; alone they find nothing. */
+  readonly framesRank?: number;
 }
 
 /** Hits that each way brings. Ten pages of results are merged from far fewer. */
@@ -37,27 +39,39 @@ export async function retrieve(
   const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES });
   const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] });
   for (const list of [texts, signals]) {
-    list.forEach(({ event, words, coverage }, wordRank) => {
-      candidates.set(event.id, { event, words, coverage, wordRank });
+    // Equal texts are found equally well; which of them is listed first says nothing.
+    const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);
+    list.forEach(({ event, words, coverage }, i) => {
+      candidates.set(event.id, { event, words, coverage, wordRank: ranks[i] as number });
     });
   }
   if (!embedder) return [...candidates.values()];
-  for (const { event, similarity, rank } of await meanings(library, embedder, sentence, scope, signal)) {
+  const [vector] = await embedder.embed([sentence], signal);
+  if (!vector) return [...candidates.values()];
+  for (const { event, similarity, rank } of await ranked(library, embedder.id, vector, scope)) {
     const known = candidates.get(event.id) ?? { event, words: [], coverage: 0 };
     candidates.set(event.id, { ...known, similarity, meaningRank: rank });
+  }
+  if (!embedder.frames) return [...candidates.values()];
+  for (const { event, rank } of await ranked(library, embedder.frames.id, vector, scope)) {
+    const known = candidates.get(event.id);
+    if (known) candidates.set(event.id, { ...known, framesRank: rank });
   }
   return [...candidates.values()];
 }
 
-async function meanings(
-  library: Library,
-  embedder: Embedder,
-  sentence: string,
-  scope: SearchScope | undefined,
-  signal: AbortSignal | undefined,
-) {
-  const [vector] = await embedder.embed([sentence], signal);
-  if (!vector) return [];
-  const hits = await library.nearest(embedder.id, vector, DEPTH, scope);
-  return hits.map((hit, rank) => ({ ...hit, rank }));
+async function ranked(library: Library, embedderId: string, vector: Float32Array, scope: SearchScope | undefined) {
+  const hits = await library.nearest(embedderId, vector, DEPTH, scope);
+  const ranks = ranksOf(hits, (a, b) => a.similarity === b.similarity);
+  return hits.map((hit, i) => ({ ...hit, rank: ranks[i] as number }));
+}
+
+/** Places in a list, from 0; neighbours that are equally good share one. */
+function ranksOf<T>(list: readonly T[], equal: (a: T, b: T) => boolean): number[] {
+  const ranks: number[] = [];
+  list.forEach((item, i) => {
+    const before = list[i - 1];
+    ranks.push(before !== undefined && equal(before, item) ? (ranks[i - 1] as number) : i);
+  });
+  return ranks;
 }

@@ -75,7 +75,13 @@ export interface WindowWrite {
   readonly caption?: string;
   readonly model?: string;
   readonly precision: Seconds;
-  readonly events: readonly { readonly event: MediaEvent; readonly embedding?: Float32Array }[];
+  readonly events: readonly {
+    readonly event: MediaEvent;
+    /** Of its text. */
+    readonly embedding?: Float32Array;
+    /** Of the frames that it speaks of, under an id of their own. */
+    readonly frameEmbedding?: { readonly embedderId: string; readonly vector: Float32Array };
+  }[];
 }
 
 /** A sentence about a stretch of a video. */

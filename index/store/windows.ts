@@ -62,12 +62,15 @@ export class Windows {
           time_s: finite(time, 'frame.time'),
         });
       });
-      const embedded: { eventKey: number; vector: Float32Array }[] = [];
-      events.forEach(({ event, embedding }, position) => {
+      const embedded = new Map<string | undefined, { eventKey: number; vector: Float32Array }[]>();
+      const keep = (id: string | undefined, eventKey: number, vector: Float32Array) =>
+        embedded.set(id, [...(embedded.get(id) ?? []), { eventKey, vector }]);
+      events.forEach(({ event, embedding, frameEmbedding }, position) => {
         const eventKey = this.#insertEvent(event, { ...place, position });
-        if (embedding) embedded.push({ eventKey, vector: embedding });
+        if (embedding) keep(embedderId, eventKey, embedding);
+        if (frameEmbedding) keep(frameEmbedding.embedderId, eventKey, frameEmbedding.vector);
       });
-      if (embedded.length > 0) this.#embeddings.insert(embedderId, embedded);
+      for (const [id, rows] of embedded) this.#embeddings.insert(id, rows);
     });
   }
 

@@ -48,7 +48,7 @@ const LEAST_FOUND = 0.5;
  * The scale of an embedder, or undefined when it cannot tell answers from other lines.
  *
  * Every question is compared with every line. `match` is the highest cosine of a question with a line that is not its own, or the mean
- * of those plus four deviations, whichever is more. When fewer than half of the right pairs reach it, there is no scale.
+ * of those plus four deviations, whichever is more. With 24 pairs it is an estimate; docs/design.md says how far it moves. When fewer than half of the right pairs reach it, there is no scale.
  * @throws {LongwatchError} as `Embedder.embed`
  */
 export async function calibrate(
@@ -63,10 +63,15 @@ export async function calibrate(
     CALIBRATION_PAIRS.map(([, line]) => line),
     signal,
   );
+  return scaleOf(questions.map((question) => lines.map((line) => dot(question, line))));
+}
+
+/** The rule alone. @param cosines of every question with every line; a question's own line has its number */
+export function scaleOf(cosines: readonly (readonly number[])[]): SimilarityScale | undefined {
   const right: number[] = [];
   const unrelated: number[] = [];
-  for (const [i, question] of questions.entries())
-    for (const [j, line] of lines.entries()) (i === j ? right : unrelated).push(dot(question, line));
+  for (const [i, row] of cosines.entries())
+    for (const [j, cosine] of row.entries()) (i === j ? right : unrelated).push(cosine);
   const mean = unrelated.reduce((sum, cosine) => sum + cosine, 0) / unrelated.length;
   const variance = unrelated.reduce((sum, cosine) => sum + (cosine - mean) ** 2, 0) / unrelated.length;
   const match = Math.max(mean + DEVIATIONS * Math.sqrt(variance), ...unrelated);

@@ -1,3 +1,5 @@
+import type { Picture } from '../../ingest/video/frame.js';
+
 /** Text → a point in meaning space. Search, the pipeline and the tests know only this. */
 export interface Embedder {
   /** Stable id stored beside every vector; vectors of different ids are never compared. */
@@ -14,7 +16,26 @@ export interface Embedder {
    * @throws {LongwatchError} `model_failed` when the runtime dies; nothing is half done. `cancelled` when `signal` aborts.
    */
   embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /** Windows of frames, laid beside the texts; undefined for an embedder that knows texts only. */
+  readonly frames?: FrameEmbedder | undefined;
   close(): Promise<void>;
+}
+
+/**
+ * Frames → points in the space of an embedder of texts, to be searched with the vector of a question. It is closed with that embedder.
+ *
+ * Frames lie apart from texts, so their cosines are not those that `Embedder.scale` speaks of: they order what was found otherwise, and
+ * never make an answer.
+ */
+export interface FrameEmbedder {
+  /** Stored beside every vector of frames. Not the id of the texts' vectors: each kind is searched by itself. */
+  readonly id: string;
+  /**
+   * One L2-normalised vector of the embedder's length per window, in order. A window is an even number of frames of one size, in
+   * presentation order; when in the video they stand makes no difference.
+   * @throws {LongwatchError} as `Embedder.embed`; `invalid_input` for a window without frames
+   */
+  embed(windows: readonly (readonly Picture[])[], signal?: AbortSignal): Promise<Float32Array[]>;
 }
 
 /** Cosines of one embedder, −1 to 1, in rising order. */

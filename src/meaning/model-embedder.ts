@@ -4,17 +4,18 @@
  * The vector of a text is the state after the last norm of the last token of a prompt that asks for the text in one word. To say that
  * one word the model has to gather the whole meaning in that state, so it compares better than the mean over tokens, whose states each
  * want to say the next word of the text: Jiang et al. 2023, arXiv:2307.16645, and, for models that also see, with this prompt, Jiang
- * et al. 2024, arXiv:2407.12580. No training is needed. What the cosines say differs from model to model and is found out (`calibrate`).
+ * et al. 2024, arXiv:2407.12580; asked the same about frames, the model lays them beside texts. No training is needed. What the cosines say differs from model to model and is found out (`calibrate`).
  */
 
 import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Picture } from '../../ingest/video/frame.js';
 import type { PromptPart } from '../backend.js';
 import { LongwatchError } from '../errors.js';
 import { cleanText } from '../tasks/words.js';
 import { CALIBRATION_VERSION, calibrate } from './calibration.js';
-import type { Embedder, SimilarityScale } from './embedder.js';
+import type { Embedder, FrameEmbedder, SimilarityScale } from './embedder.js';
 
 /** A model that gives its state instead of an answer. */
 export interface StateReader {
@@ -31,6 +32,10 @@ export interface StateReader {
 
 /** Raised when the prompt changes: vectors of other prompts lie elsewhere. */
 const PROMPT_VERSION = 1;
+/** The same for the prompt about frames. */
+const FRAMES_VERSION = 1;
+/** Pairs of a window that are looked at: reading more costs what it costs to describe them. */
+const MOST_PAIRS = 2;
 /** Longest text in code points; captions have at most 600. */
 const MAX_TEXT = 1000;
 /** In the model's folder: what its cosines say, so that it is found out once for a build. */
@@ -62,6 +67,7 @@ export async function openModelEmbedder(
 
 class ModelEmbedder implements Embedder {
   readonly dim: number;
+  readonly frames: FrameEmbedder;
   #closed = false;
 
   constructor(
@@ -70,6 +76,10 @@ class ModelEmbedder implements Embedder {
     readonly scale: SimilarityScale | undefined = undefined,
   ) {
     this.dim = model.stateSize;
+    this.frames = {
+      id: `${id}-frames-${FRAMES_VERSION}`,
+      embed: (windows, signal) => this.#embed(windows.map(framesPromptOf), signal),
+    };
   }
 
   withScale(scale: SimilarityScale | undefined): ModelEmbedder {
@@ -77,14 +87,18 @@ class ModelEmbedder implements Embedder {
   }
 
   async embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
-    if (this.#closed) throw new LongwatchError('cancelled', 'The embedder was closed.');
-    const states = await this.model.states(texts.map(promptOf), signal);
-    return states.map(normalized);
+    return this.#embed(texts.map(promptOf), signal);
   }
 
   /** The model belongs to whoever opened it. */
   async close(): Promise<void> {
     this.#closed = true;
+  }
+
+  async #embed(prompts: readonly (readonly PromptPart[])[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
+    if (this.#closed) throw new LongwatchError('cancelled', 'The embedder was closed.');
+    const states = await this.model.states(prompts, signal);
+    return states.map(normalized);
   }
 }
 
@@ -92,6 +106,25 @@ function promptOf(text: string): readonly PromptPart[] {
   return [
     { kind: 'text', text: `${JSON.stringify(cleanText(text, MAX_TEXT))}\nSummary of the text above in one word:` },
   ];
+}
+
+function framesPromptOf(pictures: readonly Picture[]): readonly PromptPart[] {
+  const shown = spreadPairs(pictures);
+  const begin = shown[0]?.time ?? 0;
+  return [
+    // As a clip of its own: what is seen does not depend on when.
+    { kind: 'video', pictures: shown.map((picture) => ({ ...picture, time: picture.time - begin })), timeZero: 0 },
+    { kind: 'text', text: '\nSummary of the video above in one word:' },
+  ];
+}
+
+/** All pairs, or as many as are looked at, each from the middle of its part of the window. */
+function spreadPairs(pictures: readonly Picture[]): readonly Picture[] {
+  const pairs = Math.floor(pictures.length / 2);
+  if (pairs <= MOST_PAIRS) return pictures;
+  return Array.from({ length: MOST_PAIRS }, (_, part) => Math.floor(((part + 0.5) * pairs) / MOST_PAIRS)).flatMap(
+    (pair) => pictures.slice(2 * pair, 2 * pair + 2),
+  );
 }
 
 function normalized(state: Float32Array): Float32Array {

@@ -10,7 +10,7 @@ import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
-import type { Embedder } from '../../src/meaning/embedder.js';
+import type { Embedder, FrameEmbedder } from '../../src/meaning/embedder.js';
 import type { Model, ModelInput } from '../../src/model.js';
 import { ingestVideo } from '../../src/pipeline.js';
 import { contains } from '../../src/time.js';
@@ -61,6 +61,18 @@ class CountingEmbedder implements Embedder {
   }
 
   async close() {}
+}
+
+/** Knows frames too: how many a window has, and when the first is. */
+class SeeingEmbedder extends CountingEmbedder {
+  windows: (readonly number[])[] = [];
+  readonly frames: FrameEmbedder = {
+    id: 'counting-frames',
+    embed: async (windows) => {
+      this.windows.push(...windows.map((pictures) => pictures.map(({ time }) => time)));
+      return windows.map((pictures) => Float32Array.of(pictures.length, pictures[0]?.time ?? 0, 1));
+    },
+  };
 }
 
 describe('the pipeline', () => {
@@ -140,6 +152,36 @@ describe('the pipeline', () => {
     const words = library.events(video.id).items.filter(({ source }) => source !== 'signal');
     expect(library.stats().embeddings).toBe(words.length);
     expect(embedder.texts.filter((text) => text === 'cut')).toEqual([]);
+  });
+
+  it('embeds what each window looks like beside its caption, and finds it there', async () => {
+    const seeing = new SeeingEmbedder();
+    const { video } = await ingestVideo({ decoder, library, model, embedder: seeing }, film);
+    const segments = library.segments(video.id).items;
+    expect(seeing.windows).toEqual(segments.map(({ frames }) => frames.map(({ time }) => time)));
+    const last = segments.at(-1);
+    const query = Float32Array.of(last?.frames.length ?? 0, last?.frames[0]?.time ?? 0, 1);
+    const found = await library.nearest('counting-frames', query, 100);
+    expect(found.map(({ event }) => event.kind)).toEqual(segments.map(() => 'caption'));
+    expect(found[0]?.event).toMatchObject({ start: last?.start, end: last?.end });
+    expect((await library.check()).ok).toBe(true);
+  });
+
+  it('embeds no frames without a model', async () => {
+    const seeing = new SeeingEmbedder();
+    const { video } = await ingestVideo({ decoder, library, embedder: seeing }, film);
+    expect([seeing.windows, video.state]).toEqual([[], 'ready']);
+  });
+
+  it('does the windows of a library again that was made before frames were embedded, and searches it until then', async () => {
+    const { video } = await ingest();
+    const seeing = new SeeingEmbedder();
+    expect(await library.nearest('counting-frames', Float32Array.of(1, 1, 1), 5)).toEqual([]);
+    const again = await ingestVideo({ decoder, library, model, embedder: seeing }, film);
+    expect([again.outcome, again.video.id]).toEqual(['ingested', video.id]);
+    expect(seeing.windows).toHaveLength(library.segments(video.id).items.length);
+    const third = await ingestVideo({ decoder, library, model, embedder: seeing }, film);
+    expect(third.outcome).toBe('already');
   });
 
   it('does nothing for a film that is there, also under another name', async () => {

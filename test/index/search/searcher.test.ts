@@ -4,7 +4,7 @@ import { createSearcher } from '../../../index/search/searcher.js';
 import type { SearchRequest } from '../../../index/search/types.js';
 import { LongwatchError } from '../../../src/errors.js';
 import type { MediaEvent } from '../../../src/event.js';
-import { BagOfWords, fill, newVideo, signal, subtitle, temporaryLibrary } from '../support.js';
+import { BagOfWords, fill, newVideo, signal, subtitle, temporaryLibrary, windowOf } from '../support.js';
 
 const RABBIT_FILM: readonly MediaEvent[] = [
   subtitle(2, 4, 'The rabbit opens its eyes'),
@@ -22,6 +22,52 @@ async function rabbitFilm(embedder?: BagOfWords) {
   await fill(library, id, RABBIT_FILM, embedder);
   return { library, id, searcher: createSearcher({ library, ...(embedder && { embedder }) }) };
 }
+
+/** Two captions that say the same, and frames of which only the later ones are what is asked for. */
+async function twoDogs() {
+  const embedder = Object.assign(new BagOfWords(), { frames: { id: 'seen', embed: async () => [] } });
+  const library = temporaryLibrary();
+  const { id } = library.addVideo(newVideo('dogs'));
+  library.updateVideo(id, { duration: 60, state: 'ready' });
+  const looks = await embedder.embed(['a dog asleep', 'a dog swimming', 'aircraft']);
+  const [embedding] = await embedder.embed(['a dog']);
+  for (const [index, vector] of looks.entries()) {
+    const text = index < 2 ? 'a dog' : 'nothing much';
+    const [of] = index < 2 ? [embedding] : await embedder.embed([text]);
+    const caption: MediaEvent = {
+      ...subtitle(index * 20, index * 20 + 10, text),
+      kind: 'caption',
+      source: 'model',
+    };
+    const rows = [{ event: caption, ...(of && { embedding: of }), frameEmbedding: { embedderId: 'seen', vector } }];
+    library.writeWindow(id, windowOf(index * 2, rows), embedder.id);
+  }
+  const search = async (query: string) => {
+    const { results } = await createSearcher({ library, embedder }).search({ query });
+    return results.map(({ start }) => start);
+  };
+  return { library, id, search };
+}
+
+describe('frames', () => {
+  it('put what looks like the question before what is said in the same words', async () => {
+    const { search } = await twoDogs();
+    expect(await search('dog swimming')).toEqual([20, 0]);
+    expect(await search('dog asleep')).toEqual([0, 20]);
+  });
+
+  it('find nothing by themselves: they have no scale', async () => {
+    const { search } = await twoDogs();
+    expect(await search('aircraft')).toEqual([]);
+  });
+
+  it('go with their window', async () => {
+    const { library, id, search } = await twoDogs();
+    library.writeWindow(id, windowOf(2));
+    expect(await search('dog swimming')).toEqual([0]);
+    expect(await library.nearest('seen', new Float32Array(256).fill(1), 9)).toHaveLength(2);
+  });
+});
 
 describe('a search', () => {
   it('finds words, says where, how exactly and why', async () => {

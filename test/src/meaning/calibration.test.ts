@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CALIBRATION_PAIRS, calibrate } from '../../../src/meaning/calibration.js';
+import { CALIBRATION_PAIRS, calibrate, scaleOf } from '../../../src/meaning/calibration.js';
 import { MINILM_SCALE, openMiniLm } from '../../../src/meaning/minilm.js';
 import { findMiniLm } from '../../../src/meaning/minilm-package.js';
 import { randomFrom } from '../../index/support.js';
+import { cosine } from './golden.js';
 
 const DIM = 64;
 
@@ -63,6 +64,40 @@ describe('what the cosines of an embedder say', () => {
       expect(scale?.unrelated).toBeCloseTo(0.071, 2);
       expect(scale?.match).toBeCloseTo(0.4, 2);
       expect(Math.abs((scale?.match ?? 0) - MINILM_SCALE.match)).toBeLessThan(0.03);
+    } finally {
+      await model.close();
+    }
+  });
+
+  it.skipIf(!findMiniLm() && !process.env['CI'])('of MiniLM moves with the pairs that it rests on', async () => {
+    const model = await openMiniLm({ threads: 1 });
+    try {
+      const questions = await model.embed(CALIBRATION_PAIRS.map(([question]) => question));
+      const lines = await model.embed(CALIBRATION_PAIRS.map(([, line]) => line));
+      const cosines = questions.map((question) => lines.map((line) => cosine(question, line)));
+      const random = randomFrom(3);
+      const halves = Array.from({ length: 2000 }, () => {
+        const order = CALIBRATION_PAIRS.map((_, i) => ({ i, at: random() })).sort((a, b) => a.at - b.at);
+        return { known: order.slice(0, 12).map(({ i }) => i), other: order.slice(12).map(({ i }) => i) };
+      });
+      const cutoffs: number[] = [];
+      const wrong = { passed: 0, all: 0 };
+      const right = { passed: 0, all: 0 };
+      for (const { known, other } of halves) {
+        const match = scaleOf(known.map((i) => known.map((j) => cosines[i]?.[j] ?? 0)))?.match ?? 1;
+        cutoffs.push(match);
+        for (const i of other)
+          for (const j of other) {
+            const kind = i === j ? right : wrong;
+            kind.all++;
+            if ((cosines[i]?.[j] ?? 0) >= match) kind.passed++;
+          }
+      }
+      cutoffs.sort((a, b) => a - b);
+      expect(cutoffs[100]).toBeCloseTo(0.35, 2);
+      expect(cutoffs[1900]).toBeCloseTo(0.45, 2);
+      expect(wrong.passed / wrong.all).toBeCloseTo(0.0014, 3);
+      expect(right.passed / right.all).toBeCloseTo(0.92, 1);
     } finally {
       await model.close();
     }

@@ -17,7 +17,7 @@ import { LocalBackend } from '../../../src/qwen/local-backend.js';
 import { fill, newVideo, subtitle, temporaryLibrary } from '../../index/support.js';
 import { GoldenModel } from '../qwen/golden-model.js';
 import { pictureAt } from '../tasks/cases.js';
-import { describeEmbedder } from './embedder-contract.js';
+import { describeEmbedder, describeFrameEmbedder } from './embedder-contract.js';
 import { cosine } from './golden.js';
 
 let golden: GoldenModel;
@@ -32,6 +32,7 @@ afterAll(async () => {
 });
 
 describeEmbedder('the state of a language model', () => openModelEmbedder(backend, golden.directory));
+describeFrameEmbedder('the state of a language model', () => openModelEmbedder(backend, golden.directory));
 
 describe('the states of a local model', () => {
   const say = (text: string): PromptPart[] => [{ kind: 'text', text }];
@@ -59,8 +60,10 @@ class KnowingModel implements StateReader {
   readonly id = 'knowing';
   readonly stateSize = CALIBRATION_PAIRS.length;
   prompts: string[] = [];
+  asked: (readonly PromptPart[])[] = [];
 
   async states(prompts: readonly (readonly PromptPart[])[]): Promise<Float32Array[]> {
+    this.asked.push(...prompts);
     return prompts.map(([part]) => {
       const text = part?.kind === 'text' ? part.text : '';
       this.prompts.push(text);
@@ -69,6 +72,34 @@ class KnowingModel implements StateReader {
     });
   }
 }
+
+describe('the frames of a window', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'longwatch-frames-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    [2, [0, 1]],
+    [4, [0, 1, 2, 3]],
+    [6, [0, 1, 4, 5]],
+    [10, [2, 3, 6, 7]],
+    [16, [4, 5, 12, 13]],
+  ])(
+    'of which there are %i are shown as two pairs at most, spread, as a clip that starts at 0',
+    async (count, shown) => {
+      writeFileSync(path.join(folder, 'manifest.json'), '{}');
+      const model = new KnowingModel();
+      const { frames } = await openModelEmbedder(model, folder);
+      model.asked = [];
+      await frames?.embed([Array.from({ length: count }, (_, i) => pictureAt(60 + i / 2, i))]);
+      const [[video, words] = []] = model.asked;
+      if (video?.kind !== 'video') return expect.unreachable();
+      expect(video.timeZero).toBe(0);
+      expect(video.pictures.map(({ index }) => index)).toEqual(shown);
+      expect(video.pictures.map(({ time }) => time)).toEqual(shown.map((i) => (i - (shown[0] as number)) / 2));
+      expect(words).toEqual({ kind: 'text', text: '\nSummary of the video above in one word:' });
+    },
+  );
+});
 
 describe('the scale of a language model', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'longwatch-scale-'));
