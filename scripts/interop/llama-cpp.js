@@ -7,18 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
-import { actTask } from '../../dist/src/tasks/act.js';
-import { answerTask } from '../../dist/src/tasks/answer.js';
-import { captionTask } from '../../dist/src/tasks/caption.js';
-import { citeTask } from '../../dist/src/tasks/cite.js';
-import { describeTask } from '../../dist/src/tasks/describe.js';
-import { detectBoxesTask, detectPointsTask } from '../../dist/src/tasks/detect.js';
-import { eventsTask } from '../../dist/src/tasks/events.js';
-import { ground } from '../../dist/src/tasks/ground.js';
-import { readFormTask, readLinesTask } from '../../dist/src/tasks/read.js';
-import { summarize } from '../../dist/src/tasks/summary.js';
-import { runTask } from '../../dist/src/tasks/task.js';
-import { drawn, outcome, WAITING } from './asking.js';
+import { checkChoices, checkTasks, drawn, outcome, WAITING } from './asking.js';
 import { startServer } from './server.js';
 
 /** @typedef {import('./asking.js').World} World */
@@ -26,8 +15,6 @@ import { startServer } from './server.js';
 const KEY = 'sk-interop';
 /** Tokens that a question and its answer may have together. */
 const CONTEXT = 4096;
-/** Half a minute into a video. */
-const WINDOW = { start: 30, end: 34 };
 
 /** @param {World} world */
 export async function start({ python, checkpoint, home, environment }) {
@@ -58,15 +45,7 @@ export async function checkManners({ checkpoint, local, report }, { baseUrl, mod
     report(`base URL with ${form}`, text !== '', JSON.stringify(text));
   }
   // Of the twenty likeliest first words, so that both sides know them.
-  const choices = ['O', 'Y', 'n'];
-  const here = await local.ask({ ...question, maxTokens: 1, choices });
-  const there = await backend.ask({ ...question, maxTokens: 1, choices });
-  const apart = here.choiceProbabilities.map((p, i) => Math.abs(p - (there.choiceProbabilities?.[i] ?? Number.NaN)));
-  report(
-    'choices',
-    apart.every((difference) => difference < 1e-4),
-    `local ${here.choiceProbabilities}, remote ${there.choiceProbabilities}`,
-  );
+  await checkChoices(report, local, backend, { ...question, maxTokens: 1, choices: ['O', 'Y', 'n'] });
   const cut = await backend.ask({ ...question, maxTokens: 3 });
   report('an answer that is cut', cut.finish === 'length' && cut.answerTokens === 3, JSON.stringify(cut));
   const extraFields = { logit_bias: bytesThatAreNoText(checkpoint).map((token) => [token, false]) };
@@ -101,46 +80,4 @@ function bytesThatAreNoText(checkpoint) {
   const { model } = JSON.parse(readFileSync(path.join(checkpoint, 'tokenizer.json'), 'utf8'));
   // Byte-level vocabularies write a space and a line end as these two.
   return Object.entries(model.vocab).flatMap(([word, id]) => (/^[!-~ĠĊ]+$/.test(word) ? [] : [id]));
-}
-
-/** Every task: understood, whatever a random model says, with its times inside the window. @param {World['report']} report @param {RemoteBackend} backend */
-async function checkTasks(report, backend) {
-  const pictures = drawn(7, 4, { width: 84, height: 56 }).map((picture, i) => ({ ...picture, time: WINDOW.start + i }));
-  const window = { range: WINDOW, pictures };
-  const still = { picture: drawn(5, 1, { width: 112, height: 84 })[0], source: { width: 1120, height: 840 } };
-  const form = { type: 'object', properties: { total: { type: 'number', minimum: 0, maximum: 100 } } };
-  const captions = [0, 1, 2].map((i) => ({ start: 30 + i, end: 31 + i, text: `The rabbit takes step ${i}.` }));
-  const texts = captions.map((caption) => ({ ...caption, kind: 'caption' }));
-  /** @type {readonly [string, () => Promise<unknown>][]} */
-  const tasks = [
-    ['caption', () => runTask(backend, captionTask, window)],
-    ['events', () => runTask(backend, eventsTask, window)],
-    ['describe', () => runTask(backend, describeTask, window)],
-    ['ground', () => ground(backend, { ...window, query: 'a rabbit hops' })],
-    ['answer', () => runTask(backend, answerTask, { ...window, question: 'What hops?' })],
-    ['boxes', () => runTask(backend, detectBoxesTask, { ...still, what: 'rabbits' })],
-    ['points', () => runTask(backend, detectPointsTask, { ...still, what: 'rabbits' })],
-    ['lines', () => runTask(backend, readLinesTask, still)],
-    ['form', () => runTask(backend, readFormTask, { ...still, schema: form })],
-    ['act', () => runTask(backend, actTask, { ...still, goal: 'Close the window.' })],
-    ['summary', () => summarize(backend, { captions })],
-    ['cite', () => runTask(backend, citeTask, { question: 'What does the rabbit do?', notes: texts })],
-  ];
-  for (const [name, run] of tasks) {
-    const result = await run().catch((error) => error);
-    const shown = result instanceof Error ? `${result.code}: ${result.message}` : JSON.stringify(result);
-    report(`task ${name}`, !(result instanceof Error) && timesLieInside(result), shown.slice(0, 300));
-  }
-}
-
-/** @param {unknown} value */
-function timesLieInside(value) {
-  if (typeof value !== 'object' || value === null) return true;
-  if (
-    'start' in value &&
-    'end' in value &&
-    !(WINDOW.start <= value.start && value.start < value.end && value.end <= WINDOW.end)
-  )
-    return false;
-  return Object.values(value).every(timesLieInside);
 }

@@ -146,12 +146,16 @@ function scan(text: string): { readonly ends: readonly End[]; readonly openText:
   return { ends, openText: inText ? closers : undefined };
 }
 
+/** Line ends and other control characters in a text are no JSON, and yet some grammars let a model write them (vLLM's xgrammar): as blanks they are. */
 function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+  for (const form of [text, text.replace(/\p{Cc}/gu, ' ')]) {
+    try {
+      return JSON.parse(form);
+    } catch {
+      // The next form.
+    }
   }
+  return undefined;
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -122,7 +122,7 @@ export class ModelServer {
     }
     if (notUnderstood) {
       const hint = question.video
-        ? 'Send the frames as images: few servers but vLLM know them as a video.'
+        ? 'Send the frames as images: few servers but vLLM know them as a video, and it only with --trust-request-mm-kwargs.'
         : 'Check the name of the model, and whether it takes images.';
       return { notUnderstood: this.failed(evidence, hint) };
     }

@@ -10,6 +10,7 @@ describe('JSON in an answer', () => {
     ['between words', 'The answer is {"a":1}, I think.', { a: 1 }],
     ['after thoughts', '<think>maybe {"a":0}?</think>{"a":1}', { a: 1 }],
     ['as a bare number', ' 12.5 ', 12.5],
+    ['with line ends in its texts', '{"a":"one\ntwo\u0000"}', { a: 'one two ' }],
     ['nowhere', 'no', undefined],
     ['broken', '{"a":', undefined],
     ['backwards', '} {', undefined],
