@@ -44,6 +44,7 @@ export async function look(
     if (request.words?.trim()) return request.words.trim();
     throw new LongwatchError('invalid_input', `"${request.look}" needs words: what is looked for or asked.`, {
       pointer: '/words',
+      hint: `On the command line: longwatch look VIDEO ${request.look} "WORDS".`,
     });
   };
   const seeStretch = () => stretchOf({ backend, decoder }, video, request.range, signal);
@@ -71,6 +72,7 @@ export async function look(
       if (schema === undefined)
         throw new LongwatchError('invalid_input', '"form" needs the JSON schema of its answer.', {
           pointer: '/schema',
+          hint: 'On the command line: `--schema FILE`.',
         });
       const hint = request.words?.trim();
       return runTask(backend, readFormTask, { schema, ...(await seeMoment()), ...(hint ? { hint } : {}) }, signal);
@@ -93,6 +95,11 @@ async function stretchOf(
     start: Math.max(0, wanted?.start ?? 0),
     end: Math.min(video.duration, wanted?.end ?? video.duration),
   };
+  if (wanted && wanted.start >= video.duration) {
+    throw new LongwatchError('bad_range', `${formatTime(wanted.start)} lies behind the end of the video.`, {
+      hint: `It is ${formatTime(video.duration)} long.`,
+    });
+  }
   if (!(range.end > range.start) || durationOf(range) > LONGEST_LOOK) {
     throw new LongwatchError(
       'bad_range',

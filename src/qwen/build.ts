@@ -25,6 +25,7 @@ import { BuildFolder } from './build-folder.js';
 import { Checkpoint } from './checkpoint.js';
 import { decoderGraph } from './graphs/decoder.js';
 import { visionGraph } from './graphs/vision.js';
+import { LICENCE_FILES } from './licence.js';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, LoraAdapter } from './lora.js';
 import {
   type BuiltManifest,
@@ -64,7 +65,7 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The checkpoint's own files that a runtime needs; those that are there are copied. */
+/** The checkpoint's own files that a runtime needs, or that say its licence; those that are there are copied. */
 const COPIED_FILES = [
   'config.json',
   'generation_config.json',
@@ -76,7 +77,7 @@ const COPIED_FILES = [
   'added_tokens.json',
   'chat_template.json',
   'chat_template.jinja',
-  'LICENSE',
+  ...LICENCE_FILES,
 ] as const;
 
 /** Graphs without their weights, small files and the manifest; far more than they need. */

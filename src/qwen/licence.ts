@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Licence, type LicenceClaim, licenceOfRepo } from '../weights/licence.js';
-import { readPulledRecord } from '../weights/pulled-record.js';
+import { PULLED_FILE, readPulledRecord } from '../weights/pulled-record.js';
 import type { QwenConfig } from './config.js';
 
 /** The published checkpoint of each shape; fine-tunes have the shape, and with it the terms, of what they were tuned from. */
@@ -13,6 +13,11 @@ const PUBLISHED: readonly { readonly layers: number; readonly hiddenSize: number
   { layers: 64, hiddenSize: 5120, repo: 'Qwen/Qwen2.5-VL-32B-Instruct' },
   { layers: 80, hiddenSize: 8192, repo: 'Qwen/Qwen2.5-VL-72B-Instruct' },
 ];
+
+const LICENCE_TEXTS = ['LICENSE', 'LICENSE.txt', 'LICENSE.md'] as const;
+const MODEL_CARD = 'README.md';
+/** Files that may say the terms; a built model keeps those of its checkpoint. */
+export const LICENCE_FILES = [PULLED_FILE, ...LICENCE_TEXTS, MODEL_CARD] as const;
 
 /** What the first line of a licence's text says → the licence's identifier. */
 const TITLES: readonly { readonly title: RegExp; readonly id: string }[] = [
@@ -47,7 +52,7 @@ export async function licenceOf(
 }
 
 async function claimOfFile(directory: string): Promise<LicenceClaim | undefined> {
-  for (const name of ['LICENSE', 'LICENSE.txt', 'LICENSE.md']) {
+  for (const name of LICENCE_TEXTS) {
     const lines = (await textOf(path.join(directory, name))).split(/\r?\n/).map((line) => line.trim());
     const title = lines.find((line) => line !== '')?.replace(/^#+\s*/, '');
     if (title === undefined) continue;
@@ -58,7 +63,7 @@ async function claimOfFile(directory: string): Promise<LicenceClaim | undefined>
 }
 
 async function claimOfCard(directory: string): Promise<LicenceClaim | undefined> {
-  const header = HEADER.exec(await textOf(path.join(directory, 'README.md')))?.[1] ?? '';
+  const header = HEADER.exec(await textOf(path.join(directory, MODEL_CARD)))?.[1] ?? '';
   const field = (name: string) => new RegExp(`^${name}:[ \\t]*["']?([^"'\\r\\n]+)`, 'm').exec(header)?.[1]?.trim();
   const [license, licenseName, base] = [field('license'), field('license_name'), field('base_model')];
   if (license === undefined && licenseName === undefined) return undefined;

@@ -133,6 +133,6 @@ export async function requireAcceptance(repo: string, licence: Licence, answer: 
   throw new LongwatchError(
     'licence_not_accepted',
     `${repo} stands under the ${licence.name}, and it was not accepted. ${licence.summary}`,
-    { hint: 'Read the licence on the page of the model; accept it explicitly to fetch the weights.' },
+    { hint: 'Read the licence on the page of the model; if you agree, pull again with --accept-licence.' },
   );
 }

@@ -121,12 +121,13 @@ describe('longwatch look', () => {
   });
 
   it.each([
-    [['ground', '--from', '0', '--to', '10'], 'invalid_input'],
-    [['caption', '--from', '40', '--to', '50'], 'bad_range'],
-    [['form', '--at', '1'], 'invalid_input'],
-  ])('refuses %j', async (args, code) => {
+    [['ground', '--from', '0', '--to', '10'], 'invalid_input', 'look VIDEO ground "WORDS"'],
+    [['caption', '--from', '40', '--to', '50'], 'bad_range', '0:00:40.000 lies behind the end of the video.'],
+    [['form', '--at', '1'], 'invalid_input', '--schema FILE'],
+  ])('refuses %j', async (args, code, advice) => {
     const { exit, stderr } = await run('look', VIDEO_ID, ...args);
     expect([exit, stderr.includes(`[${code}]`)]).toEqual([2, true]);
+    expect(stderr).toContain(advice);
   });
 
   it('says that there is no model, and how to get one', async () => {

@@ -54,6 +54,9 @@ describe('longwatch models pull', () => {
       library,
     ]);
     expect([added.exit, added.stdout.startsWith('tiny  fp32')]).toEqual([0, true]);
+    expect(added.stderr).toContain('Licence: Apache License 2.0');
+    const nowhere = await longwatch(['models', 'add', path.join(library, 'nowhere'), '--library', library]);
+    expect(nowhere.stderr).toMatch(/There is no folder .*nowhere\. \[file_not_found\]/);
   });
 
   it('fetches nothing of the 3B checkpoint before its non-commercial licence is accepted', async () => {
@@ -64,7 +67,8 @@ describe('longwatch models pull', () => {
       refused.exit,
       refused.stderr.includes('[licence_not_accepted]'),
       /non-commercial/i.test(refused.stderr),
-    ]).toEqual([1, true, true]);
+      refused.stderr.includes('--accept-licence'),
+    ]).toEqual([1, true, true, true]);
     expect(hub.requests.slice(before).filter(({ path: asked }) => asked.includes('/resolve/'))).toEqual([]);
     expect((await longwatch([...args, '--accept-licence'])).exit).toBe(0);
   });

@@ -188,6 +188,11 @@ async function requireCheckpoint(directory: string): Promise<void> {
       path: directory,
       hint: 'Give the folder that it was built from, or move this one into the folder of models as it is.',
     });
+  if (!(await has('.')))
+    throw new LongwatchError('file_not_found', `There is no folder ${directory}.`, {
+      path: directory,
+      hint: 'Give the folder of a checkpoint, where config.json is; `longwatch models pull NAME` fetches one.',
+    });
   if ((await has('adapter_config.json')) && !(await has('config.json')))
     throw new LongwatchError('invalid_input', `${directory} is a LoRA adapter, which works only on its base model.`, {
       path: directory,
