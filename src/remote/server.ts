@@ -115,7 +115,7 @@ export class ModelServer {
     if (status === 500 && UNREADABLE.test(body)) {
       return { unreadable: this.failed(evidence, 'Ask in other words, or another model.') };
     }
-    if (notUnderstood && body.includes(JSON.stringify(question.model).slice(1, -1))) {
+    if (notUnderstood && mentions(body, question.model)) {
       return {
         notUnderstood: this.#misconfigured(evidence, 'Check the name of the model, and whether it takes images.'),
       };
@@ -162,6 +162,11 @@ export class ModelServer {
       ? `The key is not sent on to ${this.quote(target.origin)}. If that is the server, make it the base URL.`
       : 'Check the base URL.';
   }
+}
+
+/** Whether a text has the name as a word of its own; one of a letter stands in every text. */
+function mentions(text: string, name: string): boolean {
+  return text.split(/[^\w./:@-]+/).some((word) => word.replace(/[.:]+$/, '') === name);
 }
 
 /**

@@ -48,6 +48,11 @@ describe('a no', () => {
     expect(server.asked).toHaveLength(1);
   });
 
+  it('in which the name is only part of a word is not about it', async () => {
+    server.script = [json({ detail: 'qwen2_processor: unknown field' }, 400)];
+    expect((await failure(backend().ask(QUESTION))).code).toBe('model_failed');
+  });
+
   it('to a question that is too large for a proxy comes before it is read', async () => {
     server.hasty = true;
     server.script = [raw('<h1>413 Request Entity Too Large</h1>', 413, { 'content-type': 'text/html' })];
