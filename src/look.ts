@@ -1,11 +1,11 @@
 /** A person asks the model about a stretch or a moment of an ingested video: the tasks, fed with its pictures. */
 
 import type { VideoRecord } from '../index/store/records.js';
-import type { Decoder } from '../ingest/video/decoder.js';
 import type { Picture } from '../ingest/video/frame.js';
-import type { Backend } from './backend.js';
 import { LongwatchError } from './errors.js';
 import type { LookRequest } from './look-request.js';
+import type { ModelInput } from './model.js';
+import { type LookParts, readPictures, seeStretch } from './stretch.js';
 import { actTask } from './tasks/act.js';
 import { answerTask } from './tasks/answer.js';
 import { captionTask } from './tasks/caption.js';
@@ -16,19 +16,10 @@ import { readFormTask, readLinesTask } from './tasks/read.js';
 import { runTask } from './tasks/task.js';
 import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js';
 
-export interface LookParts {
-  readonly backend: Backend;
-  readonly decoder: Decoder;
-}
-
 /** A look at a stretch is a look at one window. Longer ones belong to `ingest` and `search`. */
 export const LONGEST_LOOK: Seconds = 120;
-/** Visual tokens of one look. */
-const TOKEN_BUDGET = 4096;
 /** Longer than the decoder's tolerance and shorter than any frame, so that it holds the frame at its start and no other. */
 const INSTANT: Seconds = 2e-6;
-/** No more than four pictures a second: the model's time ids are half a second apart. */
-const SHORTEST_INTERVAL: Seconds = 0.25;
 
 /**
  * Runs one task. Times in the result are media time, coordinates are pixels of the picture as a player shows it.
@@ -47,20 +38,20 @@ export async function look(
       hint: `On the command line: longwatch look VIDEO ${request.look} "WORDS".`,
     });
   };
-  const seeStretch = () => stretchOf({ backend, decoder }, video, request.range, signal);
+  const seeRange = () => stretchOf({ backend, decoder }, video, request.range, signal);
   const seeMoment = async () => ({
     picture: await momentOf({ backend, decoder }, video, request.at ?? 0, signal),
     source: { width: video.width, height: video.height },
   });
   switch (request.look) {
     case 'caption':
-      return runTask(backend, captionTask, await seeStretch(), signal);
+      return runTask(backend, captionTask, await seeRange(), signal);
     case 'events':
-      return runTask(backend, eventsTask, await seeStretch(), signal);
+      return runTask(backend, eventsTask, await seeRange(), signal);
     case 'ground':
-      return ground(backend, { query: words(), ...(await seeStretch()) }, {}, signal);
+      return ground(backend, { query: words(), ...(await seeRange()) }, {}, signal);
     case 'answer':
-      return runTask(backend, answerTask, { question: words(), ...(await seeStretch()) }, signal);
+      return runTask(backend, answerTask, { question: words(), ...(await seeRange()) }, signal);
     case 'boxes':
       return runTask(backend, detectBoxesTask, { what: words(), ...(await seeMoment()) }, signal);
     case 'points':
@@ -84,13 +75,13 @@ export async function look(
   }
 }
 
-/** The pictures of a stretch at the rate that the token budget allows, an even number. */
+/** The pictures of what was asked about, cut to the video. */
 async function stretchOf(
-  { backend, decoder }: LookParts,
+  parts: LookParts,
   video: VideoRecord,
   wanted: TimeRange | undefined,
   signal: AbortSignal | undefined,
-): Promise<{ range: TimeRange; pictures: readonly Picture[] }> {
+): Promise<ModelInput> {
   const range = {
     start: Math.max(0, wanted?.start ?? 0),
     end: Math.min(video.duration, wanted?.end ?? video.duration),
@@ -109,22 +100,7 @@ async function stretchOf(
       },
     );
   }
-  const size = backend.pictureSize(video);
-  const pairs = Math.max(1, Math.floor(TOKEN_BUDGET / backend.tokensPerPair(size)));
-  const shortest = backend.frameRate ? 1 / backend.frameRate : SHORTEST_INTERVAL;
-  const interval = Math.max(SHORTEST_INTERVAL, shortest, durationOf(range) / (2 * pairs));
-  const pictures = await read(decoder, video, range, size, interval, signal);
-  const [first] = pictures;
-  if (!first) {
-    throw new LongwatchError('bad_range', `No frame begins in ${formatTime(range.start)} – ${formatTime(range.end)}.`, {
-      hint: 'Give a longer stretch.',
-    });
-  }
-  // The model sees frames in pairs: a single one is shown twice, an odd last one is left out.
-  return {
-    range,
-    pictures: pictures.length === 1 ? [first, first] : pictures.slice(0, 2 * Math.floor(pictures.length / 2)),
-  };
+  return seeStretch(parts, video, range, signal);
 }
 
 /** The frame that is on screen at a time. */
@@ -143,7 +119,7 @@ async function momentOf(
     undefined,
     options,
   );
-  const [picture] = await read(
+  const [picture] = await readPictures(
     decoder,
     video,
     { start: time, end: time + INSTANT },
@@ -156,22 +132,4 @@ async function momentOf(
       path: video.path,
     });
   return picture;
-}
-
-async function read(
-  decoder: Decoder,
-  video: VideoRecord,
-  range: TimeRange,
-  size: { readonly width: number; readonly height: number },
-  interval: Seconds,
-  signal: AbortSignal | undefined,
-): Promise<Picture[]> {
-  const options = signal ? { signal } : {};
-  const probe = await decoder.probe(video.path, options);
-  return decoder.stretch(
-    video.path,
-    probe,
-    { range, firstFrameTime: video.firstFrameTime, ...size, interval },
-    options,
-  );
 }

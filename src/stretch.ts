@@ -1,0 +1,83 @@
+/** Pictures of an ingested video as a model is shown them: of a stretch, as many as a look may cost. */
+
+import { lstat } from 'node:fs/promises';
+import type { VideoRecord } from '../index/store/records.js';
+import type { Decoder } from '../ingest/video/decoder.js';
+import type { Picture } from '../ingest/video/frame.js';
+import type { Backend } from './backend.js';
+import { LongwatchError, toLongwatchError } from './errors.js';
+import type { ModelInput } from './model.js';
+import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js';
+
+export interface LookParts {
+  readonly backend: Backend;
+  readonly decoder: Decoder;
+}
+
+/** Visual tokens of one look: twice what the plan gives a window, so that a second look sees more than the first. */
+const TOKEN_BUDGET = 4096;
+/** No more than four pictures a second: the model's time ids are half a second apart. */
+const SHORTEST_INTERVAL: Seconds = 0.25;
+
+/**
+ * The pictures of a stretch, an even number: at the model's frame rate where it names one, else as dense as the token budget allows.
+ * @throws {LongwatchError} `bad_range` when no frame begins in it; as `readPictures`
+ */
+export async function seeStretch(
+  { backend, decoder }: LookParts,
+  video: VideoRecord,
+  range: TimeRange,
+  signal: AbortSignal | undefined,
+): Promise<ModelInput> {
+  const size = backend.pictureSize(video);
+  const pairs = Math.max(1, Math.floor(TOKEN_BUDGET / backend.tokensPerPair(size)));
+  const shortest = backend.frameRate ? 1 / backend.frameRate : SHORTEST_INTERVAL;
+  const interval = Math.max(SHORTEST_INTERVAL, shortest, durationOf(range) / (2 * pairs));
+  const pictures = await readPictures(decoder, video, range, size, interval, signal);
+  const [first] = pictures;
+  if (!first) {
+    throw new LongwatchError('bad_range', `No frame begins in ${formatTime(range.start)} – ${formatTime(range.end)}.`, {
+      hint: 'Give a longer stretch.',
+    });
+  }
+  // The model sees frames in pairs: a single one is shown twice, an odd last one is left out.
+  return {
+    range,
+    pictures: pictures.length === 1 ? [first, first] : pictures.slice(0, 2 * Math.floor(pictures.length / 2)),
+  };
+}
+
+/**
+ * @param interval At most one picture per this much. 0 gives every frame.
+ * @throws {LongwatchError} `file_changed` when the file is not the one that was ingested; as `Decoder.probe` and `Decoder.stretch`
+ */
+export async function readPictures(
+  decoder: Decoder,
+  video: VideoRecord,
+  range: TimeRange,
+  size: { readonly width: number; readonly height: number },
+  interval: Seconds,
+  signal: AbortSignal | undefined,
+): Promise<Picture[]> {
+  await refuseOtherFile(video);
+  const options = signal ? { signal } : {};
+  const probe = await decoder.probe(video.path, options);
+  return decoder.stretch(
+    video.path,
+    probe,
+    { range, firstFrameTime: video.firstFrameTime, ...size, interval },
+    options,
+  );
+}
+
+/** Times of another file mean nothing: same size, same modification time. */
+async function refuseOtherFile({ path, sizeBytes, modified }: VideoRecord): Promise<void> {
+  const facts = await lstat(path).catch((cause: unknown) => {
+    throw toLongwatchError(cause, path);
+  });
+  if (facts.size === sizeBytes && Math.abs(facts.mtimeMs - modified) < 1) return;
+  throw new LongwatchError('file_changed', `"${path}" is not the file that was ingested any more.`, {
+    path,
+    hint: 'Ingest it again.',
+  });
+}
