@@ -42,11 +42,32 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
  * two over the line that means the same, and they give the best of a bad lot the score of a true hit.
  */
 export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
-  const lists = candidates.some(({ framesRank }) => framesRank !== undefined) ? 3 : 2;
-  return candidates
-    .filter((candidate) => answers(candidate, scale))
-    .map((candidate) => ({ ...candidate, score: scoreOf(candidate, scale, lists) }))
-    .sort(byScore);
+  return scored(
+    candidates.filter((candidate) => answers(candidate, scale)),
+    scale,
+    listsOf(candidates),
+  );
+}
+
+/**
+ * The events near which the answer may lie, best first: those that answer and, behind a lower cutoff, those that share a word with the question
+ * or more meaning than unrelated texts do. For a model that looks and decides; a miss here cannot be made good.
+ */
+export function leadsOf(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
+  const leads = candidates.filter(
+    ({ coverage, similarity = Number.NEGATIVE_INFINITY }) =>
+      coverage > 0 || similarity >= (scale?.unrelated ?? Number.NEGATIVE_INFINITY),
+  );
+  return scored(leads, scale, listsOf(candidates));
+}
+
+/** Ranked lists that an event may stand in: words, meaning, and where there are any, frames. */
+function listsOf(candidates: readonly Candidate[]): number {
+  return candidates.some(({ framesRank }) => framesRank !== undefined) ? 3 : 2;
+}
+
+function scored(candidates: readonly Candidate[], scale: SimilarityScale | undefined, lists: number): Match[] {
+  return candidates.map((candidate) => ({ ...candidate, score: scoreOf(candidate, scale, lists) })).sort(byScore);
 }
 
 /** Best first; equal ones in the order of the library. */

@@ -7,6 +7,8 @@ import type { SearchRequest } from './types.js';
 export const MAX_QUERY_LENGTH = 1000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_LIMIT = 100;
+export const DEFAULT_GROUND_WINDOWS = 5;
+export const MAX_GROUND_WINDOWS = 20;
 
 export interface ParsedSearch {
   /** Trimmed; quotes still mark phrases. */
@@ -16,6 +18,8 @@ export interface ParsedSearch {
   readonly limit: number;
   readonly minScore: number;
   readonly onePerVideo: boolean;
+  /** See `SearchRequest`. */
+  readonly groundWindows: number;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
 }
@@ -34,6 +38,18 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
   if (!(minScore >= 0 && minScore <= 1)) {
     throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
+  const { ground = false, groundWindows = DEFAULT_GROUND_WINDOWS } = request;
+  if (!Number.isInteger(groundWindows) || groundWindows < 1 || groundWindows > MAX_GROUND_WINDOWS) {
+    const hint = `Let the model look at 1 to ${MAX_GROUND_WINDOWS} windows.`;
+    throw invalid(`${groundWindows} windows are not possible.`, hint, '/ground_windows');
+  }
+  if (request.groundWindows !== undefined && !ground) {
+    throw invalid(
+      'Windows to look at are named, and nobody is asked to look.',
+      'Ask to ground too.',
+      '/ground_windows',
+    );
+  }
   const scope = {
     ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
     ...(request.range && { range: checkedRange(request.range) }),
@@ -44,6 +60,7 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
+    groundWindows,
     scope: request.videoIds || request.range ? scope : undefined,
   };
 }

@@ -3,10 +3,11 @@
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import type { Library } from '../library.js';
-import { fuse } from './fuse.js';
+import { fuse, leadsOf } from './fuse.js';
 import { type ParsedSearch, parseSearch } from './parse.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
+import { type Stretch, stretchesOf } from './stretches.js';
 import type { SearchAnswer, Searcher, SearchHit, SearchRequest } from './types.js';
 
 export interface SearcherParts {
@@ -15,28 +16,70 @@ export interface SearcherParts {
   readonly embedder?: Embedder;
 }
 
-export function createSearcher({ library, embedder }: SearcherParts): Searcher {
+/** What a search found, and where it would pay to look closer. */
+export interface Survey {
+  readonly asked: ParsedSearch;
+  /** What `search` gives. */
+  readonly answer: SearchAnswer;
+  /** Every hit that answers, whatever the limit and the lowest score that were asked for; best first. */
+  readonly hits: readonly SearchHit[];
+  /** Where the answer may lie, near misses of the search included; see `stretchesOf`. */
+  readonly stretches: readonly Stretch[];
+  /** The part of the answer's note that is about how it was searched, not about what was found. */
+  readonly remark?: string;
+}
+
+/** Finds by what the library holds. It looks at no video and asks no model, so `SearchRequest.ground` is another's business. */
+export interface LibrarySearcher extends Searcher {
+  /** @throws {LongwatchError} as `search` */
+  survey(request: SearchRequest, signal?: AbortSignal): Promise<Survey>;
+}
+
+export function createSearcher(parts: SearcherParts): LibrarySearcher {
   return {
-    async search(request: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer> {
-      const begun = performance.now();
-      refuseAborted(signal);
-      const parsed = parseSearch(request, library);
-      const { candidates, meaningLost } = await gather(parsed, library, embedder, signal);
-      refuseAborted(signal);
-      const spans = spansOf(fuse(candidates, embedder?.scale)).filter((span) => span.score >= parsed.minScore);
-      const chosen = (parsed.onePerVideo ? bestOfEachVideo(spans) : spans).slice(0, parsed.limit);
-      const results = chosen.map((span) => toHit(span, library, embedder));
-      const note = noteFor(results.length === 0, parsed, library, embedder, meaningLost);
+    async search(request, signal) {
+      return (await find(request, parts, signal)).answer;
+    },
+    async survey(request, signal) {
+      const { asked, candidates, spans, answer, remark } = await find(request, parts, signal);
+      const { library, embedder } = parts;
+      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, library, embedder));
+      const leads = toHits(spansOf(leadsOf(candidates, embedder?.scale)).slice(0, LEADS));
       return {
-        query: parsed.query,
-        took: performance.now() - begun,
-        mode: embedder && !meaningLost ? 'words+meaning' : 'words',
-        results,
-        noMatch: results.length === 0,
-        ...(note === undefined ? {} : { note }),
+        asked,
+        answer,
+        hits: toHits(spans),
+        stretches: stretchesOf(leads, library, asked),
+        ...(remark === undefined ? {} : { remark }),
       };
     },
   };
+}
+
+/** Leads that are followed: many more than there are windows to look at, since many lie in one. */
+const LEADS = 100;
+
+async function find(request: SearchRequest, { library, embedder }: SearcherParts, signal: AbortSignal | undefined) {
+  const begun = performance.now();
+  refuseAborted(signal);
+  const asked = parseSearch(request, library);
+  const { candidates, meaningLost } = await gather(asked, library, embedder, signal);
+  refuseAborted(signal);
+  const spans = spansOf(fuse(candidates, embedder?.scale));
+  const good = spans.filter((span) => span.score >= asked.minScore);
+  const chosen = (asked.onePerVideo ? bestOfEachVideo(good) : good).slice(0, asked.limit);
+  const results = chosen.map((span) => toHit(span, library, embedder));
+  const remark = remarkOn(embedder, meaningLost);
+  const notes = [...(results.length === 0 ? notesOnNothing(asked, library) : []), ...(remark ? [remark] : [])];
+  const answer: SearchAnswer = {
+    query: asked.query,
+    took: performance.now() - begun,
+    mode: embedder && !meaningLost ? 'words+meaning' : 'words',
+    results,
+    noMatch: results.length === 0,
+    ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
+  };
+  return { asked, candidates, spans, answer, remark };
 }
 
 /** An embedder that fails takes meaning away, not the answer. */
@@ -55,9 +98,10 @@ async function gather(
   }
 }
 
-function bestOfEachVideo(spans: readonly Span[]): Span[] {
+/** The first of each video. */
+export function bestOfEachVideo<T extends { readonly videoId: string }>(places: readonly T[]): T[] {
   const seen = new Set<string>();
-  return spans.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
+  return places.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
 }
 
 function toHit(span: Span, library: Library, embedder: Embedder | undefined): SearchHit {
@@ -79,28 +123,23 @@ function toHit(span: Span, library: Library, embedder: Embedder | undefined): Se
   };
 }
 
-function noteFor(
-  nothing: boolean,
-  { scope, minScore }: ParsedSearch,
-  library: Library,
-  embedder: Embedder | undefined,
-  meaningLost: string | undefined,
-): string | undefined {
+function notesOnNothing({ scope, minScore }: ParsedSearch, library: Library): string[] {
   const notes: string[] = [];
-  if (nothing) {
-    const { videos, events } = library.stats();
-    if (videos === 0) notes.push('The library is empty. Ingest a video first: `longwatch ingest PATH`.');
-    else if (events === 0) notes.push('Nothing has been read from the videos yet. See `longwatch list`.');
-    else if (scope?.videoIds?.length === 0) notes.push('No video was selected.');
-    else if (scope) notes.push('Nothing in the selected part of the library answers this.');
-    else notes.push('Nothing in the library answers this.');
-    if (minScore > 0) notes.push(`Results below a score of ${minScore} are left out.`);
-  }
-  if (meaningLost !== undefined) notes.push(`Meaning could not be compared, only words were: ${meaningLost}`);
-  else if (!embedder) notes.push('Only words were compared, since no embedder is installed. See `longwatch doctor`.');
-  else if (!embedder.scale)
-    notes.push(`Meaning only orders what words found: ${embedder.id} does not tell answers from other lines.`);
-  return notes.length > 0 ? notes.join(' ') : undefined;
+  const { videos, events } = library.stats();
+  if (videos === 0) notes.push('The library is empty. Ingest a video first: `longwatch ingest PATH`.');
+  else if (events === 0) notes.push('Nothing has been read from the videos yet. See `longwatch list`.');
+  else if (scope?.videoIds?.length === 0) notes.push('No video was selected.');
+  else if (scope) notes.push('Nothing in the selected part of the library answers this.');
+  else notes.push('Nothing in the library answers this.');
+  if (minScore > 0) notes.push(`Results below a score of ${minScore} are left out.`);
+  return notes;
+}
+
+function remarkOn(embedder: Embedder | undefined, meaningLost: string | undefined): string | undefined {
+  if (meaningLost !== undefined) return `Meaning could not be compared, only words were: ${meaningLost}`;
+  if (!embedder) return 'Only words were compared, since no embedder is installed. See `longwatch doctor`.';
+  if (embedder.scale) return undefined;
+  return `Meaning only orders what words found: ${embedder.id} does not tell answers from other lines.`;
 }
 
 function refuseAborted(signal: AbortSignal | undefined): void {

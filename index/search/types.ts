@@ -13,6 +13,10 @@ export interface SearchRequest {
   readonly minScore?: number;
   /** `video` keeps the best hit of each video. @default clip */
   readonly groupBy?: 'clip' | 'video';
+  /** Whether the model looks again at the best windows with the question itself. Without a model the answer is plain, with a note. @default false */
+  readonly ground?: boolean;
+  /** Windows that it looks at; each costs as much as a `look`. Only with `ground`. @default 5, 1..20 */
+  readonly groundWindows?: number;
 }
 
 export interface SearchHit extends TimeRange {
@@ -40,8 +44,28 @@ export interface SearchAnswer {
   readonly results: readonly SearchHit[];
   /** True when nothing in the library answers the question. */
   readonly noMatch: boolean;
+  /** There when the model looked again: `results` are what it saw. */
+  readonly grounding?: Grounding;
+  /** With `grounding`: what the search found and the model did not see or was not shown, and what it thinks unlikely. Best first. */
+  readonly nearMisses?: readonly SearchHit[];
   /** What the reader should know, e.g. why there is no match or that a part is missing. */
   readonly note?: string;
+}
+
+/** What the model was shown when it looked again. */
+export interface Grounding {
+  /** Undefined when there was nothing to look at, so that nobody was asked. */
+  readonly model?: string;
+  /** False when some windows could not be looked at; the note says why. */
+  readonly complete: boolean;
+  /** In the order in which they were looked at. Two short neighbours are looked at as one. */
+  readonly windows: readonly LookedAt[];
+}
+
+export interface LookedAt extends TimeRange {
+  readonly videoId: string;
+  /** Times at which the model says that it happens there, unlikely ones included. */
+  readonly found: number;
 }
 
 export interface Searcher {
