@@ -13,6 +13,7 @@ import { openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
+import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
 import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
@@ -82,7 +83,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   });
   const searcher = once(async () => {
     const { embedder } = await meaning();
-    return createSearcher({ library, ...(embedder ? { embedder } : {}) });
+    const plain = createSearcher({ library, ...(embedder ? { embedder } : {}) });
+    return groundedSearcher({ library, searcher: plain, decoder, model });
   });
 
   const engineSearcher: Searcher = { search: async (request, signal) => (await searcher()).search(request, signal) };
