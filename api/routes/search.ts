@@ -14,8 +14,6 @@ const links: HitLinks = {
   mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
 };
 
-const NOT_GROUNDED = 'The answer was not looked at again: search does not ask a model in this version.';
-
 const post = createRoute({
   method: 'post',
   path: '/v1/search',
@@ -47,10 +45,10 @@ export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
         limit: body.limit,
         minScore: body.min_score,
         groupBy: body.group_by,
+        ground: body.ground,
+        groundWindows: body.ground_windows,
       });
-      const answer = searchJson(await searcher.search(request, c.req.raw.signal), links);
-      if (body.ground) answer.note = answer.note === undefined ? NOT_GROUNDED : `${answer.note} ${NOT_GROUNDED}`;
-      return c.json(answer, 200);
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
     })
     .openapi(get, async (c) => {
       const query = c.req.valid('query');
@@ -61,6 +59,8 @@ export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
         limit: query.limit,
         minScore: query.min_score,
         groupBy: query.group_by,
+        ground: query.ground === undefined ? undefined : query.ground === 'true',
+        groundWindows: query.ground_windows,
       });
       return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
     });

@@ -1,7 +1,7 @@
 /** Questions and answers as JSON. */
 
-import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
-import type { SearchAnswer, SearchHit } from '../../index/search/types.js';
+import { DEFAULT_GROUND_WINDOWS, MAX_GROUND_WINDOWS, MAX_QUERY_LENGTH } from '../../index/search/parse.js';
+import type { Grounding, SearchAnswer, SearchHit } from '../../index/search/types.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
@@ -9,6 +9,12 @@ import { roundTo, secondsSchema } from './units.js';
 
 const limitSchema = z.number().int().min(1).max(100).openapi({ default: 10 });
 const scoreSchema = z.number().min(0).max(1);
+const groundWindowsSchema = z.number().int().min(1).max(MAX_GROUND_WINDOWS).openapi({
+  default: DEFAULT_GROUND_WINDOWS,
+  description: 'Windows that the model looks at. Only with `ground`.',
+});
+const GROUND =
+  'The model looks again at the best windows with the question itself. Without a model the answer is plain, with a note.';
 const groupBySchema = z.enum(['clip', 'video']).openapi({ description: '`video` keeps the best hit of each video.' });
 
 export const searchRequestSchema = z
@@ -22,7 +28,8 @@ export const searchRequestSchema = z
     limit: limitSchema.optional(),
     group_by: groupBySchema.optional(),
     min_score: scoreSchema.optional(),
-    ground: z.boolean().optional().openapi({ description: 'Ask the model to look again. Needs a model.' }),
+    ground: z.boolean().optional().openapi({ default: false, description: GROUND }),
+    ground_windows: groundWindowsSchema.optional(),
   })
   .openapi('SearchRequest');
 
@@ -35,6 +42,8 @@ export const searchQuerySchema = z.object({
   limit: z.coerce.number().pipe(limitSchema).optional().openapi({ type: 'integer' }),
   group_by: groupBySchema.optional(),
   min_score: z.coerce.number().pipe(scoreSchema).optional().openapi({ type: 'number' }),
+  ground: z.enum(['true', 'false']).optional().openapi({ default: 'false', description: GROUND }),
+  ground_windows: z.coerce.number().pipe(groundWindowsSchema).optional().openapi({ type: 'integer' }),
 });
 
 export const hitSchema = z
@@ -44,7 +53,9 @@ export const hitSchema = z
     title: z.string(),
     start_s: secondsSchema,
     end_s: secondsSchema,
-    score: scoreSchema.openapi({ description: 'Orders the hits of one answer.' }),
+    score: scoreSchema.openapi({
+      description: 'Orders the hits of one answer. Grounded: the probability that the model gives it. Not calibrated.',
+    }),
     kind: z.enum(EVENT_KINDS),
     source: z.enum(EVENT_SOURCES),
     text: z.string(),
@@ -56,6 +67,24 @@ export const hitSchema = z
   })
   .openapi('SearchHit');
 
+const groundingSchema = z
+  .object({
+    model: z.string().optional().openapi({ description: 'Absent when there was nothing to look at.' }),
+    complete: z.boolean().openapi({ description: 'False when some windows could not be looked at: see `note`.' }),
+    windows: z.array(
+      z.object({
+        video_id: z.string(),
+        start_s: secondsSchema,
+        end_s: secondsSchema,
+        found: z
+          .number()
+          .int()
+          .openapi({ description: 'Times at which the model sees it there, unlikely ones included.' }),
+      }),
+    ),
+  })
+  .openapi('Grounding', { description: 'What the model looked at, in order. There when the results are what it saw.' });
+
 export const searchSchema = z
   .object({
     query: z.string(),
@@ -63,6 +92,11 @@ export const searchSchema = z
     mode: z.enum(['words', 'words+meaning']).openapi({ description: '`words` when no embedder is installed.' }),
     results: z.array(hitSchema),
     no_match: z.boolean(),
+    grounding: groundingSchema.optional(),
+    near_misses: z.array(hitSchema).optional().openapi({
+      description:
+        'With `grounding`: what was found and not seen by the model or not shown to it, and what it thinks unlikely.',
+    }),
     note: z.string().optional(),
   })
   .openapi('SearchAnswer');
@@ -76,26 +110,47 @@ export interface HitLinks {
 }
 
 export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
+  const { grounding, nearMisses } = answer;
+  const hits = (list: readonly SearchHit[]) => list.map((hit) => hitJson(hit, links));
   return {
     query: answer.query,
     took_ms: roundTo(answer.took, 1),
     mode: answer.mode,
-    results: answer.results.map((hit) => ({
-      video_id: hit.videoId,
-      path: hit.path,
-      title: hit.title,
-      start_s: roundToMilliseconds(hit.start),
-      end_s: roundToMilliseconds(hit.end),
-      score: roundTo(hit.score, 4),
-      kind: hit.kind,
-      source: hit.source,
-      text: hit.text,
-      why: [...hit.why],
-      precision_s: roundToMilliseconds(hit.precision),
-      event_ids: [...hit.eventIds],
-      ...(links === undefined ? {} : { frame_url: links.frameUrl(hit), media_url: links.mediaUrl(hit) }),
-    })),
+    results: hits(answer.results),
     no_match: answer.noMatch,
+    ...(grounding === undefined ? {} : { grounding: groundingJson(grounding) }),
+    ...(nearMisses === undefined ? {} : { near_misses: hits(nearMisses) }),
     ...(answer.note === undefined ? {} : { note: answer.note }),
+  };
+}
+
+function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
+  return {
+    video_id: hit.videoId,
+    path: hit.path,
+    title: hit.title,
+    start_s: roundToMilliseconds(hit.start),
+    end_s: roundToMilliseconds(hit.end),
+    score: roundTo(hit.score, 4),
+    kind: hit.kind,
+    source: hit.source,
+    text: hit.text,
+    why: [...hit.why],
+    precision_s: roundToMilliseconds(hit.precision),
+    event_ids: [...hit.eventIds],
+    ...(links === undefined ? {} : { frame_url: links.frameUrl(hit), media_url: links.mediaUrl(hit) }),
+  };
+}
+
+function groundingJson({ model, complete, windows }: Grounding): z.infer<typeof groundingSchema> {
+  return {
+    ...(model === undefined ? {} : { model }),
+    complete,
+    windows: windows.map(({ videoId, start, end, found }) => ({
+      video_id: videoId,
+      start_s: roundToMilliseconds(start),
+      end_s: roundToMilliseconds(end),
+      found,
+    })),
   };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Searcher, SearchHit } from '../../index/search/types.js';
 import { LongwatchError } from '../../src/errors.js';
 import { event, type Harness, openHarness, VIDEO_ID } from './harness.js';
 
@@ -48,9 +49,12 @@ describe('search', () => {
       limit: 3,
       group_by: 'video',
       min_score: 0.5,
+      ground: true,
+      ground_windows: 3,
     };
     await harness.send('POST', '/v1/search', body);
-    await harness.get(`/v1/search?q=rabbit&video_id=${VIDEO_ID}&from=1.5&to=0:09&limit=3&group_by=video&min_score=0.5`);
+    const where = `video_id=${VIDEO_ID}&from=1.5&to=0:09`;
+    await harness.get(`/v1/search?q=rabbit&${where}&limit=3&group_by=video&min_score=0.5&ground=true&ground_windows=3`);
     const expected = {
       query: 'rabbit',
       videoIds: [VIDEO_ID],
@@ -58,6 +62,8 @@ describe('search', () => {
       limit: 3,
       groupBy: 'video',
       minScore: 0.5,
+      ground: true,
+      groundWindows: 3,
     };
     expect(harness.asked).toEqual([expected, expected]);
   });
@@ -67,11 +73,40 @@ describe('search', () => {
     expect(harness.asked).toEqual([{ query: 'rabbit', range: { start: 2, end: Number.MAX_SAFE_INTEGER } }]);
   });
 
-  it('says that it did not ground when it was asked to', async () => {
-    const { body } = await harness.send('POST', '/v1/search', { query: 'rabbit', ground: true });
-    expect(body).toMatchObject({
-      note: 'The answer was not looked at again: search does not ask a model in this version.',
+  it('says what the model looked at, and what it did not see there', async () => {
+    const searcher: Searcher = {
+      search: async ({ query }) => ({
+        query,
+        took: 1,
+        mode: 'words',
+        results: [],
+        noMatch: true,
+        grounding: {
+          model: 'tiny',
+          complete: true,
+          windows: [{ videoId: VIDEO_ID, start: 0, end: 8.00049, found: 0 }],
+        },
+        nearMisses: [HIT],
+        note: 'tiny looked at 1 window and sees it in none of them.',
+      }),
+    };
+    const looking = openHarness({ searcher });
+    const { body } = await looking.send('POST', '/v1/search', { query: 'rabbit', ground: true });
+    expect(body).toEqual({
+      query: 'rabbit',
+      took_ms: 1,
+      mode: 'words',
+      results: [],
+      no_match: true,
+      grounding: {
+        model: 'tiny',
+        complete: true,
+        windows: [{ video_id: VIDEO_ID, start_s: 0, end_s: 8.001, found: 0 }],
+      },
+      near_misses: [expect.objectContaining({ start_s: 1.001, frame_url: `/v1/videos/${VIDEO_ID}/frames/1.001.jpg` })],
+      note: 'tiny looked at 1 window and sees it in none of them.',
     });
+    await looking.close();
   });
 
   it.each([
@@ -82,6 +117,8 @@ describe('search', () => {
     ['a wrong video id in a list', { query: 'x', video_ids: ['abcd', 7] }, '/video_ids/1'],
     ['a negative time', { query: 'x', range: { start_s: -1 } }, '/range/start_s'],
     ['an unknown name', { query: 'x', top_k: 5 }, ''],
+    ['windows that are too many', { query: 'x', ground: true, ground_windows: 21 }, '/ground_windows'],
+    ['a wish that is neither yes nor no', { query: 'x', ground: 'please' }, '/ground'],
   ])('refuses %s and points at it', async (_name, body, pointer) => {
     const answer = await harness.send('POST', '/v1/search', body);
     expect(answer.status).toBe(422);
@@ -95,6 +132,21 @@ describe('search', () => {
     expect(await harness.get('/v1/search?q=x&from=soon')).toMatchObject({ status: 422, body: { code: 'bad_time' } });
   });
 });
+
+const HIT: SearchHit = {
+  videoId: VIDEO_ID,
+  path: '/videos/bunny.mp4',
+  title: 'Bunny',
+  start: 1.0004,
+  end: 2.5,
+  score: 0.876543,
+  kind: 'subtitle',
+  source: 'subtitle',
+  text: 'the rabbit opens its eyes',
+  why: ['not seen by tiny'],
+  precision: 0.0208,
+  eventIds: [],
+};
 
 describe('videos', () => {
   it('lists videos page by page and in the same shape as one video', async () => {

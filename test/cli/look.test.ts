@@ -138,6 +138,71 @@ describe('longwatch look', () => {
   });
 });
 
+interface Found {
+  readonly start_s: number;
+  readonly end_s: number;
+  readonly score: number;
+  readonly source: string;
+  readonly why: readonly string[];
+  readonly precision_s: number;
+}
+
+describe('longwatch search --ground', () => {
+  const ground = (...args: string[]) => run('search', 'a bird sings', '--ground', ...args);
+
+  it('lets the model look again, and gives times inside the windows that it looked at', async () => {
+    const { stdout, exit } = await ground('--json');
+    const { results, near_misses, no_match, grounding, note } = JSON.parse(stdout);
+    expect(grounding).toMatchObject({ model: 'tiny', complete: true });
+    expect(grounding.windows.length).toBeGreaterThan(0);
+    expect([no_match, exit]).toEqual(results.length === 0 ? [true, 4] : [false, 0]);
+    if (no_match) expect(note).toContain(`tiny looked at ${grounding.windows.length}`);
+    const seen: Found[] = [...results, ...near_misses].filter(({ why }) =>
+      /^grounded by tiny, score 0\.\d\d$/.test(why[0]),
+    );
+    const found = grounding.windows.reduce((sum: number, window: { found: number }) => sum + window.found, 0);
+    // Sightings that meet over an edge are one hit.
+    expect(seen.length).toBeLessThanOrEqual(found);
+    expect(seen.length > 0).toBe(found > 0);
+    for (const { start_s, end_s, source, precision_s } of seen) {
+      expect(source).toBe('model');
+      expect(start_s < end_s).toBe(true);
+      // Snapping moves an edge by its precision at most: pairs of frames are half a second apart or a little more.
+      expect(start_s >= 0 && end_s <= 30.5 && precision_s < 1).toBe(true);
+    }
+    for (const { score } of results) expect(score).toBeGreaterThanOrEqual(0.5);
+  });
+
+  it('looks at as many windows as it is told to, where it is told to', async () => {
+    const { stdout } = await ground('--ground-windows', '1', '--from', '12', '--to', '15', '--json');
+    const { grounding } = JSON.parse(stdout);
+    expect(grounding.windows).toEqual([{ video_id: VIDEO_ID, start_s: 12, end_s: 15, found: expect.any(Number) }]);
+  });
+
+  it('prints near misses as such', async () => {
+    const { stdout } = await ground('--min-score', '1');
+    expect(stdout).toMatch(/^No match\.\n(?:Near misses:\n0:00:)?/);
+  });
+
+  it('without a model is a plain search, and says so', async () => {
+    const args = ['search', 'a bird sings', '--library', library, '--json'];
+    const env = { LONGWATCH_MODEL: 'none' };
+    const { took_ms: _, note, ...plain } = JSON.parse((await longwatch(args, { env })).stdout);
+    const grounded = JSON.parse((await longwatch([...args, '--ground'], { env })).stdout);
+    expect(grounded).toMatchObject(plain);
+    expect(grounded.note).toContain('Not looked at again: there is no model to look with.');
+  });
+
+  it.each([
+    [['--ground', '--ground-windows', '0'], '0 windows are not possible'],
+    [['--ground', '--ground-windows', 'all'], '--ground-windows cannot be "all"'],
+    [['--ground-windows', '3'], 'nobody is asked to look'],
+  ])('refuses %j', async (args, message) => {
+    const { exit, stderr } = await run('search', 'a bird', ...args);
+    expect([exit, stderr.includes(message)]).toEqual([2, true]);
+  });
+});
+
 describe('longwatch summary', () => {
   it('gives sentences that lie in the video, and makes them once', async () => {
     const first = await run('summary', VIDEO_ID, '--json');

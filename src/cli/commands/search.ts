@@ -1,4 +1,5 @@
 import { searchJson } from '../../../api/schema/search.js';
+import { DEFAULT_GROUND_WINDOWS, MAX_GROUND_WINDOWS } from '../../../index/search/parse.js';
 import type { SearchHit } from '../../../index/search/types.js';
 import { LongwatchError } from '../../errors.js';
 import { formatTime } from '../../time.js';
@@ -11,6 +12,8 @@ interface SearchOptions extends CommonOptions {
   readonly to?: string;
   readonly limit: string;
   readonly minScore?: string;
+  readonly ground?: boolean;
+  readonly groundWindows?: string;
 }
 
 export const searchCommand = verb('search', 'when does it happen? ranges of time, best first')
@@ -20,6 +23,11 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
   .option('--to <time>', 'only before this time of the video')
   .option('--limit <n>', 'at most so many answers', '10')
   .option('--min-score <0..1>', 'leave out answers below this score')
+  .option('--ground', 'let the model look again at the best windows: when does it see it there?')
+  .option(
+    '--ground-windows <n>',
+    `how many windows it looks at with --ground, 1 to ${MAX_GROUND_WINDOWS} (default: ${DEFAULT_GROUND_WINDOWS})`,
+  )
   .action((query: string, options: SearchOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const range = timeRange(options.from, options.to);
@@ -32,12 +40,18 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
             : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
           ...(range === undefined ? {} : { range }),
           ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
+          ...(options.ground ? { ground: true } : {}),
+          ...(options.groundWindows === undefined
+            ? {}
+            : { groundWindows: wholeNumber('--ground-windows', options.groundWindows) }),
         },
         signal,
       );
       terminal.document(searchJson(answer));
       for (const hit of answer.results) printHit(terminal, hit);
       if (answer.noMatch) terminal.line('No match.');
+      if (answer.nearMisses?.length) terminal.line(terminal.bold('Near misses:'));
+      for (const hit of answer.nearMisses ?? []) printHit(terminal, hit);
       if (answer.note !== undefined) terminal.note(answer.note);
       if (answer.mode === 'words')
         terminal.note(`Searched by words only. ${(await engine.meaningMissing()) ?? ''}`.trim());
