@@ -6,9 +6,9 @@ import type { Figure } from './scores.js';
 
 /**
  * Who answers. `library`: the product's own way, ingest and then search or listing. `model`: one prompt with frames of the whole video,
- * evenly spread, or with the picture.
+ * evenly spread, or with the picture. `grounded`: ingest, search, and the model looks again at what was found.
  */
-export const WAYS = ['library', 'model'] as const;
+export const WAYS = ['library', 'model', 'grounded'] as const;
 export type Way = (typeof WAYS)[number];
 
 /** A figure that others published for this suite. It is shown beside ours and says nothing about ours. */

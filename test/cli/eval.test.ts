@@ -28,7 +28,8 @@ describe('longwatch eval list', () => {
   it('names the suites and the files that they read', async () => {
     const { exit, stdout } = await longwatch(['eval', 'list']);
     expect(exit).toBe(0);
-    expect(stdout).toMatch(/^charades-sta +library or model +.*charades_sta_test\.txt$/m);
+    expect(stdout).toMatch(/^charades-sta +library or model or grounded +.*charades_sta_test\.txt$/m);
+    expect(stdout).toMatch(/^activitynet-captions +library or model +/m);
     const { suites } = JSON.parse((await longwatch(['eval', 'list', '--json'])).stdout);
     expect(suites.map(({ name }: { name: string }) => name)).toEqual([
       'drawn-world',
@@ -80,6 +81,12 @@ describe('longwatch eval --predictions', () => {
     [['eval', 'charades-sta', folder, '--limit', '0'], 2, /--limit cannot be "0"/],
     [['eval', 'video-mme', folder, '--by', 'library'], 2, /video-mme cannot be answered by the library/],
     [['eval', 'charades-sta', folder, '--by', 'model', '-o', path.join(folder, 'model')], 1, /\[part_missing\]/],
+    [['eval', 'charades-sta', folder, '--by', 'grounded', '-o', path.join(folder, 'grounded')], 1, /\[part_missing\]/],
+    [
+      ['eval', 'docvqa', folder, '--by', 'grounded'],
+      2,
+      /docvqa cannot be answered by the library grounded by the model/,
+    ],
     [['eval', 'charades-sta'], 2, /missing required argument/],
   ])('%j is refused with words', async (args, code, message) => {
     const { exit, stderr } = await longwatch(args, { cwd: folder });
@@ -119,7 +126,13 @@ describe('longwatch eval by a model of random weights', () => {
       cwd: folder,
     });
 
+  /** A folder of its own: its library is ingested with the model. */
+  const grounding = mkdtempSync(path.join(os.tmpdir(), 'longwatch-grounding-'));
+
   beforeAll(async () => {
+    copyFileSync(FILM, path.join(grounding, 'bunny.mp4'));
+    const rows = { 'bunny.mp4': { duration: 30, queries: ['a bird sings'], spans: [[12, 15]] } };
+    writeFileSync(path.join(grounding, 'timelens.json'), JSON.stringify(rows));
     const checkpoint = path.resolve('fixtures/golden/tiny-tied/checkpoint');
     const args = ['models', 'add', checkpoint, '--name', 'tiny', '--dtype', 'fp32', '--models', models];
     expect((await longwatch(args)).exit).toBe(0);
@@ -150,6 +163,15 @@ describe('longwatch eval by a model of random weights', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       by: 'model, tiny, 512 tokens',
       items: { total: 3, scored: 1, answered: 1 },
+    });
+  });
+
+  it('grounds in the windows that the search led to', async () => {
+    const { exit, stdout } = await run('timelens-bench', grounding, '--by', 'grounded');
+    expect(exit).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      by: expect.stringMatching(/^grounded, tiny, (?:meaning|words only), 5 windows$/),
+      items: { total: 1, scored: 1, answered: 1, failed: 0 },
     });
   });
 

@@ -3,6 +3,8 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Config, loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
+import type { Asker, AskingParts } from '../../eval/asking/asker.js';
+import { groundedAsker } from '../../eval/asking/grounded-asker.js';
 import { libraryAsker } from '../../eval/asking/library-asker.js';
 import { modelAsker } from '../../eval/asking/model-asker.js';
 import { type Evaluation, evaluateFile, evaluateRun } from '../../eval/evaluate.js';
@@ -49,7 +51,10 @@ export const evalCommand = verb('eval', 'score answers on a public benchmark tha
   .argument('<suite>', 'which benchmark: see `longwatch eval list`')
   .argument('<dir>', 'folder of its annotations, videos or pictures')
   .addOption(
-    new Option('--by <way>', 'who answers: the library (ingest, then search) or the model alone').choices(WAYS),
+    new Option(
+      '--by <way>',
+      'who answers: the library (ingest, then search), the model alone, or the library grounded by the model',
+    ).choices(WAYS),
   )
   .option('--videos <dir>', 'a further folder where videos lie; repeat for several', collect)
   .option('--limit <n>', 'only the first so many items')
@@ -92,7 +97,7 @@ async function run(
 ): Promise<Evaluation> {
   const way = options.by ?? what.suite.ways[0];
   if (!what.suite.ways.includes(way)) {
-    throw new LongwatchError('invalid_input', `${what.suite.name} cannot be answered by the ${way}.`, {
+    throw new LongwatchError('invalid_input', `${what.suite.name} cannot be answered by ${WORDS[way]}.`, {
       hint: `Leave --by out, or give ${what.suite.ways.join(' or ')}.`,
     });
   }
@@ -107,7 +112,7 @@ async function run(
     const onIngest = (file: string, part: number) =>
       progress.show({ stage: `reading ${visible(path.basename(file))}`, progress: part });
     const parts = { engine, tokens, onIngest };
-    return way === 'library' ? libraryAsker(parts) : modelAsker(parts, what.folder);
+    return openWay(way, parts, what.folder);
   };
   try {
     return await evaluateRun(what, openAsker, path.join(output, 'predictions.ndjson'), (done, total) =>
@@ -116,6 +121,25 @@ async function run(
   } finally {
     progress.end();
     for (const engine of opened) await engine.close();
+  }
+}
+
+const WORDS: Readonly<Record<Way, string>> = {
+  library: 'the library',
+  model: 'the model',
+  grounded: 'the library grounded by the model',
+};
+
+function openWay(way: Way, parts: AskingParts, folder: MediaFolder): Promise<Asker> {
+  switch (way) {
+    case 'library':
+      return libraryAsker(parts);
+    case 'model':
+      return modelAsker(parts, folder);
+    case 'grounded':
+      return groundedAsker(parts);
+    default:
+      return way satisfies never;
   }
 }
 

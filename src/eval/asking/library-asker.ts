@@ -3,26 +3,20 @@
 import { everyPage } from '../../../api/export/rows.js';
 import type { EventsItem, GroundingItem } from '../item.js';
 import type { Asker, AskingParts } from './asker.js';
+import { IngestedVideos } from './ingested-videos.js';
 
 /** Answers of a search that count; the default of `longwatch search`. */
-const LIMIT = 10;
+export const LIMIT = 10;
 
-export async function libraryAsker({ engine, onIngest }: AskingParts): Promise<Asker<GroundingItem | EventsItem>> {
+export async function libraryAsker(parts: AskingParts): Promise<Asker<GroundingItem | EventsItem>> {
+  const { engine } = parts;
   const { backend } = await engine.model();
   const meaning = (await engine.meaningMissing()) === undefined ? 'meaning' : 'words only';
-  /** Ingested in this run: the files are not hashed again for each question. */
-  const ids = new Map<string, string>();
-  const videoOf = async (file: string, signal: AbortSignal) => {
-    const known = ids.get(file);
-    if (known !== undefined) return known;
-    const { video } = await engine.ingest(file, { signal, onProgress: ({ progress }) => onIngest?.(file, progress) });
-    ids.set(file, video.id);
-    return video.id;
-  };
+  const videos = new IngestedVideos(parts);
   return {
     by: `library, ${backend?.id ?? 'no model'}, ${meaning}`,
     async ask(item, file, signal) {
-      const id = await videoOf(file, signal);
+      const id = await videos.idOf(file, signal);
       if (item.kind === 'grounding') {
         const { results } = await engine.searcher.search({ query: item.query, videoIds: [id], limit: LIMIT }, signal);
         return { spans: results.map(({ start, end, score }) => ({ start, end, score })) };

@@ -49,7 +49,7 @@ export const activityNetGrounding: Suite = {
   title: 'ActivityNet Captions: when does a sentence happen',
   expects: EXPECTS,
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   groupedBy: ['length'],
   async read(folder) {
     const [first] = await readVideos(folder);

@@ -18,7 +18,7 @@ export const charadesSta: Suite = {
   title: 'Charades-STA: when does a sentence happen, in short clips of homes',
   expects: 'charades_sta_test.txt',
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   published: [
     { ...QWEN, model: 'Qwen2.5-VL-3B', value: 0.388 },
     { ...QWEN, model: 'Qwen2.5-VL-7B', value: 0.436 },

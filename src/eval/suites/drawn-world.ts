@@ -45,7 +45,7 @@ export const drawnWorld: Suite = {
   title: 'The drawn world: questions with no, one and several answers about films of known truth',
   expects: EXPECTS,
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   groupedBy: ['length'],
   async read(folder) {
     return (await readFilms(folder)).flatMap((film) =>

@@ -108,7 +108,7 @@ export const timeLensBench: Suite = {
   title: 'TimeLens-Bench: Charades-STA, ActivityNet Captions and QVHighlights with cleaned annotations',
   expects: '*-timelens.json or *.jsonl',
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   groupedBy: ['set'],
   published: [
     { model: 'Qwen2.5-VL-7B, Charades', figure: 'mIoU', value: 0.393, source: 'TimeLens README' },
@@ -124,7 +124,7 @@ export const extremeWhenBench: Suite = {
   title: 'ExtremeWhenBench: moments of seconds in videos of an hour and more',
   expects: '*.jsonl or *.json',
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   groupedBy: ['length'],
   published: [
     { model: 'Qwen3.5-9B, whole video', figure: 'mIoU', value: 0.11, source: 'arXiv 2606.12300' },

@@ -31,7 +31,7 @@ export const qvHighlights: Suite = {
   title: 'QVHighlights: all moments of a query, in videos of 150 s',
   expects: 'highlight_val_release.jsonl',
   kind: 'grounding',
-  ways: ['library', 'model'],
+  ways: ['library', 'model', 'grounded'],
   async read(folder) {
     const [file] = folder.annotations(
       [/^highlight_val_release\.jsonl$/i, /^(highlight|qvh).*val.*\.jsonl$/i],
