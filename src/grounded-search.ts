@@ -51,7 +51,7 @@ async function grounded(
 ): Promise<SearchAnswer> {
   const { answer, asked, stretches } = survey;
   if (stretches.length === 0) {
-    const note = withNotes(answer.note, 'Nothing was looked at, since nothing in the library is near the question.');
+    const note = withNotes(answer.note, 'Nothing was looked at, since nothing in the library leads anywhere.');
     return { ...answer, note, grounding: { complete: true, windows: [] }, nearMisses: [] };
   }
   const plain = (why: string): SearchAnswer => ({

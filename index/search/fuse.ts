@@ -42,7 +42,7 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
  * two over the line that means the same, and they give the best of a bad lot the score of a true hit.
  */
 export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
-  return scored(
+  return rank(
     candidates.filter((candidate) => answers(candidate, scale)),
     scale,
     listsOf(candidates),
@@ -50,24 +50,20 @@ export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | 
 }
 
 /**
- * The events near which the answer may lie, best first: those that answer and, behind a lower cutoff, those that share a word with the question
- * or more meaning than unrelated texts do. For a model that looks and decides; a miss here cannot be made good.
+ * Every candidate with its score, best first, however little speaks for it: where a model looks at the best and decides, a cutoff would only hide
+ * what it could have seen.
  */
-export function leadsOf(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
-  const leads = candidates.filter(
-    ({ coverage, similarity = Number.NEGATIVE_INFINITY }) =>
-      coverage > 0 || similarity >= (scale?.unrelated ?? Number.NEGATIVE_INFINITY),
-  );
-  return scored(leads, scale, listsOf(candidates));
+export function rank(
+  candidates: readonly Candidate[],
+  scale: SimilarityScale | undefined,
+  lists: 2 | 3 = listsOf(candidates),
+): Match[] {
+  return candidates.map((candidate) => ({ ...candidate, score: scoreOf(candidate, scale, lists) })).sort(byScore);
 }
 
 /** Ranked lists that an event may stand in: words, meaning, and where there are any, frames. */
-function listsOf(candidates: readonly Candidate[]): number {
+function listsOf(candidates: readonly Candidate[]): 2 | 3 {
   return candidates.some(({ framesRank }) => framesRank !== undefined) ? 3 : 2;
-}
-
-function scored(candidates: readonly Candidate[], scale: SimilarityScale | undefined, lists: number): Match[] {
-  return candidates.map((candidate) => ({ ...candidate, score: scoreOf(candidate, scale, lists) })).sort(byScore);
 }
 
 /** Best first; equal ones in the order of the library. */

@@ -3,7 +3,7 @@
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import type { Library } from '../library.js';
-import { fuse, leadsOf } from './fuse.js';
+import { fuse, rank } from './fuse.js';
 import { type ParsedSearch, parseSearch } from './parse.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
@@ -44,7 +44,7 @@ export function createSearcher(parts: SearcherParts): LibrarySearcher {
       const { asked, candidates, spans, answer, remark } = await find(request, parts, signal);
       const { library, embedder } = parts;
       const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, library, embedder));
-      const leads = toHits(spansOf(leadsOf(candidates, embedder?.scale)).slice(0, LEADS));
+      const leads = toHits(spansOf(rank(candidates, embedder?.scale)).slice(0, LEADS));
       return {
         asked,
         answer,

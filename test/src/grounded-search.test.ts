@@ -283,7 +283,7 @@ describe('a search that cannot be grounded', () => {
     const { ask, opened } = house({});
     const answer = await ask('stock market crash');
     expect(answer).toMatchObject({ noMatch: true, grounding: { complete: true, windows: [] }, nearMisses: [] });
-    expect(answer.note).toMatch(/Nothing was looked at, since nothing in the library is near the question\.$/);
+    expect(answer.note).toMatch(/Nothing was looked at, since nothing in the library leads anywhere\.$/);
     expect(opened).toEqual([]);
   });
 

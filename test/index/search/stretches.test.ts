@@ -125,7 +125,7 @@ describe('the survey of a search', () => {
     expect(survey.remark).toContain('Only words were compared');
   });
 
-  it('leads by meaning below the cutoff, and nowhere where meanings are unrelated', async () => {
+  it('leads by meaning however far below the cutoff, the nearest first', async () => {
     const embedder = new BagOfWords();
     const library = temporaryLibrary();
     const { id } = library.addVideo(newVideo('rabbit'));
@@ -136,8 +136,10 @@ describe('the survey of a search', () => {
       return [answer.noMatch, stretches.map(({ start }) => start)];
     };
     // "hare" stands for "rabbit": one meaning of five.
-    expect(await starts('hare digs deep dark burrow')).toEqual([true, [0]]);
-    expect(await starts('stock market crash')).toEqual([true, []]);
+    expect(await starts('hare digs deep dark burrow')).toEqual([true, [0, 30]]);
+    expect(await starts('hare and butterfly dig a deep dark burrow')).toEqual([true, [30, 0]]);
+    // Nothing is near, and all are equally far: the first of the film.
+    expect(await starts('stock market crash')).toEqual([true, [0, 30]]);
   });
 
   it('gives the same answer as a search', async () => {
