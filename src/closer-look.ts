@@ -15,11 +15,17 @@ export interface CloserLookParts extends LookParts {
   readonly library: Library;
 }
 
+/** Where a sighting begins or ends. */
+export interface SightingEdge extends Edge {
+  /** It lies at the edge of what was looked at, and the video goes on beyond it. @default false */
+  readonly open?: boolean;
+}
+
 /** A stretch of one video in which the model sees what was asked. */
 export interface Sighting {
   readonly videoId: string;
-  readonly start: Edge;
-  readonly end: Edge;
+  readonly start: SightingEdge;
+  readonly end: SightingEdge;
   /** Probability that it shows what was asked, not calibrated; undefined where the backend cannot tell. */
   readonly score?: number;
   /** Position of the stretch among those that were looked at. */
@@ -66,12 +72,17 @@ export async function lookCloser(
     }
     const spans = await orFailure(ground(parts.backend, { query: asked.sentence, ...input }, {}, signal), signal);
     if (spans instanceof LongwatchError) return { looked, sightings, unread, stopped: spans };
-    const seen = spans.map((span) => sightingOf(parts.library, stretch.videoId, input, span, looked.length));
-    sightings.push(...seen);
     looked.push({ stretch, found: spans.length });
-    for (const side of seen.filter(({ score = 1 }) => score >= believed).flatMap((one) => openSides(one, stretch))) {
-      const next = neighbourOf(stretch, side, parts.library, asked);
-      if (next && queue.length < most && !queue.some((other) => isPartOf(other, next))) queue.push(next);
+    for (const span of spans) {
+      const sighting = sightingOf(parts.library, stretch.videoId, input, span, looked.length - 1);
+      const open = openSides(sighting, stretch).filter((side) => {
+        const next = neighbourOf(stretch, side, parts.library, asked);
+        if (!next || queue.some((other) => isPartOf(other, next))) return false;
+        if ((span.score ?? 1) < believed || queue.length === most) return true;
+        queue.push(next);
+        return false;
+      });
+      sightings.push(withOpen(sighting, open));
     }
   }
   return { looked, sightings, unread };
@@ -131,12 +142,22 @@ function snap(library: Library, videoId: string, edge: Edge): Edge {
   return snapEdge(edge, library.events(videoId, { kinds: SNAPPING_KINDS, range, limit: SIGNALS }).items);
 }
 
+type Side = 'before' | 'after';
+
 /** Where a sighting may go on beyond what was looked at: its edge lies at the stretch's, and nothing measured explains it. */
-function openSides({ start, end }: Sighting, stretch: Stretch): ('before' | 'after')[] {
-  return [
-    ...(start.signal === undefined && start.at - stretch.start <= start.precision ? (['before'] as const) : []),
-    ...(end.signal === undefined && stretch.end - end.at <= end.precision ? (['after'] as const) : []),
-  ];
+function openSides({ start, end }: Sighting, stretch: Stretch): Side[] {
+  const sides: Side[] = [];
+  if (start.signal === undefined && start.at - stretch.start <= start.precision) sides.push('before');
+  if (end.signal === undefined && stretch.end - end.at <= end.precision) sides.push('after');
+  return sides;
+}
+
+function withOpen(sighting: Sighting, sides: readonly Side[]): Sighting {
+  return {
+    ...sighting,
+    ...(sides.includes('before') ? { start: { ...sighting.start, open: true } } : {}),
+    ...(sides.includes('after') ? { end: { ...sighting.end, open: true } } : {}),
+  };
 }
 
 function isPartOf(stretch: Stretch, other: Stretch): boolean {

@@ -136,6 +136,8 @@ function hitOf(sighting: Sighting, { asked, hits }: Survey, { model, library }: 
       `grounded by ${model}, ${how}`,
       ...snappedWords('start', start),
       ...snappedWords('end', end),
+      ...(start.open ? ['may begin earlier, where nothing was looked at'] : []),
+      ...(end.open ? ['may last longer, where nothing was looked at'] : []),
       ...(best?.why ?? []),
     ],
     precision: Math.max(start.precision, end.precision),

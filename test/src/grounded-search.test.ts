@@ -201,6 +201,23 @@ describe('a grounded search', () => {
     expect(answer.results[0]?.score).toBe(0.8);
   });
 
+  it('follows a sighting through two more windows, and says that it may last longer', async () => {
+    const yes = 0.9;
+    const { ask, looks } = house({
+      0: [{ span: [9, 10], yes }],
+      10: [{ span: [0, 10], yes }],
+      20: [{ span: [0, 10], yes }],
+      30: [{ span: [0, 10], yes }],
+    });
+    const answer = await ask('rabbit opens its eyes', { groundWindows: 1 });
+    expect(looks()).toEqual([0, 10, 20]);
+    expect(timesOf(answer)).toEqual([[9, 30]]);
+    expect(answer.results[0]?.why).toEqual([
+      'grounded by scripted, score 0.90',
+      'may last longer, where nothing was looked at',
+    ]);
+  });
+
   it('finds what no line says well enough to answer, in the words of the question', async () => {
     const { ask, looks } = house({ 30: [{ span: [1, 3], yes: 0.9 }] });
     const plain = await ask('girl eats green apple', { ground: false });
