@@ -1,6 +1,6 @@
 /** The whole way of a model on the command line, with a tiny Qwen2.5-VL of random weights: nonsense words, valid shapes, true times. */
 
-import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -128,6 +128,14 @@ describe('longwatch look', () => {
     const { exit, stderr } = await run('look', VIDEO_ID, ...args);
     expect([exit, stderr.includes(`[${code}]`)]).toEqual([2, true]);
     expect(stderr).toContain(advice);
+  });
+
+  it('refuses a file that was written to since it was ingested', async () => {
+    const { atime, mtime } = statSync(film);
+    utimesSync(film, atime, new Date(mtime.getTime() + 5000));
+    const { exit, stderr } = await run('look', VIDEO_ID, 'caption', '--from', '0', '--to', '5');
+    utimesSync(film, atime, mtime);
+    expect([exit, stderr.includes('[file_changed]'), stderr.includes('Ingest it again.')]).toEqual([1, true, true]);
   });
 
   it('says that there is no model, and how to get one', async () => {
