@@ -151,45 +151,46 @@ interface Found {
   readonly end_s: number;
   readonly score: number;
   readonly source: string;
+  readonly kind: string;
   readonly why: readonly string[];
   readonly precision_s: number;
 }
 
 describe('longwatch search --ground', () => {
-  const ground = (...args: string[]) => run('search', 'a bird sings', '--ground', ...args);
+  /** Another model of random weights: the first one names no time for any query, this one does. */
+  const models = path.join(folder, 'grounding-models');
+  const ground = (...args: string[]) =>
+    longwatch(['search', 'red', '--ground', '--library', library, ...args], { env: { LONGWATCH_MODELS: models } });
 
-  it('lets the model look again, and gives times inside the windows that it looked at', async () => {
-    const { stdout, exit } = await ground('--json');
-    const { results, near_misses, no_match, grounding, note } = JSON.parse(stdout);
-    expect(grounding).toMatchObject({ model: 'tiny', complete: true });
-    expect(grounding.windows.length).toBeGreaterThan(0);
-    expect([no_match, exit]).toEqual(results.length === 0 ? [true, 4] : [false, 0]);
-    if (no_match) expect(note).toContain(`tiny looked at ${grounding.windows.length}`);
-    const seen: Found[] = [...results, ...near_misses].filter(({ why }) =>
-      /^grounded by tiny, score 0\.\d\d$/.test(why[0]),
-    );
-    const found = grounding.windows.reduce((sum: number, window: { found: number }) => sum + window.found, 0);
-    // Sightings that meet over an edge are one hit.
-    expect(seen.length).toBeLessThanOrEqual(found);
-    expect(seen.length > 0).toBe(found > 0);
-    for (const { start_s, end_s, source, precision_s } of seen) {
-      expect(source).toBe('model');
-      expect(start_s < end_s).toBe(true);
-      // Snapping moves an edge by its precision at most: pairs of frames are half a second apart or a little more.
-      expect(start_s >= 0 && end_s <= 30.5 && precision_s < 1).toBe(true);
+  beforeAll(async () => {
+    const checkpoint = path.resolve('fixtures/golden/tiny-wide/checkpoint');
+    const args = ['models', 'add', checkpoint, '--name', 'wide', '--dtype', 'fp32', '--models', models];
+    expect((await longwatch(args)).exit).toBe(0);
+  });
+
+  it('lets the model look again, and gives times inside what it looked at', async () => {
+    const { stdout, exit } = await ground('--from', '12', '--to', '20', '--json');
+    const { results, no_match, grounding } = JSON.parse(stdout);
+    expect([exit, no_match, results.length]).toEqual([0, false, grounding.windows[0].found]);
+    expect(grounding).toEqual({
+      model: 'wide',
+      complete: true,
+      windows: [{ video_id: VIDEO_ID, start_s: 12, end_s: 20, found: expect.any(Number) }],
+    });
+    for (const { start_s, end_s, source, kind, score, precision_s, why } of results as Found[]) {
+      expect([source, kind]).toEqual(['model', 'activity']);
+      expect(why[0]).toBe(`grounded by wide, score ${score.toFixed(2)}`);
+      expect(score >= 0.5 && score <= 1 && precision_s <= 0.5).toBe(true);
+      // Snapping moves an edge by its precision at most.
+      expect(start_s >= 11.5 && end_s <= 20.5 && start_s < end_s).toBe(true);
     }
-    for (const { score } of results) expect(score).toBeGreaterThanOrEqual(0.5);
   });
 
-  it('looks at as many windows as it is told to, where it is told to', async () => {
-    const { stdout } = await ground('--ground-windows', '1', '--from', '12', '--to', '15', '--json');
-    const { grounding } = JSON.parse(stdout);
-    expect(grounding.windows).toEqual([{ video_id: VIDEO_ID, start_s: 12, end_s: 15, found: expect.any(Number) }]);
-  });
-
-  it('prints near misses as such', async () => {
-    const { stdout } = await ground('--min-score', '1');
-    expect(stdout).toMatch(/^No match\.\n(?:Near misses:\n0:00:)?/);
+  it('says where it looked, and offers what was not sure enough as near misses', async () => {
+    const { stdout, stderr, exit } = await ground('--min-score', '1');
+    expect(exit).toBe(4);
+    expect(stdout).toMatch(/^No match\.\nNear misses:\n0:00:[\s\S]* grounded by wide, score 0\.\d\d/);
+    expect(stderr).toMatch(/^wide looked at \d windows? and is not sure enough of it in any of them\./);
   });
 
   it('without a model is a plain search, and says so', async () => {
