@@ -42,6 +42,12 @@ export interface CloserLook {
   readonly stopped?: LongwatchError;
 }
 
+export interface LookOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Told before each look: how many are done, and of how many. */
+  readonly onLook: ((done: number, total: number) => void) | undefined;
+}
+
 /** Windows beside those that were asked for, where something that is seen may go on beyond the edge. */
 const MOST_NEIGHBOURS = 2;
 
@@ -56,7 +62,7 @@ export async function lookCloser(
   asked: ParsedSearch,
   stretches: readonly Stretch[],
   believed: number,
-  signal?: AbortSignal,
+  { signal, onLook }: LookOptions,
 ): Promise<CloserLook> {
   const looked: CloserLook['looked'][number][] = [];
   const sightings: Sighting[] = [];
@@ -65,6 +71,7 @@ export async function lookCloser(
   const most = stretches.length + MOST_NEIGHBOURS;
   // The queue grows while it is walked through.
   for (const stretch of queue) {
+    onLook?.(looked.length + unread.length, queue.length);
     const input = await orFailure(see(parts, stretch, signal), signal);
     if (input instanceof LongwatchError) {
       unread.push(input);

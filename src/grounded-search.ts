@@ -9,7 +9,14 @@ import type { SearchAnswer, Searcher, SearchHit } from '../index/search/types.js
 import { LONGEST_WINDOW } from '../ingest/plan/planner.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { Backend } from './backend.js';
-import { type CloserLook, joinSightings, lookCloser, orFailure, type Sighting } from './closer-look.js';
+import {
+  type CloserLook,
+  joinSightings,
+  type LookOptions,
+  lookCloser,
+  orFailure,
+  type Sighting,
+} from './closer-look.js';
 import { LongwatchError } from './errors.js';
 import type { Edge } from './snapping.js';
 import { overlaps } from './time.js';
@@ -35,10 +42,11 @@ export const GROUND_MINIMUM = 0.5;
  */
 export function groundedSearcher(parts: GroundedSearchParts): Searcher {
   return {
-    async search(request, signal) {
+    async search(request, signal, onLook) {
       if (!request.ground) return parts.searcher.search(request, signal);
       const begun = performance.now();
-      const answer = await grounded(parts, await parts.searcher.survey(request, signal), signal);
+      const survey = await parts.searcher.survey(request, signal);
+      const answer = await grounded(parts, survey, { signal, onLook });
       return { ...answer, took: performance.now() - begun };
     },
   };
@@ -47,7 +55,7 @@ export function groundedSearcher(parts: GroundedSearchParts): Searcher {
 async function grounded(
   { library, ...parts }: GroundedSearchParts,
   survey: Survey,
-  signal: AbortSignal | undefined,
+  options: LookOptions,
 ): Promise<SearchAnswer> {
   const { answer, asked, stretches } = survey;
   if (stretches.length === 0) {
@@ -58,13 +66,13 @@ async function grounded(
     ...answer,
     note: withNotes(answer.note, `Not looked at again: ${why}`),
   });
-  const opened = await orFailure(Promise.all([parts.model(), parts.decoder()]), signal);
+  const opened = await orFailure(Promise.all([parts.model(), parts.decoder()]), options.signal);
   if (opened instanceof LongwatchError) return plain(inFull(opened));
   const [{ backend, missing = '', notice }, decoder] = opened;
   if (!backend) return plain(`there is no model to look with. ${missing}`.trim());
 
   const minimum = Math.max(GROUND_MINIMUM, asked.minScore);
-  const look = await lookCloser({ library, backend, decoder }, asked, stretches, minimum, signal);
+  const look = await lookCloser({ library, backend, decoder }, asked, stretches, minimum, options);
   const [failure] = failuresOf(look);
   if (look.looked.length === 0 && failure) return plain(inFull(failure));
   return answerOf(survey, look, { minimum, model: backend.id, library, notice });

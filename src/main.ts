@@ -87,7 +87,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return groundedSearcher({ library, searcher: plain, decoder, model });
   });
 
-  const engineSearcher: Searcher = { search: async (request, signal) => (await searcher()).search(request, signal) };
+  const engineSearcher: Searcher = { search: async (...asked) => (await searcher()).search(...asked) };
   const summaries = once(async () => {
     const { backend, missing } = await model();
     if (!backend)

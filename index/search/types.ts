@@ -69,6 +69,13 @@ export interface LookedAt extends TimeRange {
 }
 
 export interface Searcher {
-  /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found` (a video id), `cancelled` */
-  search(request: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
+  /**
+   * @param onLook Told before each look of a grounded search: how many are done, and of how many.
+   * @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found` (a video id), `cancelled`
+   */
+  search(
+    request: SearchRequest,
+    signal?: AbortSignal,
+    onLook?: (done: number, total: number) => void,
+  ): Promise<SearchAnswer>;
 }

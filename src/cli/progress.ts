@@ -1,4 +1,4 @@
-/** Progress of an ingest on stderr: one line redrawn on a terminal, a line every ten seconds elsewhere. */
+/** Progress on stderr: one line redrawn on a terminal, a line every ten seconds elsewhere. */
 
 import type { IngestProgress } from '../ingest-progress.js';
 import { formatTime, type Milliseconds } from '../time.js';

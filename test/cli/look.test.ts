@@ -190,7 +190,7 @@ describe('longwatch search --ground', () => {
     const { stdout, stderr, exit } = await ground('--min-score', '1');
     expect(exit).toBe(4);
     expect(stdout).toMatch(/^No match\.\nNear misses:\n0:00:[\s\S]* grounded by wide, score 0\.\d\d/);
-    expect(stderr).toMatch(/^wide looked at \d windows? and is not sure enough of it in any of them\./);
+    expect(stderr).toMatch(/^wide looked at \d windows? and is not sure enough of it in any of them\./m);
   });
 
   it('without a model is a plain search, and says so', async () => {

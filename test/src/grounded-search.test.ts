@@ -79,11 +79,16 @@ function house(sights: Sights, fail: (request: BackendRequest, turn: number) => 
       return { backend };
     },
   });
+  const told: string[] = [];
   const ask = (query: string, more: Partial<SearchRequest> = {}, abort?: AbortSignal) =>
-    searcher.search({ query, ground: true, ...(more.ground === false ? {} : { groundWindows: 2 }), ...more }, abort);
+    searcher.search(
+      { query, ground: true, ...(more.ground === false ? {} : { groundWindows: 2 }), ...more },
+      abort,
+      (done, total) => told.push(`${done} of ${total}`),
+    );
   /** Second 0 of each window that was looked at. */
   const looks = () => backend.requests.filter(({ choices }) => !choices).map(timeZeroOf);
-  return { id, library, backend, opened, ask, looks };
+  return { id, library, backend, opened, told, ask, looks };
 }
 
 function videoOf({ parts }: BackendRequest) {
@@ -194,9 +199,10 @@ describe('a grounded search', () => {
   });
 
   it('looks in the next window where a sighting may go on, and joins what meets over the edge', async () => {
-    const { ask, looks } = house({ 30: [{ span: [8.5, 10], yes: 0.8 }], 40: [{ span: [0.2, 1.5], yes: 0.7 }] });
+    const { ask, looks, told } = house({ 30: [{ span: [8.5, 10], yes: 0.8 }], 40: [{ span: [0.2, 1.5], yes: 0.7 }] });
     const answer = await ask('apple falls on his head');
     expect(looks()).toEqual([30, 50, 40]);
+    expect(told).toEqual(['0 of 2', '1 of 3', '2 of 3']);
     expect(timesOf(answer)).toEqual([[38.5, 41.5]]);
     expect(answer.results[0]?.score).toBe(0.8);
   });

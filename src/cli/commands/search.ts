@@ -4,6 +4,7 @@ import type { SearchHit } from '../../../index/search/types.js';
 import { LongwatchError } from '../../errors.js';
 import { formatTime } from '../../time.js';
 import { type CommonOptions, collect, timeRange, verb, withEngine } from '../command.js';
+import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, visible } from '../terminal.js';
 
 interface SearchOptions extends CommonOptions {
@@ -31,22 +32,26 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
   .action((query: string, options: SearchOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const range = timeRange(options.from, options.to);
-      const answer = await engine.searcher.search(
-        {
-          query,
-          limit: wholeNumber('--limit', options.limit),
-          ...(options.video === undefined
-            ? {}
-            : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
-          ...(range === undefined ? {} : { range }),
-          ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
-          ...(options.ground ? { ground: true } : {}),
-          ...(options.groundWindows === undefined
-            ? {}
-            : { groundWindows: wholeNumber('--ground-windows', options.groundWindows) }),
-        },
-        signal,
-      );
+      const progress = new ProgressLine(terminal, 'looking again');
+      const answer = await engine.searcher
+        .search(
+          {
+            query,
+            limit: wholeNumber('--limit', options.limit),
+            ...(options.video === undefined
+              ? {}
+              : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
+            ...(range === undefined ? {} : { range }),
+            ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
+            ...(options.ground ? { ground: true } : {}),
+            ...(options.groundWindows === undefined
+              ? {}
+              : { groundWindows: wholeNumber('--ground-windows', options.groundWindows) }),
+          },
+          signal,
+          (done, total) => progress.show({ stage: `window ${done + 1} of ${total}`, progress: done / total }),
+        )
+        .finally(() => progress.end());
       terminal.document(searchJson(answer));
       for (const hit of answer.results) printHit(terminal, hit);
       if (answer.noMatch) terminal.line('No match.');
