@@ -30,9 +30,7 @@ export async function seeStretch(
   signal: AbortSignal | undefined,
 ): Promise<ModelInput> {
   const size = backend.pictureSize(video);
-  const pairs = Math.max(1, Math.floor(TOKEN_BUDGET / backend.tokensPerPair(size)));
-  const shortest = backend.frameRate ? 1 / backend.frameRate : SHORTEST_INTERVAL;
-  const interval = Math.max(SHORTEST_INTERVAL, shortest, durationOf(range) / (2 * pairs));
+  const { interval } = rhythmOf(backend, size, range, TOKEN_BUDGET);
   const pictures = await readPictures(decoder, video, range, size, interval, signal);
   const [first] = pictures;
   if (!first) {
@@ -45,6 +43,18 @@ export async function seeStretch(
     range,
     pictures: pictures.length === 1 ? [first, first] : pictures.slice(0, 2 * Math.floor(pictures.length / 2)),
   };
+}
+
+/** How many pairs of pictures of this size a look may show, and how far apart its pictures lie: at the model's frame rate where it names one. */
+export function rhythmOf(
+  backend: Pick<Backend, 'frameRate' | 'tokensPerPair'>,
+  size: { readonly width: number; readonly height: number },
+  range: TimeRange,
+  tokens: number,
+): { readonly pairs: number; readonly interval: Seconds } {
+  const pairs = Math.max(1, Math.floor(tokens / backend.tokensPerPair(size)));
+  const shortest = Math.max(SHORTEST_INTERVAL, backend.frameRate ? 1 / backend.frameRate : 0);
+  return { pairs, interval: Math.max(shortest, durationOf(range) / (2 * pairs)) };
 }
 
 /**

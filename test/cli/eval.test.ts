@@ -144,7 +144,7 @@ describe('longwatch eval by a model of random weights', () => {
       { video: 'bunny.mp4', question: 'And now?', candidates: ['a', 'b'], answer: 'b', start: 12, end: 15 },
     ];
     writeFileSync(path.join(folder, 'action_sequence.json'), JSON.stringify(task));
-    const { exit, stdout, stderr } = await run('mvbench', folder);
+    const { exit, stdout, stderr } = await run('mvbench', folder, '--quiet');
     expect([exit, stderr]).toEqual([0, '']);
     expect(JSON.parse(stdout)).toMatchObject({
       by: 'model, tiny, 4096 tokens',

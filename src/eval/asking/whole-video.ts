@@ -4,10 +4,8 @@ import type { Decoder, DecodeSummary, VideoProbe } from '../../../ingest/video/d
 import type { Backend } from '../../backend.js';
 import { LongwatchError } from '../../errors.js';
 import type { ModelInput } from '../../model.js';
-import { intersect, type Seconds, type TimeRange } from '../../time.js';
-
-/** The model's time ids are half a second apart, so more than four frames a second tell it nothing. */
-const SHORTEST_INTERVAL: Seconds = 0.25;
+import { rhythmOf } from '../../stretch.js';
+import { intersect, type TimeRange } from '../../time.js';
 
 type Clock = Pick<DecodeSummary, 'firstFrameTime' | 'duration'>;
 
@@ -41,8 +39,7 @@ export class WholeVideo {
     const whole = { start: 0, end: duration };
     const range = wanted ? intersect(whole, wanted) : whole;
     const size = this.#backend.pictureSize(probe.video);
-    const pairs = Math.max(1, Math.floor(this.#tokens / this.#backend.tokensPerPair(size)));
-    const interval = range ? Math.max(SHORTEST_INTERVAL, (range.end - range.start) / (2 * pairs)) : 0;
+    const { pairs, interval } = rhythmOf(this.#backend, size, range ?? whole, this.#tokens);
     const pictures = range
       ? await this.#decoder.stretch(file, probe, { range, firstFrameTime, ...size, interval }, { signal })
       : [];
