@@ -54,7 +54,8 @@ export interface Backend {
   /**
    * @throws {LongwatchError} `bad_config` (a server's address, key or model name is wrong: no retry helps), `invalid_input` (a picture that is
    * none), `model_failed` (it died, or its server did not answer properly after retries), `part_missing`, `overloaded`
-   * (too large for this machine or this server, with advice), `cancelled`. Nothing is half done.
+   * (too large for this machine or this server, with advice), `cancelled`. Where the same request with less in it may be answered, the
+   * error's `retry` is `smaller`. Nothing is half done.
    */
   ask(request: BackendRequest, signal?: AbortSignal): Promise<BackendAnswer>;
   close(): Promise<void>;

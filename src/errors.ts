@@ -59,6 +59,8 @@ export interface ErrorDetails {
   readonly path?: string;
   /** JSON pointer into the request body. */
   readonly pointer?: string;
+  /** `smaller`: the same request with less in it may succeed, since what failed is its size, or may be. */
+  readonly retry?: 'smaller';
   readonly cause?: unknown;
 }
 
@@ -68,6 +70,7 @@ export class LongwatchError extends Error {
   readonly hint: string | undefined;
   readonly path: string | undefined;
   readonly pointer: string | undefined;
+  readonly retry: ErrorDetails['retry'];
 
   constructor(
     readonly code: ErrorCode,
@@ -78,6 +81,7 @@ export class LongwatchError extends Error {
     this.hint = details.hint;
     this.path = details.path;
     this.pointer = details.pointer;
+    this.retry = details.retry;
   }
 
   get status(): number {
@@ -89,6 +93,33 @@ export class LongwatchError extends Error {
   }
 }
 
+/**
+ * Words by which those who give memory refuse it: V8 and Node's structured clone, the C++ library on Linux and on Windows, the C
+ * library, and ONNX Runtime's arenas and devices. Few of them have a code.
+ */
+const OUT_OF_MEMORY = new RegExp(
+  [
+    'out of memory',
+    'allocation failed',
+    'invalid (typed )?array (buffer )?length',
+    'bad_alloc',
+    'bad allocation',
+    'bad array new length',
+    'cannot allocate memory',
+    'failed to allocate',
+    'alloc_failed',
+    'available memory of \\d+ is smaller than requested',
+  ].join('|'),
+  'i',
+);
+
+/** Whether an error, or what it says, is that memory ran out. */
+export function ranOutOfMemory(thrown: unknown): boolean {
+  const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
+  if (code === 'ENOMEM' || code === 'ERR_WORKER_OUT_OF_MEMORY') return true;
+  return OUT_OF_MEMORY.test(thrown instanceof Error ? thrown.message : String(thrown));
+}
+
 /** Any thrown value as a `LongwatchError`; system errors get the code that tells a person what to do. */
 export function toLongwatchError(thrown: unknown, path?: string): LongwatchError {
   if (thrown instanceof LongwatchError) return thrown;
@@ -96,6 +127,12 @@ export function toLongwatchError(thrown: unknown, path?: string): LongwatchError
   const details: ErrorDetails = path === undefined ? { cause: thrown } : { cause: thrown, path };
   if (thrown instanceof Error && thrown.name === 'AbortError')
     return new LongwatchError('cancelled', 'Cancelled.', details);
+  if (ranOutOfMemory(thrown))
+    return new LongwatchError('overloaded', `There is too little memory: ${message}`, {
+      ...details,
+      hint: 'Ask for less at once, or free some memory.',
+      retry: 'smaller',
+    });
   switch ((thrown as NodeJS.ErrnoException | undefined)?.code) {
     case 'ENOENT':
       return new LongwatchError('file_not_found', message, { ...details, hint: 'Check the path.' });

@@ -1,5 +1,6 @@
 /** What the pipeline asks of a vision-language model. The model itself is another file's business. */
 
+import type { PlannedFrame } from '../ingest/plan/window.js';
 import type { Picture } from '../ingest/video/frame.js';
 import type { Seconds, TimeRange } from './time.js';
 
@@ -25,6 +26,8 @@ export interface WindowDescription {
   }[];
   /** The same of the window as a whole, for the caption. */
   readonly precision: Seconds;
+  /** Frames that it rests on: those of the input or, where these were too much for the machine or the server, some pairs of them. */
+  readonly frames: readonly PlannedFrame[];
 }
 
 export interface Model {
@@ -40,8 +43,9 @@ export interface Model {
   /** Visual tokens that one pair of frames costs at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
   /**
-   * Describes one window.
-   * @throws {LongwatchError} `model_failed`; the window is not written and is asked again on the next run. `cancelled` when `signal` aborts.
+   * Describes one window, with fewer frames where the planned ones are too many for the machine.
+   * @throws {LongwatchError} `overloaded` when one pair of frames is too much, `model_failed`; the window is not written and is asked
+   * again on the next run. `cancelled` when `signal` aborts.
    */
   describe(input: ModelInput, signal?: AbortSignal): Promise<WindowDescription>;
   close(): Promise<void>;

@@ -9,6 +9,8 @@ import type { Model, WindowDescription } from './model.js';
 import { intersect, type Seconds } from './time.js';
 
 export interface WindowMeaning {
+  /** As it was planned, but with the frames that were shown. */
+  readonly window: PlannedWindow;
   readonly caption: string;
   readonly model: string;
   readonly precision: Seconds;
@@ -28,7 +30,7 @@ const EMBEDDED_KINDS: ReadonlySet<EventKind> = new Set([
 
 /**
  * Asks the model about one window. Events that do not lie in the window at all are left out, others are cut to it.
- * @throws {LongwatchError} `model_failed`, `cancelled`
+ * @throws {LongwatchError} as `Model.describe`
  */
 export async function describeWindow(
   model: Model,
@@ -39,6 +41,7 @@ export async function describeWindow(
   const range = { start: window.start, end: window.end };
   const description = await model.describe({ range, pictures }, signal);
   return {
+    window: { ...window, frames: description.frames },
     caption: description.caption,
     model: model.id,
     precision: description.precision,

@@ -93,7 +93,7 @@ async function gather(
     return { candidates: await retrieve(parsed, library, embedder, signal) };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
-    if (error.code !== 'model_failed') throw error;
+    if (error.code !== 'model_failed' && error.code !== 'overloaded') throw error;
     return { candidates: await retrieve(parsed, library, undefined, signal), meaningLost: error.message };
   }
 }

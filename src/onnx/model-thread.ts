@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { Transferable, Worker } from 'node:worker_threads';
-import { LongwatchError } from '../errors.js';
+import { LongwatchError, ranOutOfMemory } from '../errors.js';
 import { startThread } from '../thread.js';
 import type { Calls, ThreadAnswer, ThreadData, ThreadRequest } from './thread-calls.js';
 
@@ -33,7 +33,7 @@ process.on('exit', () => {
   for (const busy of busyFlags) Atomics.wait(busy, 0, 1, EXIT_PATIENCE_MS);
 });
 
-/** After the thread has died every call fails with `model_failed`: open another one. */
+/** After the thread has died every call fails with what it died of, `overloaded` or `model_failed`: open another one. */
 export class ModelThread<C extends Calls> {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
@@ -53,14 +53,10 @@ export class ModelThread<C extends Calls> {
     busyFlags.add(this.#busy);
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (answer: ThreadAnswer) => this.#settle(answer));
-    worker.on('error', (cause) =>
-      this.#die(
-        new LongwatchError('model_failed', `The model's thread died: ${cause.message}`, { cause, hint: RETRY }),
-      ),
-    );
+    worker.on('error', (cause) => this.#die(death(`The model's thread died: ${cause.message}`, cause)));
     worker.on('exit', (code) => {
       busyFlags.delete(this.#busy);
-      this.#die(new LongwatchError('model_failed', `The model's thread ended with code ${code}.`, { hint: RETRY }));
+      this.#die(death(`The model's thread ended with code ${code}.`));
     });
     worker.unref();
   }
@@ -74,8 +70,8 @@ export class ModelThread<C extends Calls> {
    * @param transfer buffers of the request that move to the thread
    * @param signal ends the wait with `cancelled`. A call that waits is dropped; one that is under way cannot be stopped inside the
    * runtime, so it ends unseen and the next one starts after it.
-   * @throws {LongwatchError} `part_missing` without the runtime; `model_failed` when it refuses or the thread dies; `cancelled` when
-   * `signal` aborts or the thread was closed
+   * @throws {LongwatchError} `part_missing` without the runtime; `overloaded` when memory runs out; `model_failed` when it refuses for
+   * another reason or the thread dies; `cancelled` when `signal` aborts or the thread was closed
    */
   ask<K extends keyof C & string>(
     name: K,
@@ -133,7 +129,7 @@ export class ModelThread<C extends Calls> {
       this.#worker.postMessage(this.#current.request, this.#current.transfer);
     } catch (cause) {
       this.#busy[0] = 0;
-      this.#current.reject(new LongwatchError('model_failed', 'The tensors cannot be sent to the model.', { cause }));
+      this.#current.reject(refusal('The tensors cannot be sent to the model.', cause));
       this.#current = undefined;
       this.#next();
     }
@@ -154,9 +150,8 @@ export class ModelThread<C extends Calls> {
   }
 }
 
-const RETRY = 'Try again; if it happens again, the model may need more memory than there is.';
-/** How the runtime and its allocators say that memory ran out. */
-const OUT_OF_MEMORY = /bad_alloc|failed to allocate|out of memory|bad array new length/i;
+const AGAIN = 'Try again; if it happens again, the model may need more memory than there is.';
+const LESS = 'There is too little memory: take shorter windows, fewer tokens per frame, or weights of fewer bits.';
 
 function failure(answer: Exclude<ThreadAnswer, { kind: 'done' }>): LongwatchError {
   switch (answer.kind) {
@@ -165,15 +160,25 @@ function failure(answer: Exclude<ThreadAnswer, { kind: 'done' }>): LongwatchErro
         hint: 'Install it with `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30.0`.',
       });
     case 'failed':
-      return new LongwatchError('model_failed', `The model runtime refused: ${answer.message}`, {
-        ...(OUT_OF_MEMORY.test(answer.message) ? { hint: SMALLER } : {}),
-      });
+      return refusal(`The model runtime refused: ${answer.message}`, answer.message);
     default:
       return answer satisfies never;
   }
 }
 
-const SMALLER = 'There is too little memory: take shorter windows, fewer tokens per frame, or weights of fewer bits.';
+function refusal(message: string, reason: unknown): LongwatchError {
+  const cause = reason instanceof Error ? { cause: reason } : {};
+  return ranOutOfMemory(reason)
+    ? new LongwatchError('overloaded', message, { ...cause, hint: LESS, retry: 'smaller' })
+    : new LongwatchError('model_failed', message, cause);
+}
+
+/** A thread seldom says what it died of; memory is the usual reason, so less of the same is worth a try. */
+function death(message: string, cause?: Error): LongwatchError {
+  const [code, hint] =
+    cause && ranOutOfMemory(cause) ? (['overloaded', LESS] as const) : (['model_failed', AGAIN] as const);
+  return new LongwatchError(code, message, { cause, hint, retry: 'smaller' });
+}
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';

@@ -27,7 +27,7 @@ export interface RunOptions {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
-/** One ONNX Runtime session. After its thread has died every call fails with `model_failed`: open another one. */
+/** One ONNX Runtime session. After its thread has died every call fails, as `ModelThread` does: open another one. */
 export class Session {
   /** Names of the model's inputs and outputs. */
   inputs: readonly string[] = [];
@@ -39,7 +39,8 @@ export class Session {
   /**
    * Loads a model: its bytes (moved to the thread when they fill their buffer, so the caller's array is empty afterwards) or the
    * path of a file, which may have its weights in a file beside it.
-   * @throws {LongwatchError} `part_missing` without onnxruntime-node; `model_failed` when the runtime refuses the model.
+   * @throws {LongwatchError} `part_missing` without onnxruntime-node; `overloaded` when memory runs out; `model_failed` when the runtime
+   * refuses the model.
    */
   static async open(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
     const threads = operatorThreads(options.threads);
@@ -66,7 +67,7 @@ export class Session {
 
   /**
    * Runs the model. Feeds are copied to the thread, results are moved from it.
-   * @throws {LongwatchError} `model_failed` when the runtime refuses the feeds or dies; `cancelled` when `signal` aborts or the
+   * @throws {LongwatchError} `overloaded` when memory runs out; `model_failed` when the runtime refuses the feeds or dies; `cancelled` when `signal` aborts or the
    * session was closed.
    */
   run(feeds: Tensors, options: RunOptions = {}): Promise<Tensors> {

@@ -63,8 +63,8 @@ export class Context implements Decoder {
   /**
    * Reads a prompt.
    * @param begin takes memory for so many tokens
-   * @throws {LongwatchError} `invalid_input` for a prompt that is empty or whose parts do not fit together; `model_failed`, before
-   * anything is computed when it does not fit into memory; `cancelled`
+   * @throws {LongwatchError} `invalid_input` for a prompt that is empty or whose parts do not fit together; `overloaded`, before
+   * anything is computed when it does not fit into memory; as `Sequence.step`
    */
   static async read(
     parts: ContextParts,

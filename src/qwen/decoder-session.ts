@@ -8,7 +8,7 @@ import type { KvShape } from './kv-cache.js';
 
 export type SequenceStep = Omit<StepRequest, 'sequence' | 'from'>;
 
-/** After its thread has died every call fails with `model_failed`; so do the sequences in it: open another one. */
+/** After its thread has died every call fails, as `ModelThread` does; so do the sequences in it: open another one. */
 export class DecoderSession {
   readonly #thread = new ModelThread<DecoderCalls>(new URL('./decoder-thread.js', import.meta.url), import.meta.url);
 
@@ -16,7 +16,8 @@ export class DecoderSession {
 
   /**
    * @param model path of decoder.onnx, or its bytes
-   * @throws {LongwatchError} `part_missing` without onnxruntime-node; `model_failed` when the runtime refuses the model
+   * @throws {LongwatchError} `part_missing` without onnxruntime-node; `overloaded` when memory runs out; `model_failed` when the runtime
+   * refuses the model
    */
   static async open(model: Uint8Array | string, shape: KvShape, options: RuntimeOptions): Promise<DecoderSession> {
     const session = new DecoderSession();
@@ -33,7 +34,7 @@ export class DecoderSession {
     return this.#thread.alive;
   }
 
-  /** An empty sequence. @param capacity tokens for which memory is taken at once */
+  /** An empty sequence. @param capacity tokens for which memory is taken at once @throws {LongwatchError} `overloaded` without it */
   async begin(capacity: number): Promise<Sequence> {
     return new Sequence(this.#thread, await this.#thread.ask('begin', { capacity }), 0);
   }
@@ -62,7 +63,7 @@ export class Sequence {
 
   /**
    * Reads tokens, whose arrays move to the thread.
-   * @throws {LongwatchError} `model_failed`, `cancelled`; the sequence is then what it was before
+   * @throws {LongwatchError} `overloaded` when memory runs out, `model_failed`, `cancelled`; the sequence is then what it was before
    */
   async step(step: SequenceStep, signal?: AbortSignal): Promise<StepAnswer> {
     const request = { ...step, sequence: this.#id, from: this.#length };

@@ -1,7 +1,7 @@
 /** Where a model runs: the processor, any GPU through WebGPU, or an NVIDIA GPU through CUDA. */
 
 import { existsSync, readdirSync } from 'node:fs';
-import { LongwatchError } from '../errors.js';
+import { type ErrorCode, LongwatchError } from '../errors.js';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 
@@ -19,6 +19,9 @@ export interface OpenedOn<T> {
   readonly notice?: string;
 }
 
+/** Codes by which a device says that it cannot be used; a graphics card has memory of its own to run out of. */
+const DEVICE_FAILURES: ReadonlySet<ErrorCode> = new Set(['model_failed', 'overloaded']);
+
 const NAMES = { cpu: 'The processor', webgpu: 'WebGPU', cuda: 'CUDA' } as const satisfies Record<Device, string>;
 
 /** Execution providers of the runtime, in order of preference; what a device cannot do, the processor does. */
@@ -28,7 +31,7 @@ export function providersOf(device: Device): readonly string[] {
 
 /**
  * Opens on the wanted device, and on the processor where that one does not start.
- * @param open opens on one device; it has to fail, with `model_failed`, where the device cannot be used
+ * @param open opens on one device; it has to fail, with `model_failed` or `overloaded`, where the device cannot be used
  * @throws {LongwatchError} whatever `open` throws for the processor, and at once what has nothing to do with the device
  */
 export async function openOnDevice<T>(
@@ -41,7 +44,7 @@ export async function openOnDevice<T>(
     try {
       return { opened: await open(device), device };
     } catch (error) {
-      if (!(error instanceof LongwatchError) || error.code !== 'model_failed') throw error;
+      if (!(error instanceof LongwatchError) || !DEVICE_FAILURES.has(error.code)) throw error;
       failures.push(`${NAMES[device]} cannot be used here: ${reason(error)}`);
     }
   }

@@ -1,7 +1,7 @@
 /** A built Qwen2.5-VL model of this machine as a backend of the tasks. */
 
 import type { Backend, BackendAnswer, BackendRequest, PromptPart as RequestPart } from '../backend.js';
-import { LongwatchError } from '../errors.js';
+import { LongwatchError, toLongwatchError } from '../errors.js';
 import type { Context, ModelPrompt } from './context.js';
 import { generateFrom } from './generate.js';
 import type { JsonSchema as GrammarSchema } from './grammar/schema.js';
@@ -68,6 +68,15 @@ export class LocalBackend implements Backend {
   }
 
   async ask(request: BackendRequest, signal?: AbortSignal): Promise<BackendAnswer> {
+    try {
+      return await this.#ask(request, signal);
+    } catch (error) {
+      // This thread too may have no room left for the arrays that it makes.
+      throw toLongwatchError(error);
+    }
+  }
+
+  async #ask(request: BackendRequest, signal: AbortSignal | undefined): Promise<BackendAnswer> {
     const runtime = this.#runtime;
     const abort = signal ? { signal } : {};
     const prompt = await this.#promptOf(request, signal);

@@ -13,15 +13,16 @@ export function availableBytes(): number {
 
 /**
  * @param what a sentence's subject, e.g. `A prompt of 1,440 tokens`
- * @throws {LongwatchError} `model_failed` with both figures
+ * @throws {LongwatchError} `overloaded` with both figures
  */
 export function requireMemory(what: string, neededBytes: number, available = availableBytes()): void {
   if (neededBytes <= available) return;
   throw new LongwatchError(
-    'model_failed',
+    'overloaded',
     `${what} takes ${megabytes(neededBytes)}, but ${megabytes(available)} are free.`,
     {
       hint: 'Take shorter windows, fewer tokens per frame or weights of fewer bits, or free some memory.',
+      retry: 'smaller',
     },
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Worker } from 'node:worker_threads';
 import type { Picture } from '../../ingest/video/frame.js';
-import { LongwatchError } from '../errors.js';
+import { LongwatchError, ranOutOfMemory } from '../errors.js';
 import { startThread } from '../thread.js';
 import type { Seconds } from '../time.js';
 import type { VisionConfig } from './config.js';
@@ -50,7 +50,7 @@ export class Preprocessor {
    * which are copied and stay as they are. An odd last picture is a pair with itself.
    * @param size from `fitBudget` or `smartResize`: both sides multiples of the merged token
    * @throws {LongwatchError} `invalid_input` without pictures; `cancelled` when `signal` aborts or the preprocessor was closed;
-   * `model_failed` when the result does not fit in memory or the thread dies (the next call starts another one).
+   * `overloaded` when the result does not fit in memory; `model_failed` when the thread dies (the next call starts another one).
    */
   run(
     pictures: readonly Picture[],
@@ -126,7 +126,7 @@ export class Preprocessor {
             resolve(answer.patches);
             return;
           case 'failed':
-            fail(new LongwatchError('model_failed', `The pictures cannot be prepared: ${answer.message}`));
+            fail(refusal(answer.message));
             return;
           default:
             answer satisfies never;
@@ -146,20 +146,9 @@ export class Preprocessor {
         fail(cancelled(signal));
       };
       const die = (cause: Error) =>
-        fail(
-          this.#closed
-            ? closed()
-            : new LongwatchError('model_failed', `The preprocessing thread died: ${cause.message}`, {
-                cause,
-                hint: RETRY,
-              }),
-        );
+        fail(this.#closed ? closed() : death(`The preprocessing thread died: ${cause.message}`, cause));
       const end = (code: number) =>
-        fail(
-          this.#closed
-            ? closed()
-            : new LongwatchError('model_failed', `The preprocessing thread ended with code ${code}.`, { hint: RETRY }),
-        );
+        fail(this.#closed ? closed() : death(`The preprocessing thread ended with code ${code}.`));
       worker.on('message', hear).on('error', die).on('exit', end);
       signal?.addEventListener('abort', abort, { once: true });
       worker.ref();
@@ -206,6 +195,19 @@ function framesOfPair(pictures: readonly Picture[], pair: number, framesPerPair:
 }
 
 const RETRY = 'Try again; if it happens again, use a smaller token budget.';
+
+function refusal(reason: string): LongwatchError {
+  const message = `The pictures cannot be prepared: ${reason}`;
+  return ranOutOfMemory(reason)
+    ? new LongwatchError('overloaded', message, { hint: RETRY, retry: 'smaller' })
+    : new LongwatchError('model_failed', message);
+}
+
+/** What a thread dies of is memory as a rule, said or not. */
+function death(message: string, cause?: Error): LongwatchError {
+  const code = cause && ranOutOfMemory(cause) ? 'overloaded' : 'model_failed';
+  return new LongwatchError(code, message, { cause, hint: RETRY, retry: 'smaller' });
+}
 
 function cancelled(signal: AbortSignal | undefined): LongwatchError {
   return new LongwatchError('cancelled', 'Cancelled.', { cause: signal?.reason });

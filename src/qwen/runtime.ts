@@ -69,8 +69,8 @@ export class QwenRuntime {
   /**
    * Loads a built folder. On another device than the processor it first repeats the build's self-test there: a device that does not
    * start, or computes something else, is passed over with a notice.
-   * @throws {LongwatchError} `not_found` or `bad_weights` for the folder; `part_missing` without onnxruntime-node; `model_failed`, with
-   * both figures when the weights do not fit into memory
+   * @throws {LongwatchError} `not_found` or `bad_weights` for the folder; `part_missing` without onnxruntime-node; `overloaded`, with
+   * both figures, when the weights do not fit into memory; `model_failed`
    */
   static async open(directory: string, options: RuntimeOptions = {}): Promise<QwenRuntime> {
     const model = await openBuiltModel(directory, options.signal ? { signal: options.signal } : {});

@@ -34,8 +34,8 @@ export class VisionEncoder {
 
   /**
    * @returns `[T·M, C]`, the merged tokens of each pair in raster order
-   * @throws {LongwatchError} `model_failed`, before anything is computed when one pair does not fit into memory; `cancelled` between
-   * two chunks
+   * @throws {LongwatchError} `overloaded` when memory runs out, before anything is computed when one pair does not fit into it;
+   * `model_failed`; `cancelled` between two chunks
    */
   async encode(video: PreprocessedVideo, signal?: AbortSignal): Promise<Float32Array> {
     const { pairs, patches, layout, grid } = video;

@@ -109,7 +109,10 @@ export class ModelServer {
     const notUnderstood = NOT_UNDERSTOOD.has(status) || (status === 500 && question.schema && ABOUT_SCHEMA.test(body));
     if (TOO_MUCH.has(status) || ((notUnderstood || status === 500) && TOO_LONG.test(body))) {
       return {
-        throw: new LongwatchError('overloaded', `The model server ${this.name} ${evidence}`, { hint: ASK_LESS }),
+        throw: new LongwatchError('overloaded', `The model server ${this.name} ${evidence}`, {
+          hint: ASK_LESS,
+          retry: 'smaller',
+        }),
       };
     }
     if (status === 500 && UNREADABLE.test(body)) {

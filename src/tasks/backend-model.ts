@@ -1,9 +1,11 @@
 /** The model of the pipeline, made of any backend. */
 
 import type { Backend } from '../backend.js';
+import { LongwatchError, toLongwatchError } from '../errors.js';
 import type { Model, ModelInput, WindowDescription } from '../model.js';
 import { describeTask } from './describe.js';
 import { runTask } from './task.js';
+import { FRAMES_PER_PAIR, thinnedPairs } from './window-time.js';
 
 export class BackendModel implements Model {
   readonly #backend: Backend;
@@ -29,12 +31,37 @@ export class BackendModel implements Model {
     return this.#backend.tokensPerPair(size);
   }
 
-  /** One ask, two when a server answers in another form. */
-  describe(input: ModelInput, signal?: AbortSignal): Promise<WindowDescription> {
-    return runTask(this.#backend, describeTask, input, signal);
+  /**
+   * One ask, two when a server answers in another form. When it is too much, or the model dies of it, the window is shown with half the pairs
+   * of frames, down to one.
+   */
+  async describe(input: ModelInput, signal?: AbortSignal): Promise<WindowDescription> {
+    let shown = input.pictures;
+    for (;;) {
+      try {
+        return await runTask(this.#backend, describeTask, { ...input, pictures: shown }, signal);
+      } catch (thrown) {
+        const error = toLongwatchError(thrown);
+        if (error.retry !== 'smaller') throw thrown;
+        const pairs = Math.floor(shown.length / FRAMES_PER_PAIR / 2);
+        if (pairs === 0) throw shown === input.pictures ? error : withEvidence(error, input.pictures.length);
+        shown = thinnedPairs(input.pictures, pairs);
+      }
+    }
   }
 
   close(): Promise<void> {
     return this.#backend.close();
   }
+}
+
+function withEvidence(error: LongwatchError, planned: number): LongwatchError {
+  return new LongwatchError(
+    error.code,
+    `${error.message} The window was shown with ${planned} frames, then with fewer, down to 2.`,
+    {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    },
+  );
 }

@@ -42,7 +42,12 @@ export const describeTask: Task<ModelInput, WindowDescription> = {
       if (!isRecord(value) || typeof caption !== 'string') return undefined;
       const events = timedTextsOf(fieldOf(value, ['events', 'activities']), input, MAX_EVENTS, MAX_TEXT);
       if (!events) return undefined;
-      return { caption: cleanValue(caption, MAX_CAPTION), events, precision: spanOf(input, input.range).precision };
+      return {
+        caption: cleanValue(caption, MAX_CAPTION),
+        events,
+        precision: spanOf(input, input.range).precision,
+        frames: input.pictures.map(({ pts, time }) => ({ pts, time })),
+      };
     });
   },
 };

@@ -21,7 +21,7 @@ export interface TimedText extends TimeSpan {
 const POSITION_STEP: Seconds = 0.5;
 
 /** Frames that the model joins into one, so that they share one time (`temporal_patch_size`). */
-const FRAMES_PER_PAIR = 2;
+export const FRAMES_PER_PAIR = 2;
 
 /**
  * @throws {LongwatchError} `invalid_input` when the window is empty, has no frames or an odd number of them, or frames outside of it
@@ -79,6 +79,14 @@ export function picturesIn({ range: window, pictures }: ModelInput, range: TimeR
   const inside = shown.filter((stretch) => overlaps(stretch, range));
   const chosen = inside.length > 0 ? inside : shown.slice(0, 1);
   return chosen.flatMap(({ pair }) => pictures.slice(pair * FRAMES_PER_PAIR, (pair + 1) * FRAMES_PER_PAIR));
+}
+
+/** So many of the pairs of frames, one from the middle of each equal share: as even over the window's changes as the plan was. */
+export function thinnedPairs(pictures: readonly Picture[], pairs: number): Picture[] {
+  const planned = pictures.length / FRAMES_PER_PAIR;
+  return Array.from({ length: pairs }, (_, share) => Math.floor(((share + 0.5) * planned) / pairs)).flatMap((pair) =>
+    pictures.slice(pair * FRAMES_PER_PAIR, (pair + 1) * FRAMES_PER_PAIR),
+  );
 }
 
 /** `12.5`, `"12.5"`, `"12.5s"`, `"12.5 seconds"`, `"00:12.50"`, `"0:00:12"`; undefined for anything else. */

@@ -21,6 +21,8 @@ class ScriptedModel implements Model {
   readonly asked: ModelInput[] = [];
   /** Called before an answer; may throw. */
   before: (input: ModelInput, call: number) => void = () => {};
+  /** What it looks at of what it is shown. */
+  lookAt = (pictures: ModelInput['pictures']): ModelInput['pictures'] => pictures;
 
   pictureSize() {
     return { width: 56, height: 28 };
@@ -42,6 +44,7 @@ class ScriptedModel implements Model {
         { start: start + 1, end: start + 2, text: 'lies inside', precision: 1 },
       ],
       precision: 0.5,
+      frames: this.lookAt(input.pictures).map(({ pts, time }) => ({ pts, time })),
     };
   }
 
@@ -122,6 +125,16 @@ describe('the pipeline', () => {
       }
     });
     expect([segments[0]?.start, segments.at(-1)?.end]).toEqual([0, 30]);
+  });
+
+  it('stores of each window the frames that the model looked at, where these are fewer than were planned', async () => {
+    model.lookAt = (pictures) => pictures.slice(-2);
+    const { video } = await ingest();
+    const segments = library.segments(video.id).items;
+    expect(segments.map(({ frames }) => frames)).toEqual(
+      model.asked.map(({ pictures }) => pictures.slice(-2).map(({ pts, time }) => ({ pts, time }))),
+    );
+    expect(model.asked.some(({ pictures }) => pictures.length > 2)).toBe(true);
   });
 
   it('keeps what the model says inside the window that it was asked about', async () => {

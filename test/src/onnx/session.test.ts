@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { Worker } from 'node:worker_threads';
+import type { ResourceLimits, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LongwatchError } from '../../../src/errors.js';
 import { Session } from '../../../src/onnx/session.js';
@@ -12,11 +12,13 @@ import { busyGraph, floats, floatsOf, openGraph } from './open-graph.js';
 
 /** The threads that sessions started, so that a test can kill one. */
 const threads = vi.hoisted(() => [] as Worker[]);
+/** Limits of the next threads. */
+const limits = vi.hoisted(() => ({ resourceLimits: {} as ResourceLimits }));
 vi.mock('../../../src/thread.js', async (original) => {
   const { startThread } = await original<typeof import('../../../src/thread.js')>();
   return {
-    startThread: (...args: Parameters<typeof startThread>) => {
-      const worker = startThread(...args);
+    startThread: (...[url, callerUrl, options]: Parameters<typeof startThread>) => {
+      const worker = startThread(url, callerUrl, { ...options, ...limits });
       threads.push(worker);
       return worker;
     },
@@ -162,6 +164,38 @@ describe('cancelling', () => {
   });
 });
 
+describe('memory that runs out', () => {
+  it('inside the runtime is said to be that, and the session works on', async () => {
+    const session = await open((graph) => {
+      const size = graph.input('size', 'int64', [1]);
+      graph.output('y', graph.op('ConstantOfShape', [size]), 'float32', ['n']);
+    });
+    const ofSize = (n: bigint) => session.run({ size: { type: 'int64', shape: [1], data: BigInt64Array.of(n) } });
+    // A petabyte.
+    await expect(ofSize(2n ** 48n)).rejects.toMatchObject({
+      code: 'overloaded',
+      message: expect.stringMatching(/^The model runtime refused: .*alloc/s),
+      hint: expect.stringContaining('too little memory'),
+      retry: 'smaller',
+    });
+    expect(floatsOf((await ofSize(2n))['y'])).toEqual([0, 0]);
+  });
+
+  it('in the thread ends it, and says so', async () => {
+    limits.resourceLimits = { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 };
+    const opening = doubling().finally(() => {
+      limits.resourceLimits = {};
+    });
+    await expect(opening).rejects.toMatchObject({
+      code: 'overloaded',
+      message: expect.stringContaining('out of memory'),
+      cause: { code: 'ERR_WORKER_OUT_OF_MEMORY' },
+      retry: 'smaller',
+    });
+    expect(floatsOf((await (await doubling()).run({ x: floats([1], [4]) }))['y'])).toEqual([8]);
+  });
+});
+
 describe('a thread that dies', () => {
   it('with a run in hand fails that run and all that wait, and every later one at once', async () => {
     const session = await doubling();
@@ -171,6 +205,8 @@ describe('a thread that dies', () => {
     await ended;
     expect(await Promise.all(codes)).toEqual(['model_failed', 'model_failed', 'model_failed']);
     expect(session.alive).toBe(false);
+    // It may have been memory, so less of the same is worth a try.
+    await expect(session.run({ x: floats([1], [1]) })).rejects.toMatchObject({ retry: 'smaller' });
     expect(await codeOf(session.run({ x: floats([1], [1]) }))).toBe('model_failed');
     await session.close();
   });

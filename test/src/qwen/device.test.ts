@@ -38,6 +38,7 @@ const NO_ADAPTER = new LongwatchError(
   'model_failed',
   'The model runtime refused: /src/webgpu_context.cc:136 Initialize() adapter_result.status == Success was false. Failed to get a WebGPU adapter: No supported adapters\n',
 );
+const NO_MEMORY = new LongwatchError('overloaded', 'The model runtime refused: CUDA failure 2: out of memory ; GPU=0');
 const NO_LIBRARY = new LongwatchError('model_failed', 'The model runtime refused: Failed to load shared library');
 
 describe('a device', () => {
@@ -66,6 +67,11 @@ describe('a device', () => {
       device: 'cpu',
       notice:
         'CUDA cannot be used here: Failed to load shared library; WebGPU cannot be used here: Failed to get a WebGPU adapter: No supported adapters. The model runs on the processor.',
+    });
+    expect(await openOnDevice('auto', failing({ cuda: NO_MEMORY }), ['cuda'])).toEqual({
+      opened: 'on cpu',
+      device: 'cpu',
+      notice: 'CUDA cannot be used here: CUDA failure 2: out of memory ; GPU=0. The model runs on the processor.',
     });
     expect(await openOnDevice('auto', failing({}), [])).toEqual({ opened: 'on cpu', device: 'cpu' });
   });

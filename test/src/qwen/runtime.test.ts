@@ -332,7 +332,8 @@ describe('reading a prompt', () => {
   it('that does not fit into memory is refused before anything is computed', async () => {
     const prompt = await model.prompt('text only');
     await expect(runtime.prefill(prompt, { reserve: 1e10 })).rejects.toMatchObject({
-      code: 'model_failed',
+      code: 'overloaded',
+      retry: 'smaller',
       message: expect.stringMatching(/takes [\d,]+ MB, but [\d,]+ MB are free/),
     });
     expect(() => requireMemory('It', 2 ** 20, 2 ** 20)).not.toThrow();

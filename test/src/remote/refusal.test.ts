@@ -36,7 +36,11 @@ describe('a no', () => {
     for (const request of [QUESTION, ASK_SCHEMA]) {
       server.asked.length = 0;
       const error = await failure(backend().ask(request));
-      expect(error).toMatchObject({ code: 'overloaded', hint: expect.stringContaining('--limit-mm-per-prompt') });
+      expect(error).toMatchObject({
+        code: 'overloaded',
+        hint: expect.stringContaining('--limit-mm-per-prompt'),
+        retry: 'smaller',
+      });
       expect(server.asked).toHaveLength(1);
     }
   });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { BackendRequest } from '../../../src/backend.js';
+import { LongwatchError } from '../../../src/errors.js';
 import { BackendModel } from '../../../src/tasks/backend-model.js';
 import { eventsTask } from '../../../src/tasks/events.js';
 import { runTask } from '../../../src/tasks/task.js';
@@ -75,6 +77,7 @@ describe('a model made of a backend', () => {
         { start: 123, end: 136, text: 'He stands.', precision: 0.5 },
       ],
       precision: 0.5,
+      frames: INPUT.pictures.map(({ pts, time }) => ({ pts, time })),
     });
     expect(backend.requests).toHaveLength(1);
   });
@@ -116,5 +119,99 @@ describe('a model made of a backend', () => {
     expect(model.tokensPerPair(size)).toBe(700);
     await model.close();
     expect(backend.closed).toBe(true);
+  });
+});
+
+describe('a window that is too much for the model', () => {
+  const ANSWER = '{"caption":"A man at a door.","events":[{"start":2,"end":4,"text":"He kneels."}]}';
+  const timesOf = ({ parts }: BackendRequest) =>
+    parts.flatMap((part) => (part.kind === 'video' ? part.pictures.map(({ time }) => time - WINDOW.start) : []));
+  const tooMuch = (frames: number, error: LongwatchError) =>
+    new ScriptedBackend((request) => {
+      if (timesOf(request).length > frames) throw error;
+      return ANSWER;
+    });
+  const OVERLOADED = new LongwatchError('overloaded', '900 MB are needed.', { hint: 'Buy some.', retry: 'smaller' });
+
+  it('is shown with half the pairs, whole and evenly thinned, until it is not', async () => {
+    const backend = tooMuch(10, OVERLOADED);
+    const said = await new BackendModel(backend).describe(INPUT);
+    expect(backend.requests.map((request) => timesOf(request).length)).toEqual([32, 16, 8]);
+    // The window has pairs at 0, 1, 2 … 15 s.
+    expect(timesOf(backend.requests[1] as BackendRequest)).toEqual(
+      [1, 3, 5, 7, 9, 11, 13, 15].flatMap((time) => [time, time + 0.5]),
+    );
+    expect(timesOf(backend.requests[2] as BackendRequest)).toEqual([2, 2.5, 6, 6.5, 10, 10.5, 14, 14.5]);
+    expect(said.frames.map(({ time }) => time - WINDOW.start)).toEqual([2, 2.5, 6, 6.5, 10, 10.5, 14, 14.5]);
+  });
+
+  it('has the precision of the frames that were shown', async () => {
+    const precise = async (frames: number) => {
+      const { precision, events } = await new BackendModel(tooMuch(frames, OVERLOADED)).describe(INPUT);
+      return [precision, events[0]?.precision];
+    };
+    // Of the window, whose edges lie half as far from a pair as two pairs from each other, and of an event from 2 s to 4 s in it.
+    expect(await precise(32)).toEqual([0.5, 0.5]);
+    expect(await precise(16)).toEqual([0.5, 1]);
+    expect(await precise(8)).toEqual([1, 2]);
+    // One pair in the middle of 16 s.
+    expect(await precise(2)).toEqual([4, 4]);
+  });
+
+  it('is stored with those frames', async () => {
+    const window = { ...WINDOW, index: 7, activity: 1, frames: INPUT.pictures.map(({ pts, time }) => ({ pts, time })) };
+    const said = await describeWindow(new BackendModel(tooMuch(2, OVERLOADED)), window, INPUT.pictures);
+    expect(said.window).toEqual({
+      ...window,
+      frames: [
+        { pts: 128_000, time: 128 },
+        { pts: 128_500, time: 128.5 },
+      ],
+    });
+  });
+
+  it('even with one pair is given up, with the advice', async () => {
+    const backend = tooMuch(0, OVERLOADED);
+    await expect(new BackendModel(backend).describe(INPUT)).rejects.toMatchObject({
+      code: 'overloaded',
+      message: '900 MB are needed. The window was shown with 32 frames, then with fewer, down to 2.',
+      hint: 'Buy some.',
+    });
+    expect(backend.requests.map((request) => timesOf(request).length)).toEqual([32, 16, 8, 4, 2]);
+  });
+
+  it('and has one pair only is asked about once', async () => {
+    const backend = tooMuch(0, OVERLOADED);
+    const still = { ...INPUT, pictures: INPUT.pictures.slice(0, 2) };
+    await expect(new BackendModel(backend).describe(still)).rejects.toBe(OVERLOADED);
+    expect(backend.requests).toHaveLength(1);
+  });
+
+  it('is shown smaller too when this process itself has no room for it', async () => {
+    const backend = new ScriptedBackend((request) => {
+      if (timesOf(request).length > 16) new Float32Array(2 ** 50);
+      return ANSWER;
+    });
+    expect((await new BackendModel(backend).describe(INPUT)).frames).toHaveLength(16);
+  });
+
+  it.each([
+    ['a server that wants to be left alone', new LongwatchError('overloaded', 'Later.')],
+    ['an answer that is none', new LongwatchError('model_failed', 'No.')],
+    ['a wrong address', new LongwatchError('bad_config', 'No.')],
+  ])('is not what %s means', async (_what, error) => {
+    const backend = tooMuch(0, error);
+    await expect(new BackendModel(backend).describe(INPUT)).rejects.toBe(error);
+    expect(backend.requests).toHaveLength(1);
+  });
+
+  it('is not asked about again once it is cancelled', async () => {
+    const abort = new AbortController();
+    const backend = new ScriptedBackend(() => {
+      abort.abort();
+      throw OVERLOADED;
+    });
+    await expect(new BackendModel(backend).describe(INPUT, abort.signal)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(backend.requests).toHaveLength(1);
   });
 });
