@@ -259,63 +259,57 @@ async function main(): Promise<void> {
     }
     const before = await readBytesPerSecond(threads);
     const ran = child<Ran>('run', target);
-    const between = await readBytesPerSecond(threads);
-    const llama = options.llama && runLlama(options.llama, shape.layers, ran.promptTokens, scratch);
-    const bandwidth = Math.max(before, between, await readBytesPerSecond(threads));
-    const float = await productsPerSecond('fp32', 512, threads);
-    const own = await productsPerSecond(dtype, 512, threads);
-
+    const { bytesPerToken, productsPerToken } = decoderWeights(shape.layers);
+    const patches = PAIR_TIMES.length * GRID.rows * GRID.columns;
+    const visionSpeed = (2 * patches * visionProducts(shape.visionDepth)) / ran.visionSeconds;
+    const speedOf = (seconds: number) => (2 * ran.promptTokens * productsPerToken) / seconds;
+    const prefill = (seconds: number) =>
+      `${seconds.toFixed(1)} s, ${(ran.promptTokens / seconds).toFixed(1)} tokens/s, ${giga(speedOf(seconds))}FLOP/s`;
+    // Each table as soon as it is there: a run that is stopped has told something.
     table(`${dtype}, ${shape.layers} layers, ${shape.visionDepth} vision blocks`, [
       ...building,
       ['load, hashes included', `${ran.loadSeconds.toFixed(1)} s, then RSS ${gigabytes(ran.loadedBytes)}`],
       ['peak RSS of the run', gigabytes(ran.peakBytes)],
     ]);
-    const { bytesPerToken, productsPerToken } = decoderWeights(shape.layers);
-    const patches = PAIR_TIMES.length * GRID.rows * GRID.columns;
-    const visionSpeed = (2 * patches * visionProducts(shape.visionDepth)) / ran.visionSeconds;
-    const prefillSpeed = (2 * ran.promptTokens * productsPerToken) / ran.prefillSeconds;
-    const roofline = bandwidth / bytesPerToken;
     table(
       `A window: ${PAIR_TIMES.length} frame pairs of ${GRID.rows} × ${GRID.columns} patches, ${ran.promptTokens} tokens`,
       [
-        [
-          'vision',
-          `${ran.visionSeconds.toFixed(1)} s, ${giga(visionSpeed)}FLOP/s, ${share(visionSpeed, float)} of the float32 peak`,
-        ],
-        [
-          'prefill',
-          `${ran.prefillSeconds.toFixed(1)} s, ${(ran.promptTokens / ran.prefillSeconds).toFixed(1)} tokens/s`,
-        ],
-        [
-          '',
-          `${giga(prefillSpeed)}FLOP/s, ${share(prefillSpeed, float)} of the float32 peak, ${share(prefillSpeed, own)} of the kernel's own`,
-        ],
+        ['vision', `${ran.visionSeconds.toFixed(1)} s, ${giga(visionSpeed)}FLOP/s`],
+        ['prefill', prefill(ran.prefillSeconds)],
         ['decode, fastest and median step', rates(ran.steps)],
-        [
-          'roofline',
-          `${roofline.toFixed(2)} tokens/s (${giga(bandwidth)}B/s over ${gigabytes(bytesPerToken)} a token)`,
-        ],
-        ['fastest step / roofline', share(1 / ran.steps.fastest, roofline)],
       ],
     );
-    if (llama) {
-      const steps = { fastest: llama.fastest_step_s, median: llama.step_s };
-      const prefill = ran.promptTokens / llama.prefill_s;
-      const speed = (2 * productsPerToken * ran.promptTokens) / llama.prefill_s;
+    const between = await readBytesPerSecond(threads);
+    const llama = options.llama ? runLlama(options.llama, shape.layers, ran.promptTokens, scratch) : undefined;
+    if (llama)
       table(`llama.cpp (llama-cpp-python ${llama.version}), the same text model in Q4_0`, [
-        ['prefill', `${llama.prefill_s.toFixed(1)} s, ${prefill.toFixed(1)} tokens/s, ${giga(speed)}FLOP/s`],
-        ['decode, fastest and median step', rates(steps)],
-        [
-          'its roofline',
-          `${(bandwidth / llama.bytes_per_token).toFixed(2)} tokens/s (${gigabytes(llama.bytes_per_token)} a token)`,
-        ],
-        ['fastest step / its roofline', share(1 / steps.fastest, bandwidth / llama.bytes_per_token)],
-        ['compiled for', llama.system.replaceAll('|', ',')],
+        ['prefill', prefill(llama.prefill_s)],
+        ['decode, fastest and median step', rates({ fastest: llama.fastest_step_s, median: llama.step_s })],
+        ['compiled for', llama.system.replaceAll(' |', ',').replace(/,$/, '')],
       ]);
-    }
-    table('Peaks, 512 rows × 2,048 × 11,008', [
-      ['float32 product', `${giga(float)}FLOP/s`],
-      [`${dtype} product`, `${giga(own)}FLOP/s`],
+    const bandwidth = Math.max(before, between, await readBytesPerSecond(threads));
+    const float = await productsPerSecond('fp32', 512, threads);
+    const own = await productsPerSecond(dtype, 512, threads);
+    const ceiling = bandwidth / bytesPerToken;
+    table('Beside what the machine can do', [
+      ['vision / float32 product', share(visionSpeed, float)],
+      ['prefill / float32 product', share(speedOf(ran.prefillSeconds), float)],
+      [`prefill / ${dtype} product`, share(speedOf(ran.prefillSeconds), own)],
+      [
+        'roofline of decoding',
+        `${ceiling.toFixed(2)} tokens/s (${giga(bandwidth)}B/s over ${gigabytes(bytesPerToken)} a token)`,
+      ],
+      ['fastest step / roofline', share(1 / ran.steps.fastest, ceiling)],
+      ...(llama
+        ? ([
+            [
+              `llama.cpp's fastest step / its roofline (${gigabytes(llama.bytes_per_token)} a token)`,
+              share(1 / llama.fastest_step_s, bandwidth / llama.bytes_per_token),
+            ],
+          ] as const)
+        : []),
+      ['float32 product, 512 rows × 2,048 × 11,008', `${giga(float)}FLOP/s`],
+      [`${dtype} product, the same`, `${giga(own)}FLOP/s`],
     ]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
