@@ -211,16 +211,23 @@ describe('a search', () => {
     expect((await searcher.search({ query: `${'z'.repeat(990)} rabbit` })).results).not.toEqual([]);
   });
 
-  it('an embedder that fails takes the meaning away and not the answer', async () => {
-    const { library } = await rabbitFilm(new BagOfWords());
-    const broken = new BagOfWords();
-    broken.embed = async () => {
-      throw new LongwatchError('model_failed', 'The runtime died.');
-    };
-    const answer = await createSearcher({ library, embedder: broken }).search({ query: 'butterfly' });
-    expect(answer).toMatchObject({ mode: 'words', noMatch: false, note: expect.stringContaining('The runtime died.') });
-    expect(answer.results[0]).toMatchObject({ start: 5 });
-  });
+  it.each(['model_failed', 'overloaded'] as const)(
+    'an embedder that fails (%s) takes the meaning away and not the answer',
+    async (code) => {
+      const { library } = await rabbitFilm(new BagOfWords());
+      const broken = new BagOfWords();
+      broken.embed = async () => {
+        throw new LongwatchError(code, 'The runtime died.');
+      };
+      const answer = await createSearcher({ library, embedder: broken }).search({ query: 'butterfly' });
+      expect(answer).toMatchObject({
+        mode: 'words',
+        noMatch: false,
+        note: expect.stringContaining('The runtime died.'),
+      });
+      expect(answer.results[0]).toMatchObject({ start: 5 });
+    },
+  );
 
   it('a cancelled search is cancelled', async () => {
     const { searcher } = await rabbitFilm();
