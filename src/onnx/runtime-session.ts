@@ -16,9 +16,10 @@ export interface RuntimeOptions {
 
 /**
  * How threads wait for their part of the next operator: awake for a moment, then asleep, and asleep once the run has ended. A decoder's step
- * has a thousand operators, many of which take less time than waking up; but a session shares its cores with a video decoder and other
- * sessions, which a thread that spins for long keeps out. Milliseconds of a step of the 3B shape in q4 on two cores, fastest and median of
- * 40, beside other work: asleep at once 65 and 114, after 50 µs 51 and 113, after the runtime's own long while 55 and 191.
+ * has a thousand operators, many of which take less time than waking up; but a thread that spins for long keeps out whoever shares the cores.
+ * Milliseconds of a step of the 3B shape in q4 with a thread for each of two cores: on a quiet machine 65 asleep at once, 51 after 50 µs, 55
+ * after the runtime's own long while; beside a training on the same cores 104 and 114, and with the long while 191. By default half the
+ * cores are left to others, so the quiet figures count.
  */
 const WAITING = { force_spinning_stop: '1', intra_op: { allow_spinning: '1', spin_duration_us: '50' } };
 
