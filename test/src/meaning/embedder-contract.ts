@@ -59,11 +59,6 @@ export function describeEmbedder(name: string, open: () => Promise<Embedder>): v
       expect((await embedder.embed(['a rabbit'])).length).toBe(1);
     });
 
-    it('keeps frames apart from texts, where it knows frames', ({ skip }) => {
-      if (!embedder.frames) return skip('It knows texts only.');
-      expect(embedder.frames.id).not.toBe(embedder.id);
-    });
-
     it('may be closed twice', async () => {
       const another = await open();
       await another.close();
@@ -83,6 +78,10 @@ export function describeFrameEmbedder(name: string, open: () => Promise<Embedder
       frames = embedder.frames;
     });
     afterAll(() => embedder.close());
+
+    it('keeps frames apart from texts', () => {
+      expect(frames.id).not.toBe(embedder.id);
+    });
 
     const windows = [window(0, 2), window(0, 4), window(100, 8), window(0, 4), window(7, 22)];
 
