@@ -16,7 +16,6 @@ import {
   removeModel,
 } from '../../qwen/installed-models.js';
 import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
-import { BUNDLED_NAME, bundledCheckpoint } from '../../weights/bundled.js';
 import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, table, visible } from '../terminal.js';
@@ -66,19 +65,15 @@ const addCommand = modelsVerb(
   'add',
   'build a model from a Qwen2.5-VL checkpoint: config.json, tokenizer.json, safetensors',
 )
-  .argument(
-    '<checkpoint>',
-    'folder of the checkpoint, as it is published; or `nano`, the small one that comes along and knows drawn films only',
-  )
+  .argument('<checkpoint>', 'folder of the checkpoint, as it is published')
   .option('--name <name>', 'what to call it (default: the folder and the form)')
   .addOption(dtypeOption('q4'))
   .option('--adapter <dir>', 'folder of a LoRA adapter to merge into the weights')
-  .action((given: string, options: AddOptions) =>
+  .action((checkpoint: string, options: AddOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
-      const checkpoint = given === BUNDLED_NAME ? bundledCheckpoint() : given;
       await requireCheckpoint(checkpoint);
       const folder = modelsFolder(options);
-      const name = options.name ?? modelName(given, options.dtype);
+      const name = options.name ?? modelName(checkpoint, options.dtype);
       const started = Date.now();
       await withProgress(terminal, name, (show) =>
         buildModel(checkpoint, modelDirectory(folder, name), {
