@@ -96,6 +96,7 @@ export async function scoreNano(backend: Backend, options: NanoOptions): Promise
       for (const { task, answer, request } of clip.asks) {
         const { text, choiceProbabilities } = await backend.ask(told(request, clip.range, times, random));
         if (task === 'verify') judgeChoice(tally, choiceProbabilities?.[0] ?? 0.5, answer === 'yes');
+        else if (task === 'boxes') judgeBoxes(tally, JSON.parse(text), JSON.parse(answer));
         else judge(tally, task, JSON.parse(text), JSON.parse(answer), clip);
       }
       onClip?.(++done);
@@ -109,8 +110,18 @@ function judgeChoice(tally: Tally, yes: number, true_: boolean): void {
   if (!true_) tally.add('verify: false yes', yes >= 0.5);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: answers of a model, in the form that the schema of its task holds it to
-function judge(tally: Tally, task: string, said: any, true_: any, { world, range }: Clip): void {
+/** What tasks answer in JSON: each has the fields of its schema, which constrained decoding holds the model to. */
+interface Answer {
+  readonly caption: string;
+  readonly events: readonly Timed[];
+  readonly spans: readonly Timed[];
+  readonly found: boolean;
+  readonly answer: string;
+  readonly times: readonly Timed[];
+  readonly lines: readonly string[];
+}
+
+function judge(tally: Tally, task: string, said: Answer, true_: Answer, { world, range }: Clip): void {
   if (task === 'describe' || task === 'caption')
     tally.add(`${task}: caption word for word`, said.caption === true_.caption);
   if (task === 'describe') {
@@ -130,7 +141,6 @@ function judge(tally: Tally, task: string, said: any, true_: any, { world, range
     tally.add('read: signs right', said.lines.join() === true_.lines.join());
   if (task === 'read' && true_.lines.length === 0)
     tally.add('read: nothing where there is nothing', said.lines.length === 0);
-  if (task === 'boxes') for (const box of true_) tally.add('boxes: IoU', bestBox(said, box));
 }
 
 /** Whether a true event was found in its time, and if so in its words; apart for what training left out. */
@@ -154,6 +164,11 @@ interface Box {
   readonly label: string;
 }
 
+function judgeBoxes(tally: Tally, said: readonly Box[], true_: readonly Box[]): void {
+  for (const box of true_) tally.add('boxes: IoU', bestBox(said, box));
+}
+
+/** IoU of the box of this label that fits best; 0 without one. */
 function bestBox(said: readonly Box[], { bbox_2d: [l, t, r, b], label }: Box): number {
   const ious = said
     .filter((other) => other.label === label)
