@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createApp } from '../../api/app.js';
 import type { ApiConfig, ApiParts } from '../../api/ports.js';
 import type { VideoPatch } from '../../index/library.js';
-import type { SearchAnswer, Searcher, SearchRequest } from '../../index/search/types.js';
+import type { SearchAnswer, Searcher, SearchHit, SearchRequest } from '../../index/search/types.js';
 import type { VideoRecord } from '../../index/store/records.js';
 import { openLibrary } from '../../index/store/sqlite-library.js';
 import { JobQueue, type JobWork } from '../../ingest/jobs/queue.js';
@@ -18,6 +18,22 @@ import type { TimeRange } from '../../src/time.js';
 
 export const SHA256 = '3f9a1c0b7d2e'.padEnd(64, '0');
 export const VIDEO_ID = '3f9a1c0b7d2e';
+
+/** What every search of the harness finds. */
+export const HIT: SearchHit = {
+  videoId: VIDEO_ID,
+  path: '/videos/bunny.mp4',
+  title: 'Bunny',
+  start: 1.0004,
+  end: 2.5,
+  score: 0.876543,
+  kind: 'subtitle',
+  source: 'subtitle',
+  text: 'the rabbit opens its eyes',
+  why: ['words: "rabbit"'],
+  precision: 0.0208,
+  eventIds: [`${VIDEO_ID}-0-0`],
+};
 /** Each byte tells its own position (modulo 251). */
 export const MEDIA_BYTES = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
 /** What the stand-in decoder gives for every frame: the first bytes of a JPEG. */
@@ -152,22 +168,7 @@ function recordingSearcher(asked: SearchRequest[]): Searcher {
         took: 1.23456,
         mode: 'words',
         noMatch: false,
-        results: [
-          {
-            videoId: VIDEO_ID,
-            path: '/videos/bunny.mp4',
-            title: 'Bunny',
-            start: 1.0004,
-            end: 2.5,
-            score: 0.876543,
-            kind: 'subtitle',
-            source: 'subtitle',
-            text: 'the rabbit opens its eyes',
-            why: ['words: "rabbit"'],
-            precision: 0.0208,
-            eventIds: [`${VIDEO_ID}-0-0`],
-          },
-        ],
+        results: [HIT],
       };
     },
   };

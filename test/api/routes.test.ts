@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Searcher, SearchHit } from '../../index/search/types.js';
 import { LongwatchError } from '../../src/errors.js';
-import { event, type Harness, openHarness, VIDEO_ID } from './harness.js';
+import { event, type Harness, HIT, openHarness, VIDEO_ID } from './harness.js';
 
 let harness: Harness;
 beforeEach(() => {
@@ -86,7 +86,7 @@ describe('search', () => {
           complete: true,
           windows: [{ videoId: VIDEO_ID, start: 0, end: 8.00049, found: 0 }],
         },
-        nearMisses: [HIT],
+        nearMisses: [NEAR_MISS],
         note: 'tiny looked at 1 window and sees it in none of them.',
       }),
     };
@@ -133,20 +133,8 @@ describe('search', () => {
   });
 });
 
-const HIT: SearchHit = {
-  videoId: VIDEO_ID,
-  path: '/videos/bunny.mp4',
-  title: 'Bunny',
-  start: 1.0004,
-  end: 2.5,
-  score: 0.876543,
-  kind: 'subtitle',
-  source: 'subtitle',
-  text: 'the rabbit opens its eyes',
-  why: ['not seen by tiny'],
-  precision: 0.0208,
-  eventIds: [],
-};
+/** Found by words, and not seen by the model that looked again. */
+const NEAR_MISS: SearchHit = { ...HIT, why: ['not seen by tiny'], eventIds: [] };
 
 describe('videos', () => {
   it('lists videos page by page and in the same shape as one video', async () => {

@@ -3,7 +3,7 @@
  * preprocessing, positions, graphs and constrained decoding. Run: `npm run eval:nano -- [--windows N] [--stills N] [--model DIR]`.
  *
  * `--times` changes what the model is told of when its frames are: `absolute`, their times in the world; `hours`, the same ten hours later;
- * `window`, from the first frame; `shuffled`, the right times on the wrong pairs; `constant`, one time for all.
+ * `window`, from the first frame; `shuffled`, each pair at the time and in the place of another; `constant`, one time for all.
  * `--frames uniform` shows each window by as many frames as the plan chose, evenly spread.
  */
 
@@ -196,9 +196,10 @@ function retimed(pictures: readonly Picture[], start: number, times: Times, rand
     const j = random.whole(0, i);
     [pairs[i], pairs[j]] = [pairs[j] as number, pairs[i] as number];
   }
-  return pictures.map((picture, i) => ({
-    ...picture,
-    time: (pictures[2 * (pairs[Math.floor(i / 2)] as number) + (i % 2)] as Picture).time,
+  // The engine refuses times that fall, so the pictures change places and the times stay.
+  return pictures.map(({ time }, i) => ({
+    ...(pictures[2 * (pairs[Math.floor(i / 2)] as number) + (i % 2)] as Picture),
+    time,
   }));
 }
 
