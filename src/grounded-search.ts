@@ -87,12 +87,13 @@ interface Judging {
 }
 
 function answerOf(survey: Survey, look: CloserLook, judging: Judging): SearchAnswer {
-  const { asked, answer } = survey;
+  const { asked, answer, placement } = survey;
   const { minimum, model, notice } = judging;
   const isHit = ({ score = GROUND_MINIMUM }: Sighting) => score >= minimum;
   const toHits = (sightings: readonly Sighting[]) =>
     [...sightings].sort(bySureness).map((sighting) => hitOf(sighting, survey, judging));
-  const seen = toHits(joinSightings(look.sightings.filter(isHit)));
+  const sure = toHits(joinSightings(look.sightings.filter(isHit)));
+  const seen = placement ? placement.pick(sure) : sure;
   const unlikely = toHits(look.sightings.filter((sighting) => !isHit(sighting)));
   const others = survey.hits.filter((hit) => ![...seen, ...unlikely].some((other) => sharesTime(hit, other)));
   const unseen = others.filter((hit) => isLookedAt(hit, look)).map((hit) => withReason(hit, `not seen by ${model}`));
@@ -125,7 +126,7 @@ function bySureness(a: Sighting, b: Sighting): number {
 }
 
 /** Times and score are the model's. The words are those of the best hit at that time, else the question's, to which the model said yes. */
-function hitOf(sighting: Sighting, { asked, hits }: Survey, { model, library }: Judging): SearchHit {
+function hitOf(sighting: Sighting, { asked, hits, placement }: Survey, { model, library }: Judging): SearchHit {
   const { videoId, start, end, score = GROUND_MINIMUM } = sighting;
   const place = { videoId, start: start.at, end: end.at };
   const there = hits.filter((hit) => sharesTime(hit, place) && hit.end - hit.start <= LONGEST_WINDOW);
@@ -146,7 +147,7 @@ function hitOf(sighting: Sighting, { asked, hits }: Survey, { model, library }: 
       ...snappedWords('end', end),
       ...(start.open ? ['may begin earlier, where nothing was looked at'] : []),
       ...(end.open ? ['may last longer, where nothing was looked at'] : []),
-      ...(best?.why ?? []),
+      ...(best?.why ?? placement?.why(videoId) ?? []),
     ],
     precision: Math.max(start.precision, end.precision),
     eventIds: [...new Set(there.flatMap(({ eventIds }) => eventIds))],

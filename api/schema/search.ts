@@ -19,7 +19,11 @@ const groupBySchema = z.enum(['clip', 'video']).openapi({ description: '`video` 
 
 export const searchRequestSchema = z
   .strictObject({
-    query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({ example: 'when does the rabbit wake up' }),
+    query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({
+      description:
+        'What happens, in words. "X after Y", "before Y, X", "X between Y and 10:00" and "X for the first time" go by the order of things.',
+      example: 'when does the rabbit wake up',
+    }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
     range: z
       .strictObject({ start_s: z.number().min(0).optional(), end_s: z.number().positive().optional() })

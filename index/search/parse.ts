@@ -56,13 +56,22 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
   };
   return {
     query,
-    sentence: query.replace(/["“”„«»]/g, ' ').trim() || query,
+    sentence: sentenceOf(query),
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
     groundWindows,
     scope: request.videoIds || request.range ? scope : undefined,
   };
+}
+
+/** The same request for a part of its question. */
+export function narrowed(asked: ParsedSearch, query: string): ParsedSearch {
+  return { ...asked, query, sentence: sentenceOf(query) };
+}
+
+function sentenceOf(query: string): string {
+  return query.replace(/["“”„«»]/g, ' ').trim() || query;
 }
 
 function checkedRange(range: NonNullable<SearchRequest['range']>) {

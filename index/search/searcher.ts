@@ -3,8 +3,10 @@
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import type { Library } from '../library.js';
-import { fuse, rank } from './fuse.js';
-import { type ParsedSearch, parseSearch } from './parse.js';
+import { fuse, type Match, rank } from './fuse.js';
+import { parseOrder } from './order.js';
+import { narrowed, type ParsedSearch, parseSearch } from './parse.js';
+import { type Anchor, clockAnchor, foundAnchor, Placement } from './placement.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
 import { type Stretch, stretchesOf } from './stretches.js';
@@ -18,7 +20,10 @@ export interface SearcherParts {
 
 /** What a search found, and where it would pay to look closer. */
 export interface Survey {
+  /** What is looked for: of a question that rests on the order of things, without that by which it is placed. */
   readonly asked: ParsedSearch;
+  /** Of such a question: which places lie where it says. */
+  readonly placement?: Placement;
   /** What `search` gives. */
   readonly answer: SearchAnswer;
   /** Every hit that answers, whatever the limit and the lowest score that were asked for; best first. */
@@ -41,15 +46,16 @@ export function createSearcher(parts: SearcherParts): LibrarySearcher {
       return (await find(request, parts, signal)).answer;
     },
     async survey(request, signal) {
-      const { asked, candidates, spans, answer, remark } = await find(request, parts, signal);
+      const { asked, placement, candidates, spans, answer, remark } = await find(request, parts, signal);
       const { library, embedder } = parts;
-      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, library, embedder));
-      const leads = toHits(spansOf(rank(candidates, embedder?.scale)).slice(0, LEADS));
+      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, parts, placement));
+      const ranked = placedMatches(rank(candidates, embedder?.scale), placement);
       return {
         asked,
         answer,
         hits: toHits(spans),
-        stretches: stretchesOf(leads, library, asked),
+        stretches: stretchesOf(toHits(spansOf(ranked).slice(0, LEADS)), library, asked),
+        ...(placement === undefined ? {} : { placement }),
         ...(remark === undefined ? {} : { remark }),
       };
     },
@@ -59,36 +65,87 @@ export function createSearcher(parts: SearcherParts): LibrarySearcher {
 /** Leads that are followed: many more than there are windows to look at, since many lie in one. */
 const LEADS = 100;
 
-async function find(request: SearchRequest, { library, embedder }: SearcherParts, signal: AbortSignal | undefined) {
+async function find(request: SearchRequest, parts: SearcherParts, signal: AbortSignal | undefined) {
   const begun = performance.now();
   refuseAborted(signal);
-  const asked = parseSearch(request, library);
-  const { candidates, meaningLost } = await gather(asked, library, embedder, signal);
+  const { library, embedder } = parts;
+  const typed = parseSearch(request, library);
+  const { asked, placement, missing, candidates, meaningLost } = await gatherInOrder(typed, parts, signal);
   refuseAborted(signal);
-  const spans = spansOf(fuse(candidates, embedder?.scale));
+  const inPlace = spansOf(placedMatches(fuse(candidates, embedder?.scale), placement));
+  const spans = placement
+    ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
+    : inPlace;
   const good = spans.filter((span) => span.score >= asked.minScore);
   const chosen = (asked.onePerVideo ? bestOfEachVideo(good) : good).slice(0, asked.limit);
-  const results = chosen.map((span) => toHit(span, library, embedder));
+  const results = chosen.map((span) => toHit(span, parts, placement));
   const remark = remarkOn(embedder, meaningLost);
-  const notes = [...(results.length === 0 ? notesOnNothing(asked, library) : []), ...(remark ? [remark] : [])];
+  const nothing = results.length > 0 ? [] : missing === undefined ? notesOnNothing(asked, library) : [missing];
+  const notes = [...nothing, ...(remark ? [remark] : [])];
   const answer: SearchAnswer = {
-    query: asked.query,
+    query: typed.query,
     took: performance.now() - begun,
     mode: embedder && !meaningLost ? 'words+meaning' : 'words',
     results,
     noMatch: results.length === 0,
     ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
   };
-  return { asked, candidates, spans, answer, remark };
+  return { asked, placement, candidates, spans, answer, remark };
+}
+
+interface Gathered {
+  readonly candidates: readonly Candidate[];
+  readonly meaningLost?: string;
+}
+
+/**
+ * What a question asks for and, where it rests on the order of things, what it is placed by. A text that has all its words is what was meant:
+ * "the day after tomorrow" is then no question about order.
+ */
+async function gatherInOrder(
+  typed: ParsedSearch,
+  parts: SearcherParts,
+  signal: AbortSignal | undefined,
+): Promise<Gathered & { asked: ParsedSearch; placement?: Placement; missing?: string }> {
+  const whole = await gather(typed, parts, signal);
+  const question = parseOrder(typed.query);
+  if (!question || whole.candidates.some(({ coverage }) => coverage >= ALL_WORDS)) return { asked: typed, ...whole };
+  const asked = narrowed(typed, question.what);
+  const anchors: (Anchor | undefined)[] = [];
+  for (const text of [question.after, question.before]) {
+    const anchor = text === undefined ? undefined : await anchorOf(text, typed, parts, signal);
+    anchors.push(anchor);
+    if (text === undefined || anchor) continue;
+    const missing = `"${text}" was not found, so nothing is known to come ${text === question.after ? 'after' : 'before'} it.`;
+    return { asked, candidates: [], missing };
+  }
+  return { asked, placement: new Placement(question, anchors[0], anchors[1]), ...(await gather(asked, parts, signal)) };
+}
+
+/** Coverage of an event that has every word of a question, but for rounding. */
+const ALL_WORDS = 0.999;
+
+/** An anchor may lie anywhere in the videos that are asked about. */
+async function anchorOf(
+  text: string,
+  typed: ParsedSearch,
+  parts: SearcherParts,
+  signal: AbortSignal | undefined,
+): Promise<Anchor | undefined> {
+  const clock = clockAnchor(text);
+  if (clock) return clock;
+  const videoIds = typed.scope?.videoIds;
+  const everywhere = { ...narrowed(typed, text), scope: videoIds && { videoIds } };
+  const { candidates } = await gather(everywhere, parts, signal);
+  return foundAnchor(text, fuse(candidates, parts.embedder?.scale));
 }
 
 /** An embedder that fails takes meaning away, not the answer. */
 async function gather(
   parsed: ParsedSearch,
-  library: Library,
-  embedder: Embedder | undefined,
+  { library, embedder }: SearcherParts,
   signal: AbortSignal | undefined,
-): Promise<{ readonly candidates: Candidate[]; readonly meaningLost?: string }> {
+): Promise<Gathered> {
   try {
     return { candidates: await retrieve(parsed, library, embedder, signal) };
   } catch (thrown) {
@@ -98,13 +155,18 @@ async function gather(
   }
 }
 
+function placedMatches(matches: readonly Match[], placement: Placement | undefined): readonly Match[] {
+  if (!placement) return matches;
+  return matches.filter(({ event, score }) => placement.allows({ ...event, score }));
+}
+
 /** The first of each video. */
 export function bestOfEachVideo<T extends { readonly videoId: string }>(places: readonly T[]): T[] {
   const seen = new Set<string>();
   return places.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
 }
 
-function toHit(span: Span, library: Library, embedder: Embedder | undefined): SearchHit {
+function toHit(span: Span, { library, embedder }: SearcherParts, placement: Placement | undefined): SearchHit {
   const video = library.getVideo(span.videoId);
   const { event } = span.best;
   return {
@@ -117,7 +179,7 @@ function toHit(span: Span, library: Library, embedder: Embedder | undefined): Se
     kind: event.kind,
     source: event.source,
     text: textOf(span),
-    why: whyOf(span, embedder?.scale),
+    why: [...whyOf(span, embedder?.scale), ...(placement?.why(span.videoId) ?? [])],
     precision: precisionOf(span),
     eventIds: [...span.members, ...span.supporters].map((match) => match.event.id),
   };

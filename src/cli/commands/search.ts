@@ -18,7 +18,10 @@ interface SearchOptions extends CommonOptions {
 }
 
 export const searchCommand = verb('search', 'when does it happen? ranges of time, best first')
-  .argument('<query>', 'what happens, in words')
+  .argument(
+    '<query>',
+    'what happens, in words; also "X after Y", "before Y, X", "X between Y and 10:00", "X for the first time"',
+  )
   .option('--video <id>', 'only in this video (id, id prefix or path); repeat for several', collect)
   .option('--from <time>', 'only after this time of the video')
   .option('--to <time>', 'only before this time of the video')

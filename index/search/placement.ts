@@ -1,0 +1,115 @@
+/** Which places of videos come after, before or between others. Pure. */
+
+import { formatTime, parseTime, type Seconds, type TimeRange } from '../../src/time.js';
+import type { Match } from './fuse.js';
+import type { OrderedQuestion } from './order.js';
+
+/** What a question is placed by: something that was found at these times, or a time of every video. */
+export interface Anchor {
+  readonly text: string;
+  /** By video, where it is over for the first time and where it begins for the last: something is after it when it is after one of its times. */
+  readonly at: (videoId: string) => AnchorTimes | undefined;
+}
+
+interface AnchorTimes {
+  readonly firstEnd: Seconds;
+  readonly lastStart: Seconds;
+  /** Half the distance that these may lie away. */
+  readonly precision: Seconds;
+}
+
+export interface Place extends TimeRange {
+  readonly videoId: string;
+  readonly score: number;
+  readonly precision: Seconds;
+}
+
+/** An anchor is as good as the best of all, within what rounding and ranks make of equal evidence. */
+const AS_GOOD = 0.9;
+/** Below it something else was found, not the anchor: three of four words of equal weight. */
+const LEAST_ANCHOR = 0.5;
+const CLOCK = /^(?:\d+:)?\d{1,2}:\d{2}(?:\.\d+)?$/;
+
+/** `10:00` or `1:20:30` as an anchor; undefined for everything else, impossible times included. */
+export function clockAnchor(text: string): Anchor | undefined {
+  if (!CLOCK.test(text)) return undefined;
+  let time: Seconds;
+  try {
+    time = parseTime(text);
+  } catch {
+    return undefined;
+  }
+  return { text, at: () => ({ firstEnd: time, lastStart: time, precision: 0 }) };
+}
+
+/** What was found of an anchor, or undefined where that is nothing sure. @param matches best first */
+export function foundAnchor(text: string, matches: readonly Match[]): Anchor | undefined {
+  const least = Math.max(LEAST_ANCHOR, AS_GOOD * (matches[0]?.score ?? 0));
+  const byVideo = new Map<string, AnchorTimes>();
+  for (const { event, score } of matches) {
+    if (score < least) continue;
+    const { firstEnd, lastStart, precision } = byVideo.get(event.videoId) ?? NEVER;
+    byVideo.set(event.videoId, {
+      firstEnd: Math.min(firstEnd, event.end),
+      lastStart: Math.max(lastStart, event.start),
+      precision: Math.max(precision, event.precision),
+    });
+  }
+  return byVideo.size === 0 ? undefined : { text, at: (videoId) => byVideo.get(videoId) };
+}
+
+const NEVER: AnchorTimes = { firstEnd: Number.POSITIVE_INFINITY, lastStart: Number.NEGATIVE_INFINITY, precision: 0 };
+
+/** Keeps the places that lie where a question says. */
+export class Placement {
+  constructor(
+    readonly question: OrderedQuestion,
+    private readonly after: Anchor | undefined,
+    private readonly before: Anchor | undefined,
+  ) {}
+
+  /** Those that are placed right, in the order in which they came. Of "the first time" one per video, the earliest of the good ones. */
+  pick<T extends Place>(places: readonly T[]): T[] {
+    const right = places.filter((place) => this.allows(place));
+    const { nth } = this.question;
+    if (nth === undefined) return right;
+    const best = right.reduce((most, { score }) => Math.max(most, score), 0);
+    const chosen = new Map<string, T>();
+    for (const place of right) {
+      if (place.score < AS_GOOD * best) continue;
+      const known = chosen.get(place.videoId);
+      if (!known || (nth === 'first' ? place.start < known.start : place.start > known.start))
+        chosen.set(place.videoId, place);
+    }
+    return [...chosen.values()];
+  }
+
+  /** Whether a place is after and before what it has to be, as far as the edges of both are known. */
+  allows({ videoId, start, end, precision }: Place): boolean {
+    if (this.after) {
+      const anchor = this.after.at(videoId);
+      if (!anchor || start + precision + anchor.precision < anchor.firstEnd) return false;
+    }
+    if (this.before) {
+      const anchor = this.before.at(videoId);
+      if (!anchor || end - precision - anchor.precision > anchor.lastStart) return false;
+    }
+    return true;
+  }
+
+  /** Reasons for a hit of a video. */
+  why(videoId: string): string[] {
+    const { after, before, question } = this;
+    const afterAt = after?.at(videoId);
+    const beforeAt = before?.at(videoId);
+    return [
+      ...(after && afterAt ? [`after ${named(after)} at ${formatTime(afterAt.firstEnd)}`] : []),
+      ...(before && beforeAt ? [`before ${named(before)} at ${formatTime(beforeAt.lastStart)}`] : []),
+      ...(question.nth ? [`the ${question.nth} time in the video`] : []),
+    ];
+  }
+}
+
+function named({ text }: Anchor): string {
+  return `"${text.replace(/["“”„«»]/g, '')}"`;
+}
