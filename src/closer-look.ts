@@ -81,7 +81,8 @@ export async function lookCloser(
     if (spans instanceof LongwatchError) return { looked, sightings, unread, stopped: spans };
     looked.push({ stretch, found: spans.length });
     for (const span of spans) {
-      const sighting = sightingOf(parts.library, stretch.videoId, input, span, looked.length - 1);
+      const library = asked.snap ? parts.library : undefined;
+      const sighting = sightingOf(library, stretch.videoId, input, span, looked.length - 1);
       const open = openSides(sighting, stretch).filter((side) => {
         const next = neighbourOf(stretch, side, parts.library, asked);
         if (!next || queue.some((other) => isPartOf(other, next))) return false;
@@ -122,8 +123,9 @@ export async function orFailure<T>(attempt: Promise<T>, signal?: AbortSignal): P
   }
 }
 
+/** @param library Whose signals the edges are moved to; none leaves them where the model says. */
 function sightingOf(
-  library: Library,
+  library: Library | undefined,
   videoId: string,
   input: ModelInput,
   { start, end, score }: GroundedSpan,
@@ -133,6 +135,7 @@ function sightingOf(
     start: { at: start, precision: edgePrecision(input, start) },
     end: { at: end, precision: edgePrecision(input, end) },
   };
+  if (!library) return { videoId, ...named, rank, ...(score === undefined ? {} : { score }) };
   const snapped = { start: snap(library, videoId, named.start), end: snap(library, videoId, named.end) };
   // Two edges that are drawn to the same signal would leave nothing between them.
   const edges = snapped.start.at < snapped.end.at ? snapped : named;

@@ -20,6 +20,7 @@ export interface ParsedSearch {
   readonly onePerVideo: boolean;
   /** See `SearchRequest`. */
   readonly groundWindows: number;
+  readonly snap: boolean;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
 }
@@ -61,6 +62,7 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
     minScore,
     onePerVideo: groupBy === 'video',
     groundWindows,
+    snap: request.snap ?? true,
     scope: request.videoIds || request.range ? scope : undefined,
   };
 }

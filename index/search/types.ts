@@ -17,6 +17,8 @@ export interface SearchRequest {
   readonly ground?: boolean;
   /** Windows that it looks at; each costs as much as a `look`. Only with `ground`. @default 5, 1..20 */
   readonly groundWindows?: number;
+  /** Whether edges of what the model sees are moved to cuts and other signals beside them. @default true */
+  readonly snap?: boolean;
 }
 
 export interface SearchHit extends TimeRange {

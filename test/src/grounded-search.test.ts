@@ -151,6 +151,22 @@ describe('a grounded search', () => {
     ]);
   });
 
+  it('leaves the edges where the model says when it is asked to', async () => {
+    const { ask } = house({ 30: [{ span: [3.5, 6.5], yes: 0.8 }] });
+    const [hit] = (await ask('apple falls on his head', { snap: false })).results;
+    expect(hit).toMatchObject({ start: 33.5, end: 36.5, precision: expect.closeTo(0.3, 9) });
+    expect(hit?.why.join()).not.toContain('snapped');
+  });
+
+  it('keeps only what it sees where the question says, and asks for that alone', async () => {
+    const { ask, backend } = house({ 30: [{ span: [1, 4], yes: 0.9 }], 50: [{ span: [2, 4], yes: 0.9 }] });
+    const answer = await ask('the apple falls on his head for the last time');
+    const asked = JSON.stringify(backend.requests);
+    expect(asked).toContain('the apple falls on his head');
+    expect(asked).not.toContain('for the last time');
+    expect(timesOf(answer)).toEqual([[52, 54]]);
+  });
+
   it('keeps the edges apart where both would be drawn to one cut', async () => {
     const { ask } = house({ 30: [{ span: [3.3, 3.6], yes: 0.8 }] });
     expect(timesOf(await ask('apple falls on his head'))).toEqual([[33.3, 33.6]]);

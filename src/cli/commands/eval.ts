@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { DEFAULT_GROUND_WINDOWS } from '../../../index/search/parse.js';
 import { type Config, loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
 import type { Asker, AskingParts } from '../../eval/asking/asker.js';
@@ -23,6 +24,8 @@ interface EvalOptions extends CommonOptions {
   readonly predictions?: string;
   readonly videos?: string[];
   readonly tokens: string;
+  readonly groundWindows?: string;
+  readonly snap: boolean;
   readonly output?: string;
 }
 
@@ -59,6 +62,8 @@ export const evalCommand = verb('eval', 'score answers on a public benchmark tha
   .option('--videos <dir>', 'a further folder where videos lie; repeat for several', collect)
   .option('--limit <n>', 'only the first so many items')
   .option('--tokens <n>', 'most visual tokens of one prompt to the model', '4096')
+  .option('--ground-windows <n>', 'how many windows the model looks at for a question with --by grounded (default: 5)')
+  .option('--no-snap', 'with --by grounded, leave edges where the model says')
   .option('--predictions <file>', 'score these answers (NDJSON) and ask nobody')
   .option('-o, --output <dir>', 'folder of answers and report (default: ./longwatch-eval/SUITE)')
   .addHelpText(
@@ -111,7 +116,9 @@ async function run(
     if (notice !== undefined) terminal.note(notice);
     const onIngest = (file: string, part: number) =>
       progress.show({ stage: `reading ${visible(path.basename(file))}`, progress: part });
-    const parts = { engine, tokens, onIngest };
+    const { snap, groundWindows: windows } = options;
+    const groundWindows = windows === undefined ? DEFAULT_GROUND_WINDOWS : wholeNumber('--ground-windows', windows);
+    const parts = { engine, tokens, groundWindows, snap, onIngest };
     return openWay(way, parts, what.folder);
   };
   try {

@@ -10,6 +10,10 @@ export interface AskingParts {
   readonly engine: Engine;
   /** Most visual tokens of one prompt. */
   readonly tokens: number;
+  /** Windows that the model looks at for a question, where it looks again. */
+  readonly groundWindows: number;
+  /** Whether edges that it sees are moved to signals. */
+  readonly snap: boolean;
   /** Told while a video is ingested, 0..1. */
   readonly onIngest?: (file: string, progress: number) => void;
 }

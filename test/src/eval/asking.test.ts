@@ -31,7 +31,7 @@ const clip = () =>
 async function ask(item: Item, file: string, script: Script, folder = path.dirname(file), tokens = 100) {
   const backend = new ScriptedBackend(script);
   const engine = { model: async () => ({ backend }), decoder } as unknown as Engine;
-  const asker = await modelAsker({ engine, tokens }, await MediaFolder.open(folder));
+  const asker = await modelAsker({ engine, tokens, groundWindows: 5, snap: true }, await MediaFolder.open(folder));
   const answer = await asker.ask(item, file, signal);
   return { answer, request: backend.requests[0] as BackendRequest, by: asker.by };
 }
