@@ -14,6 +14,7 @@ import { healthRoutes } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
 import { lookRoutes } from './routes/look.js';
 import { mediaRoutes } from './routes/media.js';
+import { modelRoutes } from './routes/models.js';
 import { overviewRoutes } from './routes/overview.js';
 import { PAGE_PATHS, pageRoutes } from './routes/page.js';
 import { searchRoutes } from './routes/search.js';
@@ -56,6 +57,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.route('/', frameRoutes(parts));
   app.route('/', lookRoutes(parts));
   app.route('/', summaryRoutes(parts));
+  app.route('/', modelRoutes(parts));
   app.route('/', jobRoutes(parts, shutdown));
   app.route('/', sessionRoutes(parts));
   app.route('/', healthRoutes(parts, shutdown));

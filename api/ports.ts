@@ -7,6 +7,7 @@ import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
+import type { InstalledModel } from '../src/qwen/installed-models.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
 /** Does what was asked for, one job after another, and says how far it is. */
@@ -53,6 +54,14 @@ export interface ApiConfig {
   readonly hostNames?: readonly string[];
 }
 
+/** Models as they lie on the disk; none is opened for it. */
+export interface ModelOverview {
+  /** By name. */
+  readonly models: readonly InstalledModel[];
+  /** Who describes and answers; undefined when nobody does. */
+  readonly inUse?: string;
+}
+
 export interface ApiParts {
   readonly library: Library;
   readonly searcher: Searcher;
@@ -64,6 +73,7 @@ export interface ApiParts {
   readonly look?: (video: VideoRecord, request: LookRequest, signal?: AbortSignal) => Promise<LookResult>;
   /** A model's summary. Absent where there is no model. */
   readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
+  readonly models: () => Promise<ModelOverview>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -1,11 +1,11 @@
 /** Which embedder compares meanings, and why there is none. A missing one is no error: search works by words then. */
 
-import type { ChosenModel } from './chosen-model.js';
+import { type ChosenModel, installedModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { type LongwatchError, toLongwatchError } from './errors.js';
 import type { Embedder } from './meaning/embedder.js';
 import { openMiniLm } from './meaning/minilm.js';
-import { openModelEmbedder } from './meaning/model-embedder.js';
+import { buildOf, openModelEmbedder, trainedModelEmbedder } from './meaning/model-embedder.js';
 
 export interface ChosenEmbedder {
   readonly embedder?: Embedder;
@@ -17,8 +17,8 @@ export interface ChosenEmbedder {
 const ABSENT: ReadonlySet<string> = new Set(['part_missing', 'bad_weights']);
 
 /**
- * MiniLM where it is installed: small, quick and measured. Where it is not, the built model's own states; a model on a server has none
- * to give.
+ * The states of the chosen model where it was trained to compare what it writes. Else MiniLM where it is installed: small, quick and measured.
+ * Where it is not, the built model's own states; a model on a server has none to give.
  * @param model opened only when it is needed
  * @throws {LongwatchError} what is no absence, e.g. `model_failed` for want of memory
  */
@@ -28,6 +28,8 @@ export async function openChosenEmbedder(
   openOwn: (options: { readonly threads?: number }) => Promise<Embedder> = openMiniLm,
 ): Promise<ChosenEmbedder> {
   if (!config.meaning) return { missing: 'It is switched off in the settings.' };
+  const trained = await trainedEmbedder(config, model);
+  if (trained) return { embedder: trained };
   try {
     return { embedder: await openOwn(config.threads === undefined ? {} : { threads: config.threads }) };
   } catch (thrown) {
@@ -38,6 +40,16 @@ export async function openChosenEmbedder(
     if (error.code !== 'part_missing') return { missing };
     return fromModel(model, missing);
   }
+}
+
+/** Undefined too where the model does not open: whoever asks it for an answer is told why. */
+async function trainedEmbedder(config: Config, model: () => Promise<ChosenModel>): Promise<Embedder | undefined> {
+  const installed = config.remote ? undefined : await installedModel(config).catch(() => undefined);
+  if (installed === undefined || typeof installed === 'string' || installed.state === 'damaged') return undefined;
+  const { meaning } = installed.config;
+  if (!meaning) return undefined;
+  const { local } = await model().catch(() => ({ local: undefined }));
+  return local && trainedModelEmbedder(local.backend, await buildOf(local.directory), meaning);
 }
 
 async function fromModel(model: () => Promise<ChosenModel>, missing: string): Promise<ChosenEmbedder> {

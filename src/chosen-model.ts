@@ -1,5 +1,6 @@
 /** Which vision-language model is asked, and why there is none. */
 
+import type { ModelOverview } from '../api/ports.js';
 import type { Backend } from './backend.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
@@ -49,6 +50,15 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
     sees === undefined ? [] : [`${installed.name} knows ${sees}: what it says of other pictures means nothing.`];
   const notices = [...scope, ...(runtime.notice === undefined ? [] : [runtime.notice])];
   return { backend, local, ...(notices.length > 0 ? { notice: notices.join(' ') } : {}) };
+}
+
+/** What there is and what would be used, without opening any of it. */
+export async function modelOverview(config: Config): Promise<ModelOverview> {
+  const models = await listModels(config.models);
+  if (config.remote) return { models, inUse: config.remote.model };
+  // A name that is none, or a choice that is not made, is told by whoever asks the model.
+  const installed = await installedModel(config).catch(() => 'none');
+  return typeof installed === 'string' ? { models } : { models, inUse: installed.name };
 }
 
 /** The model to open, or why there is none. */

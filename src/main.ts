@@ -1,5 +1,6 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
+import type { ModelOverview } from '../api/ports.js';
 import type { Library } from '../index/library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { Searcher } from '../index/search/types.js';
@@ -10,7 +11,7 @@ import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
 import { openChosenEmbedder } from './chosen-embedder.js';
-import { type ChosenModel, openChosenModel } from './chosen-model.js';
+import { type ChosenModel, modelOverview, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
 import { groundedSearcher } from './grounded-search.js';
@@ -48,6 +49,8 @@ export interface Engine {
   summary(video: VideoRecord, options?: SummaryOptions): Promise<VideoSummary>;
   /** The model that describes and answers, or why there is none. Opens it. */
   model(): Promise<ChosenModel>;
+  /** Which models there are, and which one is used; opens none. */
+  models(): Promise<ModelOverview>;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
   meaningMissing(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -119,6 +122,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       return (await summaries()).summary(video, options);
     },
     model,
+    models: () => modelOverview(config),
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();

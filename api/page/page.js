@@ -21,10 +21,16 @@ async function guarded(work) {
   }
 }
 
+/** Whose words these are, where that is not a model for any picture. */
+async function sayWhoSpeaks() {
+  const { note } = await ask('/v1/models').catch(() => ({}));
+  byId('model-note').textContent = note ?? '';
+}
+
 async function begin() {
   const error = await guarded(start);
   if (error) byId('videos-note').textContent = error.message;
-  else await askQuestion();
+  else await Promise.all([sayWhoSpeaks(), askQuestion()]);
 }
 
 async function askQuestion() {

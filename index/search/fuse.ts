@@ -36,6 +36,7 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
  * A score is built from absolute evidence: the square of how much of the query the words cover, and the similarity in proportion between
  * unrelated and same, joined as independent reasons (1 − (1 − a)(1 − b)). Ranks order what is equal by that. Without a scale similarity is no
  * evidence: what words did not find stays unfound, and meaning only adds its rank. Frames have no scale, so they too add a rank at most.
+ * An embedder that `knows` the texts of one source decides alone which of those answer, and has no say about others.
  *
  * Measured on 45 questions over 60 subtitle lines with MiniLM (mean reciprocal rank of the right line): meaning alone 0.925, words alone
  * 0.840, reciprocal rank fusion 0.836, this rule 0.933, with coverage not squared 0.911. Ranks alone lift a line that shares one word of
@@ -76,7 +77,9 @@ export function byScore(a: Match, b: Match): number {
   );
 }
 
-function answers({ coverage, similarity }: Candidate, scale: SimilarityScale | undefined): boolean {
+function answers({ event, coverage, similarity }: Candidate, scale: SimilarityScale | undefined): boolean {
+  if (scale?.knows === event.source) return similarity !== undefined && similarity >= scale.match;
+  if (scale?.knows !== undefined) return coverage >= MIN_COVERAGE;
   return coverage >= MIN_COVERAGE || (scale !== undefined && similarity !== undefined && similarity >= scale.match);
 }
 
@@ -86,7 +89,8 @@ function scoreOf(
   lists: 2 | 3,
 ): number {
   const words = ONE_KIND * coverage ** 2;
-  const meaning = ONE_KIND * kinship(similarity, scale);
+  const says = scale?.knows === undefined || scale.knows === event.source;
+  const meaning = says ? ONE_KIND * kinship(similarity, scale) : 0;
   const evidence = 1 - (1 - words) * (1 - meaning);
   const ranks = (reciprocal(wordRank) + reciprocal(meaningRank) + reciprocal(framesRank)) / lists;
   return SOURCE_WEIGHT[event.source] * ((1 - RANK_SHARE) * evidence + RANK_SHARE * ranks);

@@ -120,7 +120,8 @@ export function textOf({ members, best }: Span): string {
 export function whyOf({ members, supporters, best }: Span, scale: SimilarityScale | undefined): string[] {
   const all = [...members, ...supporters];
   const words = [...new Set([best, ...all].flatMap((match) => match.words))];
-  const similarity = Math.max(...all.map((match) => match.similarity ?? -1));
+  const compared = all.filter(({ event }) => scale?.knows === undefined || scale.knows === event.source);
+  const similarity = Math.max(-1, ...compared.map((match) => match.similarity ?? -1));
   const why: string[] = [];
   if (words.length > 0) why.push(`words: ${words.map((word) => `"${word}"`).join(', ')}`);
   if (scale && similarity >= scale.unrelated + CHANCE * (scale.match - scale.unrelated))

@@ -1,4 +1,5 @@
 import type { Picture } from '../../ingest/video/frame.js';
+import type { EventSource } from '../event.js';
 
 /** Text → a point in meaning space. Search, the pipeline and the tests know only this. */
 export interface Embedder {
@@ -46,4 +47,9 @@ export interface SimilarityScale {
   readonly match: number;
   /** Of two texts that say the same. */
   readonly same: number;
+  /**
+   * The only texts that it was trained to compare: those of this source. There it decides, and what lies below `match` is no answer
+   * whatever words it shares; of other texts it says nothing. Undefined for an embedder that compares everyday language, and adds to words.
+   */
+  readonly knows?: EventSource | undefined;
 }

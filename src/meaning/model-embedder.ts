@@ -41,6 +41,26 @@ const MAX_TEXT = 1000;
 /** In the model's folder: what its cosines say, so that it is found out once for a build. */
 const SCALE_FILE = 'meaning.json';
 
+/** The embedder of a model that was trained to compare the sentences that it writes, with the scale that was measured then. */
+export function trainedModelEmbedder(
+  model: StateReader,
+  build: string,
+  scale: Omit<SimilarityScale, 'knows'>,
+): Embedder {
+  return new ModelEmbedder(model, idOf(model, build), { ...scale, knows: 'model' });
+}
+
+/** What tells two builds of one name apart: they are two spaces. */
+export async function buildOf(directory: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path.join(directory, 'manifest.json')))
+    .digest('hex');
+}
+
+function idOf(model: StateReader, build: string): string {
+  return `${model.id}-state-${PROMPT_VERSION}-${build.slice(0, 8)}`;
+}
+
 /**
  * @param directory Folder of the built model, where the scale is kept. In one that cannot be written it is found out every time, which takes
  * as long as reading two thousand tokens.
@@ -51,12 +71,9 @@ export async function openModelEmbedder(
   directory: string,
   signal?: AbortSignal,
 ): Promise<Embedder> {
-  const build = createHash('sha256')
-    .update(await readFile(path.join(directory, 'manifest.json')))
-    .digest('hex');
+  const build = await buildOf(directory);
   const key = `${PROMPT_VERSION}.${CALIBRATION_VERSION}.${build}`;
-  // Two builds of one name are two spaces.
-  const embedder = new ModelEmbedder(model, `${model.id}-state-${PROMPT_VERSION}-${build.slice(0, 8)}`);
+  const embedder = new ModelEmbedder(model, idOf(model, build));
   const file = path.join(directory, SCALE_FILE);
   const known = await readScale(file, key);
   if (known) return embedder.withScale(known.scale);

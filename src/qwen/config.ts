@@ -72,6 +72,11 @@ export interface QwenConfig {
    * are used only when they are asked for by name.
    */
   readonly sees?: string;
+  /**
+   * What the cosines of its states say of the sentences that it writes, as whoever trained it measured: `longwatch.meaning`. A checkpoint that
+   * was not trained to compare texts has none.
+   */
+  readonly meaning?: { readonly unrelated: number; readonly match: number; readonly same: number };
 }
 
 /** ε of every norm in the vision encoder; not a field of the configuration. */
@@ -98,14 +103,28 @@ export function parseQwenConfig(configJson: unknown, generationJson: unknown | u
       `The vision encoder gives ${vision.outHiddenSize} channels ("vision_config.out_hidden_size"), the decoder takes ${text.hiddenSize}.`,
     );
   const tokens = parseTokens(root, new Fields(generationJson ?? {}, 'generation_config.', where), text.vocabSize);
-  const sees = root.has('longwatch') ? root.child('longwatch').text('sees') : undefined;
+  const own = root.firstChild('longwatch');
+  const sees = own?.has('sees') ? own.text('sees') : undefined;
+  const meaning = own?.has('meaning') ? parseMeaning(own.child('meaning')) : undefined;
   return {
     vision,
     text,
     tokens,
     architecture: root.firstText('architectures') ?? ARCHITECTURE,
     ...(sees === undefined ? {} : { sees }),
+    ...(meaning === undefined ? {} : { meaning }),
   };
+}
+
+function parseMeaning(fields: Fields) {
+  const [unrelated, match, same] = ['unrelated', 'match', 'same'].map((name) => fields.cosine(name)) as [
+    number,
+    number,
+    number,
+  ];
+  if (!(unrelated < match && match < same))
+    throw fields.refuse('The cosines of "longwatch.meaning" do not rise from "unrelated" over "match" to "same".');
+  return { unrelated, match, same };
 }
 
 function parseText(root: Fields): TextConfig {
@@ -266,6 +285,12 @@ class Fields {
     const value = this.has(name) ? this.#get(name) : absent;
     if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
       throw this.#wrong(name, 'a number above 0');
+    return value;
+  }
+
+  cosine(name: string): number {
+    const value = this.#get(name);
+    if (typeof value !== 'number' || !(value >= -1 && value <= 1)) throw this.#wrong(name, 'a number from -1 to 1');
     return value;
   }
 

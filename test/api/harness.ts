@@ -47,6 +47,7 @@ export interface HarnessOptions {
   readonly backend?: Backend;
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
+  readonly models?: ApiParts['models'];
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -70,6 +71,7 @@ export function openHarness(options: HarnessOptions = {}) {
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
+    models: options.models ?? (async () => ({ models: [] })),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   };

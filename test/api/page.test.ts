@@ -100,6 +100,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
         decoder,
         searcher,
         ask: (request, signal) => ask({ library, searcher }, request, signal),
+        models: async () => ({ models: [] }),
         config: { version: '0', allowedRoots: [folder], ...(token === undefined ? {} : { token }) },
         log,
       },

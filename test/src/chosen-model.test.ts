@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { openChosenEmbedder } from '../../src/chosen-embedder.js';
 import { installedModel, openChosenModel } from '../../src/chosen-model.js';
 import { loadConfig } from '../../src/config.js';
 import { buildModel } from '../../src/qwen/build.js';
@@ -11,6 +12,7 @@ import { buildModel } from '../../src/qwen/build.js';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-chosen-'));
 const TINY = path.resolve('fixtures/golden/tiny-tied/checkpoint');
 const NARROW = { longwatch: { sees: 'drawn films only' } };
+const MEANING = { unrelated: 0.1, match: 0.6, same: 1 };
 
 async function build(models: string, name: string, fields: object): Promise<void> {
   const checkpoint = path.join(folder, `${name}-checkpoint`);
@@ -44,5 +46,32 @@ describe('a model that knows a narrow world only', () => {
     const chosen = await openChosenModel(settings('both', 'toy'));
     expect(chosen.notice).toBe('toy knows drawn films only: what it says of other pictures means nothing.');
     await chosen.backend?.close();
+  });
+});
+
+describe('a model that was trained to compare what it writes', () => {
+  it('compares meanings where it is used, with the scale that it came with', async () => {
+    await build('trained', 'toy', { longwatch: { ...NARROW.longwatch, meaning: MEANING } });
+    const own = async () => {
+      throw new Error('Nobody else is asked.');
+    };
+    const config = settings('trained', 'toy');
+    const chosen = await openChosenModel(config);
+    const { embedder } = await openChosenEmbedder(config, async () => chosen, own);
+    expect(embedder?.scale).toEqual({ ...MEANING, knows: 'model' });
+    expect(embedder?.id).toMatch(/^toy-state-1-[0-9a-f]{8}$/);
+    const [text] = (await embedder?.embed(['A red circle enters from the left.'])) ?? [];
+    expect(Math.hypot(...(text as Float32Array))).toBeCloseTo(1, 5);
+    await chosen.backend?.close();
+  });
+
+  it('has no say where it is not used', async () => {
+    const config = settings('trained');
+    const nobody = { id: 'other', dim: 1, scale: undefined, embed: async () => [], close: async () => {} };
+    const model = async () => {
+      throw new Error('The model is not opened.');
+    };
+    const { embedder } = await openChosenEmbedder(config, model, async () => nobody);
+    expect(embedder?.id).toBe('other');
   });
 });

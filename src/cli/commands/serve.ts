@@ -41,6 +41,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           ask: engine.ask,
           look: engine.look,
           summary: engine.summary,
+          models: engine.models,
           config: {
             version: VERSION,
             allowedRoots: config.roots,

@@ -69,6 +69,50 @@ describe('frames', () => {
   });
 });
 
+/** A film that a model has described, and somebody has talked over, and an embedder that was trained for the descriptions. */
+async function describedFilm() {
+  const embedder = new BagOfWords({ unrelated: 0.1, match: 0.9, same: 1, knows: 'model' });
+  const library = temporaryLibrary();
+  const { id } = library.addVideo(newVideo('described'));
+  library.updateVideo(id, { duration: 100, state: 'ready' });
+  const described = (start: number, text: string): MediaEvent => ({
+    ...subtitle(start, start + 2, text),
+    kind: 'activity',
+    source: 'model',
+  });
+  await fill(
+    library,
+    id,
+    [
+      described(2, 'red car leaves'),
+      described(20, 'red car enters'),
+      described(40, 'rabbit awaken'),
+      subtitle(60, 62, 'a red car was parked here'),
+      signal('black', 90, 92, 'black screen'),
+    ],
+    embedder,
+  );
+  const searcher = createSearcher({ library, embedder });
+  return async (query: string) => (await searcher.search({ query })).results.map(({ start }) => start);
+}
+
+describe('an embedder that knows one kind of texts', () => {
+  it('decides which of them answer, whatever words they share with the question', async () => {
+    const starts = await describedFilm();
+    expect(await starts('bunny wakes')).toEqual([40]);
+    expect(await starts('car leaves red')).toContain(2);
+    expect(await starts('car leaves red')).not.toContain(20);
+    expect(await starts('blue car leaves')).not.toContain(2);
+  });
+
+  it('has no say about others', async () => {
+    const starts = await describedFilm();
+    expect(await starts('parked car')).toEqual([60]);
+    expect(await starts('black screen')).toEqual([90]);
+    expect(await starts('a red car was parked here')).toEqual([60]);
+  });
+});
+
 describe('a search', () => {
   it('finds words, says where, how exactly and why', async () => {
     const { searcher, id } = await rabbitFilm();

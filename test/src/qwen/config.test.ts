@@ -161,6 +161,16 @@ describe('a configuration is refused with evidence when', () => {
     ['the widths of both halves differ', vision({ out_hidden_size: 3584 }), '3584'],
     ['a window is no multiple of a merged token', vision({ window_size: 100 }), '100 pixels'],
     ['full blocks are no list', vision({ fullatt_block_indexes: 7 }), '"vision_config.fullatt_block_indexes" is 7'],
+    [
+      'cosines do not rise',
+      { ...PUBLISHED_3B, longwatch: { meaning: { unrelated: 0.5, match: 0.4, same: 1 } } },
+      'do not rise',
+    ],
+    [
+      'a cosine is none',
+      { ...PUBLISHED_3B, longwatch: { meaning: { unrelated: 0, match: 0.4, same: 2 } } },
+      '"longwatch.meaning.same" is 2',
+    ],
     ['an epsilon is nothing', { ...PUBLISHED_3B, rms_norm_eps: 0 }, '"rms_norm_eps" is 0'],
   ])('%s', (_, config, evidence) => {
     expect(() => parse(config)).toThrow(

@@ -1,0 +1,62 @@
+/** Installed models, as JSON. */
+
+import type { InstalledModel } from '../../src/qwen/installed-models.js';
+import { z } from '../hono.js';
+import type { ModelOverview } from '../ports.js';
+
+const modelSchema = z
+  .object({
+    name: z.string(),
+    state: z.enum(['ready', 'damaged']),
+    dtype: z.string().optional().openapi({ description: 'How most weights are stored.' }),
+    bytes: z.number().int().optional(),
+    sees: z.string().optional().openapi({
+      description: 'The only kind of pictures that it knows; used only by name then.',
+      example: 'films of the drawn world only',
+    }),
+    licence: z.object({ id: z.string(), name: z.string(), summary: z.string() }).optional(),
+    problem: z.string().optional().openapi({ description: 'Why it is damaged.' }),
+  })
+  .openapi('Model');
+
+export const modelsSchema = z
+  .object({
+    models: z.array(modelSchema).openapi({ description: 'Built on this machine, by name.' }),
+    in_use: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Who describes and answers; a server is named as its model.' }),
+    note: z
+      .string()
+      .optional()
+      .openapi({ description: 'What a reader of its answers should know, or why there is none in use.' }),
+  })
+  .openapi('Models');
+
+type ModelsJson = z.infer<typeof modelsSchema>;
+
+const NONE =
+  'No model looks at the pictures: what happens in them is found where words say it. See `longwatch models`.';
+
+export function modelsJson({ models, inUse }: ModelOverview): ModelsJson {
+  const used = models.find(({ name }) => name === inUse);
+  const sees = used?.state === 'ready' ? used.config.sees : undefined;
+  const scope =
+    sees === undefined ? undefined : `${used?.name} knows ${sees}: what it says of other pictures means nothing.`;
+  const note = inUse === undefined ? NONE : scope;
+  return { models: models.map(modelJson), in_use: inUse ?? null, ...(note === undefined ? {} : { note }) };
+}
+
+function modelJson(model: InstalledModel): z.infer<typeof modelSchema> {
+  const { name, state } = model;
+  if (model.state === 'damaged') return { name, state, problem: model.problem.message };
+  const { manifest, config, bytes, licence } = model;
+  return {
+    name,
+    state,
+    dtype: manifest.dtype,
+    bytes,
+    ...(config.sees === undefined ? {} : { sees: config.sees }),
+    ...(licence ? { licence: { id: licence.id, name: licence.name, summary: licence.summary } } : {}),
+  };
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { LongwatchError } from '../../src/errors.js';
+import type { InstalledModel } from '../../src/qwen/installed-models.js';
+import { openHarness } from './harness.js';
+
+const ready = (name: string, sees?: string) =>
+  ({
+    name,
+    directory: `/secret/${name}`,
+    state: 'ready',
+    manifest: { dtype: 'fp32' },
+    config: sees === undefined ? {} : { sees },
+    bytes: 7,
+    licence: { id: 'mit', name: 'MIT License', summary: 'Free to use.', mustAccept: false },
+  }) as unknown as InstalledModel;
+
+describe('GET /v1/models', () => {
+  it('says which models there are, which one speaks, and of what it knows nothing', async () => {
+    const broken: InstalledModel = {
+      name: 'broken',
+      directory: '/secret/broken',
+      state: 'damaged',
+      problem: new LongwatchError('bad_weights', 'A file is too short.'),
+    };
+    const models = [broken, ready('toy', 'drawn films only')];
+    const house = openHarness({ models: async () => ({ models, inUse: 'toy' }) });
+    const { status, body } = await house.get('/v1/models');
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      models: [
+        { name: 'broken', state: 'damaged', problem: 'A file is too short.' },
+        {
+          name: 'toy',
+          state: 'ready',
+          dtype: 'fp32',
+          bytes: 7,
+          sees: 'drawn films only',
+          licence: { id: 'mit', name: 'MIT License', summary: 'Free to use.' },
+        },
+      ],
+      in_use: 'toy',
+      note: 'toy knows drawn films only: what it says of other pictures means nothing.',
+    });
+    await house.close();
+  });
+
+  it('has no remark about a model for any picture, and one where there is none', async () => {
+    const house = openHarness({ models: async () => ({ models: [ready('real')], inUse: 'real' }) });
+    expect((await house.get('/v1/models')).body).not.toHaveProperty('note');
+    await house.close();
+    const bare = openHarness();
+    expect((await bare.get('/v1/models')).body).toMatchObject({
+      models: [],
+      in_use: null,
+      note: expect.stringContaining('No model looks at the pictures'),
+    });
+    await bare.close();
+  });
+});
