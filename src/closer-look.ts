@@ -77,7 +77,7 @@ export async function lookCloser(
       unread.push(input);
       continue;
     }
-    const spans = await orFailure(ground(parts.backend, { query: asked.sentence, ...input }, {}, signal), signal);
+    const spans = await orFailure(ground(parts.backend, { query: asked.lookFor, ...input }, {}, signal), signal);
     if (spans instanceof LongwatchError) return { looked, sightings, unread, stopped: spans };
     looked.push({ stretch, found: spans.length });
     for (const span of spans) {

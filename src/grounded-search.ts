@@ -99,9 +99,11 @@ function answerOf(survey: Survey, look: CloserLook, judging: Judging): SearchAns
   const unseen = others.filter((hit) => isLookedAt(hit, look)).map((hit) => withReason(hit, `not seen by ${model}`));
   const unlooked = others.filter((hit) => !isLookedAt(hit, look)).map((hit) => withReason(hit, 'not looked at'));
   const complete = failuresOf(look).length === 0;
-  const page = (hits: readonly SearchHit[]) => (asked.onePerVideo ? bestOfEachVideo(hits) : hits).slice(0, asked.limit);
+  const whole = (hits: readonly SearchHit[]) => (asked.onePerVideo ? bestOfEachVideo(hits) : hits);
+  const page = (hits: readonly SearchHit[]) => whole(hits).slice(0, asked.limit);
   // Half a look that sees nothing is no "no match": what the model was not shown stays an answer of the search.
-  const results = page(seen.length === 0 && !complete ? unlooked.filter((hit) => hit.score >= asked.minScore) : seen);
+  const found = seen.length === 0 && !complete ? unlooked.filter((hit) => hit.score >= asked.minScore) : seen;
+  const results = page(found);
   const verdict = seen.length === 0 ? verdictOf(look, model, unlikely.length > 0) : '';
   const note = withNotes(verdict, ...troublesOf(look), notice, survey.remark);
   return {
@@ -109,6 +111,7 @@ function answerOf(survey: Survey, look: CloserLook, judging: Judging): SearchAns
     took: answer.took,
     mode: answer.mode,
     results,
+    count: whole(found).length,
     noMatch: results.length === 0,
     grounding: {
       model,
@@ -140,7 +143,7 @@ function hitOf(sighting: Sighting, { asked, hits, placement }: Survey, { model, 
     score,
     kind: 'activity',
     source: 'model',
-    text: best?.text ?? asked.sentence,
+    text: best?.text ?? asked.lookFor,
     why: [
       `grounded by ${model}, ${how}`,
       ...snappedWords('start', start),

@@ -95,6 +95,13 @@ export const searchSchema = z
     took_ms: z.number(),
     mode: z.enum(['words', 'words+meaning']).openapi({ description: '`words` when no embedder is installed.' }),
     results: z.array(hitSchema),
+    count: z
+      .number()
+      .int()
+      .openapi({
+        description:
+          'How many moments answer, those beyond the limit included; with `ground`, how many the model saw in what it was shown.',
+      }),
     no_match: z.boolean(),
     grounding: groundingSchema.optional(),
     near_misses: z.array(hitSchema).optional().openapi({
@@ -121,6 +128,7 @@ export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
     took_ms: roundTo(answer.took, 1),
     mode: answer.mode,
     results: hits(answer.results),
+    count: answer.count,
     no_match: answer.noMatch,
     ...(grounding === undefined ? {} : { grounding: groundingJson(grounding) }),
     ...(nearMisses === undefined ? {} : { near_misses: hits(nearMisses) }),

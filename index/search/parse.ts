@@ -15,6 +15,8 @@ export interface ParsedSearch {
   readonly query: string;
   /** The same without quotes: what it means as a sentence. */
   readonly sentence: string;
+  /** What a model that looks again is asked to find: where something must not be there, that too. */
+  readonly lookFor: string;
   readonly limit: number;
   readonly minScore: number;
   readonly onePerVideo: boolean;
@@ -58,6 +60,7 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
   return {
     query,
     sentence: sentenceOf(query),
+    lookFor: sentenceOf(query),
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
@@ -68,8 +71,8 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
 }
 
 /** The same request for a part of its question. */
-export function narrowed(asked: ParsedSearch, query: string): ParsedSearch {
-  return { ...asked, query, sentence: sentenceOf(query) };
+export function narrowed(asked: ParsedSearch, query: string, lookFor: string = query): ParsedSearch {
+  return { ...asked, query, sentence: sentenceOf(query), lookFor: sentenceOf(lookFor) };
 }
 
 function sentenceOf(query: string): string {

@@ -1,8 +1,8 @@
-/** Which places of videos come after, before or between others. Pure. */
+/** Which places of videos come after, before or between others, in a part of the video, or without something else. Pure. */
 
-import { formatTime, parseTime, type Seconds, type TimeRange } from '../../src/time.js';
+import { formatTime, overlaps, parseTime, type Seconds, type TimeRange } from '../../src/time.js';
 import type { Match } from './fuse.js';
-import type { OrderedQuestion } from './order.js';
+import type { TakenApart } from './question.js';
 
 /** What a question is placed by: something that was found at these times, or a time of every video. */
 export interface Anchor {
@@ -60,12 +60,32 @@ export function foundAnchor(text: string, matches: readonly Match[]): Anchor | u
 
 const NEVER: AnchorTimes = { firstEnd: Number.POSITIVE_INFINITY, lastStart: Number.NEGATIVE_INFINITY, precision: 0 };
 
+/** What must not be there: its times by video. */
+export interface Absent {
+  readonly text: string;
+  readonly times: ReadonlyMap<string, readonly TimeRange[]>;
+}
+
+/** Where something was found that must not be there: every good match. @param matches best first */
+export function absentAt(text: string, matches: readonly Match[]): Absent {
+  const times = new Map<string, TimeRange[]>();
+  for (const { event, score } of matches)
+    if (score >= LEAST_ANCHOR) times.set(event.videoId, [...(times.get(event.videoId) ?? []), event]);
+  return { text, times };
+}
+
+export interface PlacedBy {
+  readonly after?: Anchor | undefined;
+  readonly before?: Anchor | undefined;
+  readonly absent?: Absent | undefined;
+  readonly durationOf: (videoId: string) => Seconds | undefined;
+}
+
 /** Keeps the places that lie where a question says. */
 export class Placement {
   constructor(
-    readonly question: OrderedQuestion,
-    private readonly after: Anchor | undefined,
-    private readonly before: Anchor | undefined,
+    readonly question: TakenApart,
+    private readonly by: PlacedBy,
   ) {}
 
   /** Those that are placed right, in the order in which they came. Of "the first time" one per video, the earliest of the good ones. */
@@ -84,32 +104,59 @@ export class Placement {
     return [...chosen.values()];
   }
 
-  /** Whether a place is after and before what it has to be, as far as the edges of both are known. */
-  allows({ videoId, start, end, precision }: Place): boolean {
-    if (this.after) {
-      const anchor = this.after.at(videoId);
-      if (!anchor || start + precision + anchor.precision < anchor.firstEnd) return false;
-    }
-    if (this.before) {
-      const anchor = this.before.at(videoId);
-      if (!anchor || end - precision - anchor.precision > anchor.lastStart) return false;
-    }
-    return true;
+  /** Whether a place is where it has to be, as far as its edges and those of what it is placed by are known. */
+  allows(place: Place): boolean {
+    return this.#isAfter(place) && this.#isBefore(place) && this.#isWithin(place) && this.#isAlone(place);
+  }
+
+  #isAfter({ videoId, start, precision }: Place): boolean {
+    const { after } = this.by;
+    if (!after) return true;
+    const anchor = after.at(videoId);
+    return anchor !== undefined && start + precision + anchor.precision >= anchor.firstEnd;
+  }
+
+  #isBefore({ videoId, end, precision }: Place): boolean {
+    const { before } = this.by;
+    if (!before) return true;
+    const anchor = before.at(videoId);
+    return anchor !== undefined && end - precision - anchor.precision <= anchor.lastStart;
+  }
+
+  #isWithin({ videoId, start, end }: Place): boolean {
+    const range = this.#partOf(videoId);
+    return range === undefined || overlaps(range, { start, end });
+  }
+
+  #partOf(videoId: string): TimeRange | undefined {
+    const { within } = this.question;
+    if (!within) return undefined;
+    if (within.side === 'first') return { start: 0, end: within.length };
+    const duration = this.by.durationOf(videoId) ?? 0;
+    return { start: Math.max(0, duration - within.length), end: duration };
+  }
+
+  #isAlone({ videoId, start, end }: Place): boolean {
+    return !this.by.absent?.times.get(videoId)?.some((time) => overlaps(time, { start, end }));
   }
 
   /** Reasons for a hit of a video. */
   why(videoId: string): string[] {
-    const { after, before, question } = this;
+    const { after, before, absent } = this.by;
+    const { nth } = this.question;
     const afterAt = after?.at(videoId);
     const beforeAt = before?.at(videoId);
+    const part = this.#partOf(videoId);
     return [
-      ...(after && afterAt ? [`after ${named(after)} at ${formatTime(afterAt.firstEnd)}`] : []),
-      ...(before && beforeAt ? [`before ${named(before)} at ${formatTime(beforeAt.lastStart)}`] : []),
-      ...(question.nth ? [`the ${question.nth} time in the video`] : []),
+      ...(after && afterAt ? [`after ${quoted(after.text)} at ${formatTime(afterAt.firstEnd)}`] : []),
+      ...(before && beforeAt ? [`before ${quoted(before.text)} at ${formatTime(beforeAt.lastStart)}`] : []),
+      ...(part ? [`between ${formatTime(part.start)} and ${formatTime(part.end)}`] : []),
+      ...(absent ? [`nothing says ${quoted(absent.text)} at the same time`] : []),
+      ...(nth ? [`the ${nth} time in the video`] : []),
     ];
   }
 }
 
-function named({ text }: Anchor): string {
+function quoted(text: string): string {
   return `"${text.replace(/["“”„«»]/g, '')}"`;
 }

@@ -4,9 +4,9 @@ import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import type { Library } from '../library.js';
 import { fuse, type Match, rank } from './fuse.js';
-import { parseOrder } from './order.js';
 import { narrowed, type ParsedSearch, parseSearch } from './parse.js';
-import { type Anchor, clockAnchor, foundAnchor, Placement } from './placement.js';
+import { type Anchor, absentAt, clockAnchor, foundAnchor, Placement } from './placement.js';
+import { takeApart } from './question.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
 import { type Stretch, stretchesOf } from './stretches.js';
@@ -77,7 +77,8 @@ async function find(request: SearchRequest, parts: SearcherParts, signal: AbortS
     ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
     : inPlace;
   const good = spans.filter((span) => span.score >= asked.minScore);
-  const chosen = (asked.onePerVideo ? bestOfEachVideo(good) : good).slice(0, asked.limit);
+  const whole = asked.onePerVideo ? bestOfEachVideo(good) : good;
+  const chosen = whole.slice(0, asked.limit);
   const results = chosen.map((span) => toHit(span, parts, placement));
   const remark = remarkOn(embedder, meaningLost);
   const nothing = results.length > 0 ? [] : missing === undefined ? notesOnNothing(asked, library) : [missing];
@@ -87,6 +88,7 @@ async function find(request: SearchRequest, parts: SearcherParts, signal: AbortS
     took: performance.now() - begun,
     mode: embedder && !meaningLost ? 'words+meaning' : 'words',
     results,
+    count: whole.length,
     noMatch: results.length === 0,
     ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
   };
@@ -108,36 +110,42 @@ async function gatherInOrder(
   signal: AbortSignal | undefined,
 ): Promise<Gathered & { asked: ParsedSearch; placement?: Placement; missing?: string }> {
   const whole = await gather(typed, parts, signal);
-  const question = parseOrder(typed.query);
+  const question = takeApart(typed.query);
   if (!question || whole.candidates.some(({ coverage }) => coverage >= ALL_WORDS)) return { asked: typed, ...whole };
-  const asked = narrowed(typed, question.what);
-  const anchors: (Anchor | undefined)[] = [];
-  for (const text of [question.after, question.before]) {
-    const anchor = text === undefined ? undefined : await anchorOf(text, typed, parts, signal);
-    anchors.push(anchor);
-    if (text === undefined || anchor) continue;
-    const missing = `"${text}" was not found, so nothing is known to come ${text === question.after ? 'after' : 'before'} it.`;
-    return { asked, candidates: [], missing };
+  const { what, without } = question;
+  const asked = narrowed(typed, what, without === undefined ? what : `${what} without ${without}`);
+  const anchors: { after?: Anchor; before?: Anchor } = {};
+  for (const side of ['after', 'before'] as const) {
+    const text = question[side];
+    if (text === undefined) continue;
+    const anchor = clockAnchor(text) ?? foundAnchor(text, await matchesOf(text, typed, parts, signal));
+    if (!anchor)
+      return { asked, candidates: [], missing: `"${text}" was not found, so nothing is known to come ${side} it.` };
+    anchors[side] = anchor;
   }
-  return { asked, placement: new Placement(question, anchors[0], anchors[1]), ...(await gather(asked, parts, signal)) };
+  const absent = without === undefined ? undefined : absentAt(without, await matchesOf(without, typed, parts, signal));
+  const durationOf = (videoId: string) => parts.library.getVideo(videoId)?.duration;
+  return {
+    asked,
+    placement: new Placement(question, { ...anchors, absent, durationOf }),
+    ...(await gather(asked, parts, signal)),
+  };
 }
 
 /** Coverage of an event that has every word of a question, but for rounding. */
 const ALL_WORDS = 0.999;
 
-/** An anchor may lie anywhere in the videos that are asked about. */
-async function anchorOf(
+/** What is found of something that places the answer: it may lie anywhere in the videos that are asked about. */
+async function matchesOf(
   text: string,
   typed: ParsedSearch,
   parts: SearcherParts,
   signal: AbortSignal | undefined,
-): Promise<Anchor | undefined> {
-  const clock = clockAnchor(text);
-  if (clock) return clock;
+): Promise<readonly Match[]> {
   const videoIds = typed.scope?.videoIds;
   const everywhere = { ...narrowed(typed, text), scope: videoIds && { videoIds } };
   const { candidates } = await gather(everywhere, parts, signal);
-  return foundAnchor(text, fuse(candidates, parts.embedder?.scale));
+  return fuse(candidates, parts.embedder?.scale);
 }
 
 /** An embedder that fails takes meaning away, not the answer. */

@@ -44,6 +44,8 @@ export interface SearchAnswer {
   /** `words` when no embedder is installed. */
   readonly mode: 'words' | 'words+meaning';
   readonly results: readonly SearchHit[];
+  /** How many there are, those beyond the limit included. Of a long list the last are the weakest. */
+  readonly count: number;
   /** True when nothing in the library answers the question. */
   readonly noMatch: boolean;
   /** There when the model looked again: `results` are what it saw. */

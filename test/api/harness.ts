@@ -169,6 +169,7 @@ function recordingSearcher(asked: SearchRequest[]): Searcher {
         query: request.query,
         took: 1.23456,
         mode: 'words',
+        count: 1,
         noMatch: false,
         results: [HIT],
       };

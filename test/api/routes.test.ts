@@ -18,6 +18,7 @@ describe('search', () => {
     expect(body).toEqual({
       query: 'rabbit',
       took_ms: 1.2,
+      count: 1,
       mode: 'words',
       no_match: false,
       results: [
@@ -80,6 +81,7 @@ describe('search', () => {
         took: 1,
         mode: 'words',
         results: [],
+        count: 0,
         noMatch: true,
         grounding: {
           model: 'tiny',
@@ -97,6 +99,7 @@ describe('search', () => {
       took_ms: 1,
       mode: 'words',
       results: [],
+      count: 0,
       no_match: true,
       grounding: {
         model: 'tiny',

@@ -58,6 +58,8 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
       terminal.document(searchJson(answer));
       for (const hit of answer.results) printHit(terminal, hit);
       if (answer.noMatch) terminal.line('No match.');
+      else if (answer.count > answer.results.length)
+        terminal.line(`${answer.results.length} of ${answer.count} moments; --limit shows more.`);
       if (answer.nearMisses?.length) terminal.line(terminal.bold('Near misses:'));
       for (const hit of answer.nearMisses ?? []) printHit(terminal, hit);
       if (answer.note !== undefined) terminal.note(answer.note);

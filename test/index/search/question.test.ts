@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseOrder } from '../../../index/search/order.js';
+import { takeApart } from '../../../index/search/question.js';
 import { createSearcher } from '../../../index/search/searcher.js';
 import { fill, newVideo, subtitle, temporaryLibrary } from '../support.js';
 
@@ -19,9 +19,19 @@ describe('a question is taken apart', () => {
       'once the door opens, a dog barks for the first time',
       { what: 'a dog barks', after: 'the door opens', nth: 'first' },
     ],
+    ['how often does a dog bark?', { what: 'a dog bark', counts: true }],
+    ['how many times is the ball thrown before 3:00', { what: 'the ball thrown', before: '3:00', counts: true }],
+    ['a dog barks in the last ten minutes', { what: 'a dog barks', within: { side: 'last', length: 600 } }],
+    ['in the first half an hour, a dog barks', { what: 'a dog barks', within: { side: 'first', length: 1800 } }],
+    ['a dog barks in the last 1.5 hours of the film', { what: 'a dog barks', within: { side: 'last', length: 5400 } }],
+    ['a worker without a helmet', { what: 'a worker', without: 'a helmet' }],
+    [
+      'after the bell rings, a worker without a helmet for the first time',
+      { what: 'a worker', after: 'the bell rings', nth: 'first', without: 'a helmet' },
+    ],
     ['"before, then" after the "goal after goal"', { what: '"before, then"', after: 'the "goal after goal"' }],
   ])('%s', (query, parts) => {
-    expect(parseOrder(query)).toEqual(parts);
+    expect(takeApart(query)).toEqual(parts);
   });
 
   it.each([
@@ -32,8 +42,8 @@ describe('a question is taken apart', () => {
     'after the rain',
     '"a car after a bus"',
     'time after',
-  ])('%s rests on no order', (query) => {
-    expect(parseOrder(query)).toBeUndefined();
+  ])('%s is whole', (query) => {
+    expect(takeApart(query)).toBeUndefined();
   });
 });
 
@@ -50,6 +60,9 @@ async function street() {
     subtitle(50, 52, 'a phone rings'),
     subtitle(60, 62, 'a dog barks'),
     subtitle(70, 72, 'we meet the day after tomorrow'),
+    subtitle(80, 82, 'a worker digs'),
+    subtitle(80, 82, 'a helmet shines'),
+    subtitle(90, 92, 'a worker digs'),
   ]);
   const searcher = createSearcher({ library });
   const search = async (query: string) => {
@@ -74,6 +87,10 @@ describe('a search that rests on order', () => {
     ['a dog barks between 0:15 and 1:00', [20, 40]],
     ['the day after tomorrow', [70]],
     ['after a phone rings, a lamp flickers', []],
+    ['how often does a dog bark', [2, 20, 40, 60]],
+    ['a dog barks in the last minute', [40, 60]],
+    ['in the first 30 seconds, a dog barks', [2, 20]],
+    ['a worker without a helmet', [90]],
   ])('%s', async (query, starts) => {
     const { search } = await street();
     expect(await search(query)).toEqual(starts);
@@ -89,6 +106,12 @@ describe('a search that rests on order', () => {
     expect(lost.note).toContain('"a rocket starts" was not found, so nothing is known to come after it.');
   });
 
+  it('counts all moments, those beyond the limit too', async () => {
+    const { searcher } = await street();
+    const { count, results } = await searcher.search({ query: 'how many times does a dog bark?', limit: 2 });
+    expect([count, results.length]).toEqual([4, 2]);
+  });
+
   it('looks for the anchor in all of the chosen videos, and for the answer in the range', async () => {
     const { searcher, id } = await street();
     const query = 'after a phone rings, a dog barks';
@@ -98,6 +121,8 @@ describe('a search that rests on order', () => {
 
   it('leads a closer look only to where the answer may lie, with what is asked for alone', async () => {
     const { searcher } = await street();
+    const alone = await searcher.survey({ query: 'a worker without a helmet' });
+    expect(alone.asked).toMatchObject({ sentence: 'a worker', lookFor: 'a worker without a helmet' });
     const { asked, stretches, placement } = await searcher.survey({ query: 'after a phone rings, a dog barks' });
     expect(asked.sentence).toBe('a dog barks');
     expect(placement?.question.after).toBe('a phone rings');
