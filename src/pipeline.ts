@@ -22,7 +22,7 @@ import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
-import { describeWindow, embedEvents } from './window-meaning.js';
+import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
 
 export interface PipelineParts {
   readonly decoder: Decoder;
@@ -118,7 +118,8 @@ async function ingestWindows(
       const shown = size ? pictures.take(next.window) : [];
       if (written.has(next.window.index)) continue;
       const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-      const rows = await embedEvents(embedder, [...next.events, ...(meaning?.events ?? [])], shown, signal);
+      const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
+      const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
       signal?.throwIfAborted();
       library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
     }

@@ -6,7 +6,8 @@ import type { Picture } from '../ingest/video/frame.js';
 import type { EventKind, MediaEvent } from './event.js';
 import type { Embedder } from './meaning/embedder.js';
 import type { Model, WindowDescription } from './model.js';
-import { intersect, type Seconds } from './time.js';
+import { type Edge, snapEdge } from './snapping.js';
+import { intersect, type Seconds, type TimeRange } from './time.js';
 
 export interface WindowMeaning {
   /** As it was planned, but with the frames that were shown. */
@@ -47,6 +48,39 @@ export async function describeWindow(
     precision: description.precision,
     events: modelEvents(description, range, model.id),
   };
+}
+
+/**
+ * Events of a model with their edges at the window's signals beside them, where that makes them more precise; see `snapEdge`. None leaves the
+ * window; captions keep its edges. Which edges were moved stands in the attributes `start_snapped_to` and `end_snapped_to`.
+ */
+export function snapToSignals(
+  events: readonly MediaEvent[],
+  signals: readonly MediaEvent[],
+  window: TimeRange,
+): MediaEvent[] {
+  const snap = (edge: Edge) => {
+    const snapped = snapEdge(edge, signals);
+    return window.start <= snapped.at && snapped.at <= window.end ? snapped : edge;
+  };
+  return events.map((event) => {
+    if (event.kind !== 'activity') return event;
+    const start = snap({ at: event.start, precision: event.precision });
+    const end = snap({ at: event.end, precision: event.precision });
+    // Two edges that are drawn to the same signal would leave nothing between them.
+    if (start.at >= end.at) return event;
+    return {
+      ...event,
+      start: start.at,
+      end: end.at,
+      precision: Math.max(start.precision, end.precision),
+      attributes: {
+        ...event.attributes,
+        ...(start.signal ? { start_snapped_to: start.signal } : {}),
+        ...(end.signal ? { end_snapped_to: end.signal } : {}),
+      },
+    };
+  });
 }
 
 function modelEvents(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EventKind, MediaEvent } from '../../src/event.js';
 import { snapEdge } from '../../src/snapping.js';
+import { snapToSignals } from '../../src/window-meaning.js';
 
 const measured = (kind: EventKind, start: number, end: number, precision = 0.04): MediaEvent => ({
   kind,
@@ -43,5 +44,33 @@ describe('an edge that a model names', () => {
     const fade = measured('fade', 9, 10.25);
     const black = measured('black', 10.25, 13);
     expect(snapEdge(EDGE, [fade, black])).toEqual({ at: 10.25, precision: 0.04, signal: 'fade' });
+  });
+});
+
+describe('events of a model beside the signals of their window', () => {
+  const said = (start: number, end: number, kind: EventKind = 'activity'): MediaEvent => ({
+    ...measured(kind, start, end, 0.5),
+    source: 'model',
+  });
+  const WINDOW = { start: 0, end: 20 };
+  const cut = measured('cut', 10.4, 10.44);
+
+  it('take over the edges that are measured, are as precise as their worse edge, and say so', () => {
+    expect(snapToSignals([said(10, 15)], [cut], WINDOW)).toEqual([
+      { ...said(10.4, 15), attributes: { start_snapped_to: 'cut' } },
+    ]);
+    const both = [cut, measured('black', 15.2, 16)];
+    expect(snapToSignals([said(10, 15)], both, WINDOW)).toEqual([
+      { ...said(10.4, 15.2), precision: 0.04, attributes: { start_snapped_to: 'cut', end_snapped_to: 'black' } },
+    ]);
+  });
+
+  it.each([
+    ['far from all signals', said(3, 5), WINDOW],
+    ['whose edges would fall together', said(10.1, 10.6), WINDOW],
+    ['whose edge would leave the window', said(10.5, 12), { start: 10.45, end: 20 }],
+    ['that are captions', said(10, 20, 'caption'), WINDOW],
+  ])('stay as they are: those %s', (_, event, window) => {
+    expect(snapToSignals([event], [cut], window)).toEqual([event]);
   });
 });
