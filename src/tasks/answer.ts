@@ -5,7 +5,7 @@ import { durationOf } from '../time.js';
 import { fieldOf, isRecord } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, dataWords, lengthWords, readJson, type Task } from './task.js';
-import { checkWindow, spansOf, type TimeSpan } from './window-time.js';
+import { checkWindow, shownRange, spansOf, type TimeSpan } from './window-time.js';
 import { checkedQuestion, cleanValue, quoted, type VideoText } from './words.js';
 
 export interface AnswerInput extends ModelInput {
@@ -45,7 +45,7 @@ export const answerTask: Task<AnswerInput, WindowAnswer> = {
       schema: objectOf({
         found: { type: 'boolean' },
         answer: textOf(MAX_ANSWER),
-        times: listOf(objectOf(timesWithin(durationOf(input.range))), MAX_TIMES),
+        times: listOf(objectOf(timesWithin(durationOf(shownRange(input)))), MAX_TIMES),
       }),
       maxTokens: 512,
     };

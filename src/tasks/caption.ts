@@ -5,7 +5,7 @@ import { durationOf } from '../time.js';
 import { fieldOf, isRecord } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, type Task } from './task.js';
-import { checkWindow, type TimedText, timedTextsOf } from './window-time.js';
+import { checkWindow, shownRange, type TimedText, timedTextsOf } from './window-time.js';
 import { cleanValue } from './words.js';
 
 export interface DenseCaption {
@@ -36,7 +36,10 @@ export const captionTask: Task<ModelInput, DenseCaption> = {
       ]),
       schema: objectOf({
         caption: textOf(MAX_CAPTION),
-        scenes: listOf(objectOf({ ...timesWithin(durationOf(input.range)), text: textOf(MAX_SCENE) }), MAX_SCENES),
+        scenes: listOf(
+          objectOf({ ...timesWithin(durationOf(shownRange(input))), text: textOf(MAX_SCENE) }),
+          MAX_SCENES,
+        ),
       }),
       maxTokens: 1024,
     };

@@ -5,7 +5,7 @@ import { durationOf } from '../time.js';
 import { fieldOf, isRecord } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, type Task } from './task.js';
-import { checkWindow, spanOf, timedTextsOf } from './window-time.js';
+import { checkWindow, shownRange, spanOf, timedTextsOf } from './window-time.js';
 import { cleanValue } from './words.js';
 
 const MAX_CAPTION = 600;
@@ -30,7 +30,7 @@ export const describeTask: Task<ModelInput, WindowDescription> = {
       ]),
       schema: objectOf({
         caption: textOf(MAX_CAPTION),
-        events: listOf(objectOf({ ...timesWithin(durationOf(input.range)), text: textOf(MAX_TEXT) }), MAX_EVENTS),
+        events: listOf(objectOf({ ...timesWithin(durationOf(shownRange(input))), text: textOf(MAX_TEXT) }), MAX_EVENTS),
       }),
       maxTokens: 1024,
     };

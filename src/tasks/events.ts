@@ -5,7 +5,7 @@ import { durationOf } from '../time.js';
 import { fieldOf, isRecord } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, type Task } from './task.js';
-import { checkWindow, type TimedText, timedTextsOf } from './window-time.js';
+import { checkWindow, shownRange, type TimedText, timedTextsOf } from './window-time.js';
 
 const MAX_TEXT = 300;
 const MAX_EVENTS = 30;
@@ -26,7 +26,7 @@ export const eventsTask: Task<ModelInput, readonly TimedText[]> = {
         'Answer with JSON only: {"events": [{"start": seconds, "end": seconds, "text": "..."}]}',
       ]),
       schema: objectOf({
-        events: listOf(objectOf({ ...timesWithin(durationOf(input.range)), text: textOf(MAX_TEXT) }), MAX_EVENTS),
+        events: listOf(objectOf({ ...timesWithin(durationOf(shownRange(input))), text: textOf(MAX_TEXT) }), MAX_EVENTS),
       }),
       maxTokens: 1024,
     };

@@ -6,7 +6,7 @@ import { durationOf, type TimeRange } from '../time.js';
 import { fieldOf, isRecord } from './json-text.js';
 import { listOf, objectOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, runTask, type Task } from './task.js';
-import { checkWindow, picturesIn, spansOf, type TimeSpan } from './window-time.js';
+import { checkWindow, picturesIn, shownRange, spansOf, type TimeSpan } from './window-time.js';
 import { checkedQuestion, quoted } from './words.js';
 
 export interface GroundInput extends ModelInput {
@@ -46,7 +46,7 @@ export const groundTask: Task<GroundInput, readonly TimeSpan[]> = {
         'If it happens once, give one. If it does not happen at all, the list is empty.',
         'Answer with JSON only: {"spans": [{"start": seconds, "end": seconds}]}',
       ]),
-      schema: objectOf({ spans: listOf(objectOf(timesWithin(durationOf(input.range))), MAX_SPANS) }),
+      schema: objectOf({ spans: listOf(objectOf(timesWithin(durationOf(shownRange(input)))), MAX_SPANS) }),
       maxTokens: 256,
     };
   },

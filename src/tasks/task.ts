@@ -5,6 +5,7 @@ import { LongwatchError } from '../errors.js';
 import type { ModelInput } from '../model.js';
 import { durationOf, intersect } from '../time.js';
 import { jsonValues } from './json-text.js';
+import { shownRange } from './window-time.js';
 import { DATA_NOTICE, dataLine, estimateTokens, type VideoText } from './words.js';
 
 export interface Task<Input, Output> {
@@ -70,30 +71,33 @@ export function readJson<T>(answer: BackendAnswer, read: (value: unknown) => T |
   return undefined;
 }
 
-/** Frames first, words last: what is shown is read once, whatever is asked about it. Second 0 is the start of the window. */
-export function aboutWindow({ range, pictures }: ModelInput, words: readonly string[]): readonly PromptPart[] {
+/** Frames first, words last: what is shown is read once, whatever is asked about it. Second 0 is the first frame. */
+export function aboutWindow(input: ModelInput, words: readonly string[]): readonly PromptPart[] {
   return [
-    { kind: 'video', pictures, timeZero: range.start },
+    { kind: 'video', pictures: input.pictures, timeZero: shownRange(input).start },
     { kind: 'text', text: words.join('\n') },
   ];
 }
 
 /** How the window's length and the times in it are spoken of. */
-export function lengthWords({ range }: ModelInput): string {
-  return `The video lasts ${durationOf(range).toFixed(1)} seconds. Times are seconds from its start, with one decimal.`;
+export function lengthWords(input: ModelInput): string {
+  return `The video lasts ${durationOf(shownRange(input)).toFixed(1)} seconds. Times are seconds from its start, with one decimal.`;
 }
 
 /** Most tokens of words that are quoted beside the frames of a window. */
 const MAX_DATA_TOKENS = 1500;
 
 /** Words found in the window, quoted, with their times cut to it, as many as have room; nothing when there are none. */
-export function dataWords(texts: readonly VideoText[] | undefined, { range }: ModelInput): string[] {
+export function dataWords(texts: readonly VideoText[] | undefined, input: ModelInput): string[] {
+  const { start: zero } = shownRange(input);
   const lines: string[] = [];
   let left = MAX_DATA_TOKENS;
   for (const text of texts ?? []) {
-    const inside = intersect(text, range);
+    const inside = intersect(text, input.range);
     if (!inside) continue;
-    const line = dataLine({ ...text, ...inside }, range.start);
+    // What was said before the first frame is said at second 0.
+    const shown = { start: Math.max(zero, inside.start), end: Math.max(zero, inside.end) };
+    const line = dataLine({ ...text, ...shown }, zero);
     left -= estimateTokens(line) + 1;
     if (left < 0) break;
     lines.push(line);

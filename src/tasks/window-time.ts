@@ -3,7 +3,7 @@
 import type { Picture } from '../../ingest/video/frame.js';
 import { LongwatchError } from '../errors.js';
 import type { ModelInput } from '../model.js';
-import { durationOf, mergeRanges, overlaps, type Seconds, type TimeRange } from '../time.js';
+import { mergeRanges, overlaps, type Seconds, type TimeRange } from '../time.js';
 import { fieldOf, isRecord, readNumber } from './json-text.js';
 import { TIME_STEP } from './schema.js';
 import { cleanValue } from './words.js';
@@ -44,6 +44,15 @@ function windowProblem(range: TimeRange, pictures: readonly Picture[]): string |
   if (pictures.length % FRAMES_PER_PAIR !== 0) return `${pictures.length} frames are no whole number of pairs`;
   const stray = pictures.find(({ time }) => !(time >= range.start && time <= range.end));
   return stray && `the frame at ${stray.time} s lies outside of it`;
+}
+
+/**
+ * What the words of a prompt call the video: the window from its first frame on, where second 0 is. A model sees how far its frames lie apart,
+ * and not when a window began that shows nothing yet.
+ */
+export function shownRange({ range, pictures }: Pick<ModelInput, 'range' | 'pictures'>): TimeRange {
+  const start = pictures[0]?.time ?? range.start;
+  return start < range.end ? { start, end: range.end } : range;
 }
 
 /** Times at which a new pair of frames begins, in order. */
@@ -102,10 +111,15 @@ const END_NAMES = ['end', 'end_time', 'end_s', 'to', 'stop'];
 const TEXT_NAMES = ['text', 'description', 'caption', 'event', 'label'];
 
 /**
- * The stretch that an item of an answer names, in media time and inside the window.
+ * The stretch that an item of an answer names, in media time and inside the window. What begins with the first frame began with the window.
+ * @param zero media time of second 0
  * @returns `malformed` when it names none, `outside` when nothing of it lies in the window or it ends before it starts
  */
-export function rangeOf(item: unknown, window: TimeRange): TimeRange | 'malformed' | 'outside' {
+export function rangeOf(
+  item: unknown,
+  window: TimeRange,
+  zero: Seconds = window.start,
+): TimeRange | 'malformed' | 'outside' {
   const pair = Array.isArray(item)
     ? item
     : isRecord(item)
@@ -115,10 +129,10 @@ export function rangeOf(item: unknown, window: TimeRange): TimeRange | 'malforme
   const end = readSeconds(pair[1]);
   if (start === undefined || end === undefined || pair.length !== 2) return 'malformed';
   if (!(start < end)) return 'outside';
-  const length = durationOf(window);
+  const length = window.end - zero;
   const range = {
-    start: start <= 0 ? window.start : Math.min(window.end, window.start + start),
-    end: end >= length ? window.end : Math.max(window.start, window.start + end),
+    start: start <= 0 ? window.start : Math.min(window.end, zero + start),
+    end: end >= length ? window.end : Math.max(window.start, zero + end),
   };
   return range.start < range.end ? range : 'outside';
 }
@@ -132,7 +146,8 @@ const MAX_ITEMS = 1000;
  */
 export function spansOf(list: unknown, input: ModelInput, most: number): TimeSpan[] | undefined {
   if (!Array.isArray(list)) return undefined;
-  const ranges = list.slice(0, MAX_ITEMS).map((item) => rangeOf(item, input.range));
+  const { start: zero } = shownRange(input);
+  const ranges = list.slice(0, MAX_ITEMS).map((item) => rangeOf(item, input.range, zero));
   if (ranges.length > 0 && ranges.every((range) => range === 'malformed')) return undefined;
   return mergeRanges(ranges.filter((range) => typeof range === 'object'))
     .slice(0, most)
@@ -150,10 +165,11 @@ export function timedTextsOf(
   maxLength: number,
 ): TimedText[] | undefined {
   if (!Array.isArray(list)) return undefined;
+  const { start: zero } = shownRange(input);
   const byWords = new Map<string, { text: string; ranges: TimeRange[] }>();
   let wellFormed = 0;
   for (const item of list.slice(0, MAX_ITEMS)) {
-    const range = rangeOf(item, input.range);
+    const range = rangeOf(item, input.range, zero);
     if (range === 'malformed' || !isRecord(item)) continue;
     wellFormed++;
     const text = cleanValue(fieldOf(item, TEXT_NAMES), maxLength);

@@ -121,12 +121,12 @@ interface Answer {
   readonly lines: readonly string[];
 }
 
-function judge(tally: Tally, task: string, said: Answer, true_: Answer, { world, range }: Clip): void {
+function judge(tally: Tally, task: string, said: Answer, true_: Answer, { world, range, zero }: Clip): void {
   if (task === 'describe' || task === 'caption')
     tally.add(`${task}: caption word for word`, said.caption === true_.caption);
   if (task === 'describe') {
     tally.events(countSpans(said.events, true_.events, LEAST_IOU));
-    for (const event of eventsIn(world, range)) judgeEvent(tally, event, said.events, range.start);
+    for (const event of eventsIn(world, range)) judgeEvent(tally, event, said.events, zero);
   }
   if (task === 'ground') {
     tally.add('ground: IoU', setIoU(said.spans, true_.spans));

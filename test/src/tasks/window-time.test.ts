@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { aboutWindow, dataWords, lengthWords } from '../../../src/tasks/task.js';
 import {
   checkWindow,
   edgePrecision,
   picturesIn,
   rangeOf,
   readSeconds,
+  shownRange,
   spansOf,
   timedTextsOf,
 } from '../../../src/tasks/window-time.js';
@@ -103,6 +105,33 @@ describe('spans', () => {
     expect(spansOf([{ start: 90, end: 95 }], INPUT, 8)).toEqual([]);
     expect(spansOf([{ when: 'never' }], INPUT, 8)).toBeUndefined();
     expect(spansOf('none', INPUT, 8)).toBeUndefined();
+  });
+});
+
+describe('second 0', () => {
+  const late = windowOf(120, 136, [122, 122.5, 126, 126.5]);
+
+  it('is the first frame, and what begins there began with the window', () => {
+    expect(shownRange(late)).toEqual({ start: 122, end: 136 });
+    expect(lengthWords(late)).toContain('lasts 14.0 seconds');
+    const [video] = aboutWindow(late, ['Words.']);
+    expect(video).toMatchObject({ timeZero: 122 });
+    const spans = spansOf([[1, 3]], late, 8);
+    expect(spans).toMatchObject([{ start: 123, end: 125 }]);
+    expect(spansOf([[0, 14]], late, 8)).toMatchObject([{ start: 120, end: 136 }]);
+    expect(timedTextsOf([{ start: 2, end: 9, text: 'He runs.' }], late, 8, 99)).toMatchObject([
+      { start: 124, end: 131, text: 'He runs.' },
+    ]);
+  });
+
+  it('is never after what was said before it', () => {
+    const said = (start: number, end: number) => ({ start, end, kind: 'subtitle', text: 'Hello.' }) as const;
+    const lines = dataWords([said(118, 121), said(121, 124), said(130, 131)], late).slice(1, -1);
+    expect(lines.map((line) => line.split(',')[0])).toEqual(['- 0.0 to 0.0', '- 0.0 to 2.0', '- 8.0 to 9.0']);
+  });
+
+  it('is the start of a window whose only frames are at its end', () => {
+    expect(shownRange(windowOf(0, 4, [4, 4]))).toEqual({ start: 0, end: 4 });
   });
 });
 
