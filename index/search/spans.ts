@@ -77,10 +77,12 @@ function spansOfVideo(matches: readonly Match[]): Span[] {
 function joins({ event, score }: Match, best: Match, range: TimeRange): boolean {
   if (covers(range, event)) return true;
   if (score < JOIN_SCORE * best.score || covers(event, range)) return false;
-  // Two cuts are two moments, however close.
-  const bothSignals = event.source === 'signal' && best.event.source === 'signal';
   const gap = Math.max(event.start - range.end, range.start - event.end);
-  if (bothSignals ? !overlaps(event, range) : gap > JOIN_GAP) return false;
+  const both = (test: (of: Match['event']) => boolean) => test(event) && test(best.event);
+  // Two cuts are two moments, however close; two happenings that a model tells apart are two, unless their edges may meet.
+  if (both(({ source }) => source === 'signal') && !overlaps(event, range)) return false;
+  if (both(({ kind }) => kind === 'activity') && gap > Math.max(event.precision, best.event.precision)) return false;
+  if (gap > JOIN_GAP) return false;
   return Math.max(range.end, event.end) - Math.min(range.start, event.start) <= MAX_SPAN;
 }
 

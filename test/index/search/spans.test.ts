@@ -59,6 +59,20 @@ describe('spans', () => {
     expect(span && precisionOf(span)).toBe(0.05);
   });
 
+  it('two happenings that a model tells apart stay two, unless their edges may meet', () => {
+    const activity = (start: number, end: number): MediaEvent => ({
+      ...subtitle(start, end, 'a dog barks'),
+      kind: 'activity',
+      source: 'model',
+      precision: 0.5,
+    });
+    expect(ranges([match(activity(10, 12), 0.8), match(activity(13, 15), 0.8)])).toEqual([
+      [10, 12],
+      [13, 15],
+    ]);
+    expect(ranges([match(activity(10, 12), 0.8), match(activity(12.5, 15), 0.8)])).toEqual([[10, 15]]);
+  });
+
   it('two cuts stay two moments, however close', () => {
     expect(ranges([match(signal('cut', 5, 5.04, 'cut'), 0.7), match(signal('cut', 5.5, 5.54, 'cut'), 0.7)])).toEqual([
       [5, 5.04],
