@@ -29,12 +29,21 @@ describe('the package', () => {
     });
 
     const { stdout } = await run('npx', ['--no-install', 'longwatch', 'demo', '--json', '--quiet'], { cwd: user, env });
-    const { video, answers } = JSON.parse(stdout);
+    const { video, answers, drawn_hour: hour } = JSON.parse(stdout);
     expect(video).toMatchObject({ id: '521a78e22a40', state: 'ready', duration_s: 30 });
     expect(answers[0]).toMatchObject({
       mode: 'words+meaning',
       results: [expect.objectContaining({ start_s: 20.417 })],
     });
+
+    // An hour of drawn film, read by the model that comes along: what is in its answers was in no file but the pictures.
+    expect(hour.video).toMatchObject({ state: 'ready', duration_s: 3600 });
+    expect(hour.answers).toHaveLength(12);
+    expect(hour.right).toBeGreaterThanOrEqual(3);
+    const ring = hour.answers.find(({ query }: { query: string }) => query === 'a white ring grows for the first time');
+    const [[start, end]] = ring.truth;
+    expect(ring.results[0].start_s).toBeLessThan(end);
+    expect(ring.results[0].end_s).toBeGreaterThan(start);
 
     // What is published is what is needed: no tests, no sources, no fixtures.
     const { stdout: listed } = await run('tar', ['-tzf', path.join(folder, tarball ?? '')]);

@@ -95,13 +95,10 @@ export const searchSchema = z
     took_ms: z.number(),
     mode: z.enum(['words', 'words+meaning']).openapi({ description: '`words` when no embedder is installed.' }),
     results: z.array(hitSchema),
-    count: z
-      .number()
-      .int()
-      .openapi({
-        description:
-          'How many moments answer, those beyond the limit included; with `ground`, how many the model saw in what it was shown.',
-      }),
+    count: z.number().int().openapi({
+      description:
+        'How many moments answer, those beyond the limit included; with `ground`, how many the model saw in what it was shown.',
+    }),
     no_match: z.boolean(),
     grounding: groundingSchema.optional(),
     near_misses: z.array(hitSchema).optional().openapi({

@@ -30,6 +30,22 @@ const TEXT_SOURCES: readonly EventSource[] = EVENT_SOURCES.filter((source) => so
 
 /** @throws {LongwatchError} `model_failed`, `cancelled`, from the embedder */
 export async function retrieve(
+  asked: ParsedSearch,
+  library: Library,
+  embedder: Embedder | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Candidate[]> {
+  const found = await candidatesOf(asked, library, embedder, signal);
+  const codes = asked.sentence.match(CODES);
+  const known = embedder?.scale?.knows;
+  if (known === undefined || codes === null) return found;
+  // No meaning stands for a name in capitals or a number: it is there, or it is not meant.
+  return found.filter(({ event }) => event.source !== known || codes.every((code) => event.text.includes(code)));
+}
+
+const CODES = /\b(?:[A-Z0-9]{2,}|[0-9]+)\b/g;
+
+async function candidatesOf(
   { query, sentence, scope }: ParsedSearch,
   library: Library,
   embedder: Embedder | undefined,

@@ -235,7 +235,7 @@ describe('the command line', () => {
 
 describe('longwatch demo', () => {
   it('reads a real film and answers with its times', async () => {
-    const { exit, stdout } = await longwatch(['demo', '--json']);
+    const { exit, stdout } = await longwatch(['demo', '--part', 'film', '--json']);
     const { answers, video } = JSON.parse(stdout);
     expect(exit).toBe(0);
     expect(video).toMatchObject({ title: 'Big Buck Bunny', state: 'ready' });

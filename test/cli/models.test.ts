@@ -53,6 +53,15 @@ describe('longwatch models', () => {
     expect(readdirSync(models)).toEqual([]);
   });
 
+  it('adds the one that comes along by its name, and says what it knows and that it is used only by name', async () => {
+    const { exit, stdout, stderr } = await run('add', 'nano');
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^nano {2}fp32 .* mit {2}knows films of the drawn world only\n$/);
+    expect(stderr).toContain('used only by name: LONGWATCH_MODEL=nano');
+    expect(await json('verify', 'nano')).toMatchObject({ exit: 0, ok: true });
+    expect((await run('remove', 'nano')).exit).toBe(0);
+  });
+
   it('takes a name and a form, and refuses a name that is taken', async () => {
     const add = () => run('add', path.join(WIDE, 'checkpoint'), '--name', 'wide', '--dtype', 'fp32');
     expect(await add()).toMatchObject({ exit: 0, stdout: expect.stringMatching(/^wide {2}fp32 /) });

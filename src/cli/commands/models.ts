@@ -16,6 +16,7 @@ import {
   removeModel,
 } from '../../qwen/installed-models.js';
 import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
+import { BUNDLED_NAME, bundledCheckpoint } from '../../weights/bundled.js';
 import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, table, visible } from '../terminal.js';
@@ -26,7 +27,7 @@ interface ModelsOptions extends CommonOptions {
 }
 interface AddOptions extends ModelsOptions {
   readonly name?: string;
-  readonly dtype: Dtype;
+  readonly dtype?: Dtype;
   readonly adapter?: string;
 }
 interface CompareOptions extends CommonOptions {
@@ -65,19 +66,25 @@ const addCommand = modelsVerb(
   'add',
   'build a model from a Qwen2.5-VL checkpoint: config.json, tokenizer.json, safetensors',
 )
-  .argument('<checkpoint>', 'folder of the checkpoint, as it is published')
+  .argument(
+    '<checkpoint>',
+    'folder of the checkpoint, as it is published; or `nano`, the small one that comes along and knows drawn films only',
+  )
   .option('--name <name>', 'what to call it (default: the folder and the form)')
-  .addOption(dtypeOption('q4'))
+  .addOption(new Option('--dtype <form>', 'how most weights are stored (default: q4; fp32 for nano)').choices(DTYPES))
   .option('--adapter <dir>', 'folder of a LoRA adapter to merge into the weights')
-  .action((checkpoint: string, options: AddOptions) =>
+  .action((given: string, options: AddOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
+      const bundled = given === BUNDLED_NAME;
+      const checkpoint = bundled ? bundledCheckpoint() : given;
+      const dtype = options.dtype ?? (bundled ? 'fp32' : 'q4');
       await requireCheckpoint(checkpoint);
       const folder = modelsFolder(options);
-      const name = options.name ?? modelName(checkpoint, options.dtype);
+      const name = options.name ?? (bundled ? BUNDLED_NAME : modelName(given, dtype));
       const started = Date.now();
       await withProgress(terminal, name, (show) =>
         buildModel(checkpoint, modelDirectory(folder, name), {
-          dtype: options.dtype,
+          dtype,
           ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
           onProgress: ({ stage, doneBytes, totalBytes }) => show(stage, doneBytes, totalBytes),
           signal,

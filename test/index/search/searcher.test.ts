@@ -87,6 +87,7 @@ async function describedFilm() {
       described(2, 'red car leaves'),
       described(20, 'red car enters'),
       described(40, 'rabbit awaken'),
+      described(50, 'sign says ABC'),
       subtitle(60, 62, 'a red car was parked here'),
       signal('black', 90, 92, 'black screen'),
     ],
@@ -103,6 +104,12 @@ describe('an embedder that knows one kind of texts', () => {
     expect(await starts('car leaves red')).toContain(2);
     expect(await starts('car leaves red')).not.toContain(20);
     expect(await starts('blue car leaves')).not.toContain(2);
+  });
+
+  it('takes no name in capitals for another, however alike it finds them', async () => {
+    const starts = await describedFilm();
+    expect(await starts('sign says ABC')).toEqual([50]);
+    expect(await starts('sign sign sign says says says ABD')).toEqual([]);
   });
 
   it('has no say about others', async () => {
