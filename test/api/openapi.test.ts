@@ -25,6 +25,7 @@ const ROUTES = [
   'GET /v1/events/stream',
   'GET /v1/jobs',
   'GET /v1/jobs/{id}',
+  'GET /v1/models',
   'GET /v1/search',
   'GET /v1/videos',
   'GET /v1/videos/{id}',

@@ -41,7 +41,7 @@ class ScriptedModel implements Model {
       events: [
         { start: start - 5, end: start + 1, text: 'begins before the window', precision: 0.25, confidence: 0.5 },
         { start: end + 1, end: end + 2, text: 'lies outside', precision: 0.25 },
-        { start: start + 1, end: start + 2, text: 'lies inside', precision: 1 },
+        { start: start + 1, end: start + 2, text: 'lies inside', precision: 0.9 },
       ],
       precision: 0.5,
       frames: this.lookAt(input.pictures).map(({ pts, time }) => ({ pts, time })),
@@ -146,8 +146,18 @@ describe('the pipeline', () => {
     ).toEqual([
       ['caption', second?.caption, second?.start, second?.end, 0.5, 'scripted'],
       ['activity', 'begins before the window', second?.start, (second?.start ?? 0) + 1, 0.25, 'scripted'],
-      ['activity', 'lies inside', (second?.start ?? 0) + 1, (second?.start ?? 0) + 2, 1, 'scripted'],
+      ['activity', 'lies inside', (second?.start ?? 0) + 1, (second?.start ?? 0) + 2, 0.9, 'scripted'],
     ]);
+  });
+
+  it('moves edges of what the model says to the signals beside them', async () => {
+    const { video } = await ingest();
+    const cuts = library.events(video.id, { kinds: ['cut'] }).items;
+    const said = library.events(video.id, { kinds: ['activity'] }).items;
+    // In every window but the first, one event begins with the window, where there is a cut.
+    const moved = said.filter(({ attributes }) => attributes['start_snapped_to'] === 'cut');
+    expect(moved.length).toBeGreaterThan(0);
+    for (const { start } of moved) expect(cuts.map((cut) => cut.start)).toContain(start);
   });
 
   it('cuts subtitles to the film and leaves out what comes after it', async () => {
