@@ -73,7 +73,7 @@ function list(ranges: readonly TimeRange[]): string {
     .join(', ');
 }
 
-/** Film and truth as `npm run world` wrote them (src/demo/README.md has the command). */
+/** Film and truth as `npm run world` wrote them (the command stands in drawn-hour.json). */
 async function placeHour(folder: string): Promise<{ film: string; questions: readonly Question[] }> {
   const film = path.join(folder, 'drawn-hour.mp4');
   const place = (name: string) => fileURLToPath(new URL(`../../demo/${name}`, import.meta.url));
