@@ -73,6 +73,7 @@ export interface ApiParts {
   readonly look?: (video: VideoRecord, request: LookRequest, signal?: AbortSignal) => Promise<LookResult>;
   /** A model's summary. Absent where there is no model. */
   readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
+  /** Which models there are, and which one is used; opens none. */
   readonly models: () => Promise<ModelOverview>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;

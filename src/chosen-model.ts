@@ -4,7 +4,7 @@ import type { ModelOverview } from '../api/ports.js';
 import type { Backend } from './backend.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
-import { findModel, type InstalledModel, listModels } from './qwen/installed-models.js';
+import { findModel, type InstalledModel, listModels, scopeNotice } from './qwen/installed-models.js';
 import { LocalBackend } from './qwen/local-backend.js';
 import { QwenRuntime } from './qwen/runtime.js';
 import { RemoteBackend } from './remote/remote-backend.js';
@@ -45,10 +45,7 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
   });
   const backend = new LocalBackend(installed.name, runtime);
   const local = { backend, directory: installed.directory };
-  const { sees } = installed.config;
-  const scope =
-    sees === undefined ? [] : [`${installed.name} knows ${sees}: what it says of other pictures means nothing.`];
-  const notices = [...scope, ...(runtime.notice === undefined ? [] : [runtime.notice])];
+  const notices = [scopeNotice(installed), runtime.notice].filter((notice) => notice !== undefined);
   return { backend, local, ...(notices.length > 0 ? { notice: notices.join(' ') } : {}) };
 }
 

@@ -5,7 +5,7 @@ import type { ParsedSearch } from '../index/search/parse.js';
 import { neighbourOf, type Stretch } from '../index/search/stretches.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
 import type { ModelInput } from './model.js';
-import { type Edge, SNAPPING_KINDS, snapEdge } from './snapping.js';
+import { type Edge, SNAPPING_KINDS, snapBoth, snapEdge } from './snapping.js';
 import { type LookParts, seeStretch } from './stretch.js';
 import { type GroundedSpan, ground } from './tasks/ground.js';
 import { edgePrecision } from './tasks/window-time.js';
@@ -135,10 +135,7 @@ function sightingOf(
     start: { at: start, precision: edgePrecision(input, start) },
     end: { at: end, precision: edgePrecision(input, end) },
   };
-  if (!library) return { videoId, ...named, rank, ...(score === undefined ? {} : { score }) };
-  const snapped = { start: snap(library, videoId, named.start), end: snap(library, videoId, named.end) };
-  // Two edges that are drawn to the same signal would leave nothing between them.
-  const edges = snapped.start.at < snapped.end.at ? snapped : named;
+  const edges = library ? snapBoth(named, (edge) => snap(library, videoId, edge)) : named;
   return { videoId, ...edges, rank, ...(score === undefined ? {} : { score }) };
 }
 

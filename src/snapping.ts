@@ -31,6 +31,15 @@ export function snapEdge(edge: Edge, signals: readonly MediaEvent[]): Edge {
   return precision < edge.precision ? { ...nearest, precision } : edge;
 }
 
+/** Both edges of a stretch, each moved by `snap`; as they are where two that are drawn to one signal would leave nothing between them. */
+export function snapBoth(
+  edges: { readonly start: Edge; readonly end: Edge },
+  snap: (edge: Edge) => Edge,
+): { readonly start: Edge; readonly end: Edge } {
+  const snapped = { start: snap(edges.start), end: snap(edges.end) };
+  return snapped.start.at < snapped.end.at ? snapped : edges;
+}
+
 /** A cut is one edge: the first frame of the new shot, before which the old one ends. */
 function edgesOf({ kind, start, end, precision }: MediaEvent): Edge[] {
   if (!SNAPPING_KINDS.includes(kind)) return [];

@@ -6,7 +6,7 @@ import type { Picture } from '../ingest/video/frame.js';
 import type { EventKind, MediaEvent } from './event.js';
 import type { Embedder } from './meaning/embedder.js';
 import type { Model, WindowDescription } from './model.js';
-import { type Edge, snapEdge } from './snapping.js';
+import { type Edge, snapBoth, snapEdge } from './snapping.js';
 import { intersect, type Seconds, type TimeRange } from './time.js';
 
 export interface WindowMeaning {
@@ -65,10 +65,10 @@ export function snapToSignals(
   };
   return events.map((event) => {
     if (event.kind !== 'activity') return event;
-    const start = snap({ at: event.start, precision: event.precision });
-    const end = snap({ at: event.end, precision: event.precision });
-    // Two edges that are drawn to the same signal would leave nothing between them.
-    if (start.at >= end.at) return event;
+    const { precision } = event;
+    const named = { start: { at: event.start, precision }, end: { at: event.end, precision } };
+    const { start, end } = snapBoth(named, snap);
+    if (!start.signal && !end.signal) return event;
     return {
       ...event,
       start: start.at,

@@ -1,6 +1,6 @@
 /** Installed models, as JSON. */
 
-import type { InstalledModel } from '../../src/qwen/installed-models.js';
+import { type InstalledModel, scopeNotice } from '../../src/qwen/installed-models.js';
 import { z } from '../hono.js';
 import type { ModelOverview } from '../ports.js';
 
@@ -40,10 +40,7 @@ const NONE =
 
 export function modelsJson({ models, inUse }: ModelOverview): ModelsJson {
   const used = models.find(({ name }) => name === inUse);
-  const sees = used?.state === 'ready' ? used.config.sees : undefined;
-  const scope =
-    sees === undefined ? undefined : `${used?.name} knows ${sees}: what it says of other pictures means nothing.`;
-  const note = inUse === undefined ? NONE : scope;
+  const note = inUse === undefined ? NONE : used?.state === 'ready' ? scopeNotice(used) : undefined;
   return { models: models.map(modelJson), in_use: inUse ?? null, ...(note === undefined ? {} : { note }) };
 }
 

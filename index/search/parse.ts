@@ -22,6 +22,7 @@ export interface ParsedSearch {
   readonly onePerVideo: boolean;
   /** See `SearchRequest`. */
   readonly groundWindows: number;
+  /** See `SearchRequest`. */
   readonly snap: boolean;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
@@ -70,7 +71,7 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
   };
 }
 
-/** The same request for a part of its question. */
+/** The same request for a part of its question. @param lookFor what a model that looks again is asked to find */
 export function narrowed(asked: ParsedSearch, query: string, lookFor: string = query): ParsedSearch {
   return { ...asked, query, sentence: sentenceOf(query), lookFor: sentenceOf(lookFor) };
 }

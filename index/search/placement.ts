@@ -18,9 +18,12 @@ interface AnchorTimes {
   readonly precision: Seconds;
 }
 
+/** Where something may answer: an event, a span or a hit. */
 export interface Place extends TimeRange {
   readonly videoId: string;
+  /** 0..1 */
   readonly score: number;
+  /** Half the distance that an edge may lie away. */
   readonly precision: Seconds;
 }
 

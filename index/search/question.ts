@@ -1,8 +1,8 @@
-/** A question taken apart: what is asked for, and what it is placed by, counted or kept from. English; other languages are asked as they are. Pure. */
+/** A question taken apart: what is asked for, and what it is placed by or kept from; "how often" is taken off, since every answer is counted. English; other languages are asked as they are. Pure. */
 
 import type { Seconds } from '../../src/time.js';
 
-/** At least one field beside `what` is there. */
+/** What is left of a question, and what was taken off. */
 export interface TakenApart {
   /** What is asked for. */
   readonly what: string;
@@ -16,8 +16,6 @@ export interface TakenApart {
   readonly within?: { readonly side: 'first' | 'last'; readonly length: Seconds };
   /** What must not be there at the same time. */
   readonly without?: string;
-  /** How often is asked, not only when. */
-  readonly counts?: true;
 }
 
 type Groups = Readonly<Record<string, string | undefined>>;
@@ -74,7 +72,6 @@ export function takeApart(query: string): TakenApart | undefined {
     ...(nth ? { nth: sideOf(nth['nth']) } : {}),
     ...(part ? { within: { side: sideOf(part['side']), length: lengthOf(part) } } : {}),
     ...(kept?.['without'] === undefined ? {} : { without: kept['without'] }),
-    ...(counted ? { counts: true } : {}),
   };
 }
 

@@ -41,7 +41,11 @@ const MAX_TEXT = 1000;
 /** In the model's folder: what its cosines say, so that it is found out once for a build. */
 const SCALE_FILE = 'meaning.json';
 
-/** The embedder of a model that was trained to compare the sentences that it writes, with the scale that was measured then. */
+/**
+ * The embedder of a model that was trained to compare the sentences that it writes.
+ * @param build as `buildOf` gives it; part of the embedder's id
+ * @param scale as it was measured when the model was trained
+ */
 export function trainedModelEmbedder(
   model: StateReader,
   build: string,
@@ -50,7 +54,7 @@ export function trainedModelEmbedder(
   return new ModelEmbedder(model, idOf(model, build), { ...scale, knows: 'model' });
 }
 
-/** What tells two builds of one name apart: they are two spaces. */
+/** What tells two builds of one name apart, which are two spaces: hex. @throws the file system's error where the folder has no manifest */
 export async function buildOf(directory: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(path.join(directory, 'manifest.json')))

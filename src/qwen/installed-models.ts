@@ -26,6 +26,14 @@ export type InstalledModel = {
   | { readonly state: 'damaged'; readonly problem: LongwatchError }
 );
 
+/** What a reader of a model's words must know, where it `sees` one kind of pictures only; undefined for others. */
+export function scopeNotice({
+  name,
+  config: { sees },
+}: InstalledModel & { readonly state: 'ready' }): string | undefined {
+  return sees === undefined ? undefined : `${name} knows ${sees}: what it says of other pictures means nothing.`;
+}
+
 /** A build that is under way, or was killed and will be swept away by the next one of its name. */
 const DRAFT_SUFFIX = '.building';
 /** A model that is being removed. */
