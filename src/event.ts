@@ -2,8 +2,11 @@
 
 import type { Seconds, TimeRange } from './time.js';
 
-/** Who says so. `signal` is measured from pixels and free of any model; `container` is what the file says about itself. */
-export const EVENT_SOURCES = ['signal', 'model', 'text', 'speech', 'subtitle', 'container'] as const;
+/**
+ * Who says so. `signal` is measured from pixels and sound and free of any model; `text` is read off the screen; `picture` is what a stretch looks
+ * like, without words; `container` is what the file says about itself.
+ */
+export const EVENT_SOURCES = ['signal', 'model', 'text', 'speech', 'subtitle', 'picture', 'container'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
 
 /** What kind of thing it is. Stored as this text. */
@@ -16,13 +19,17 @@ export const EVENT_KINDS = [
   'freeze',
   'flash',
   'motion',
+  'silence',
+  'bang',
+  'repeat',
   // source: model
   'caption',
   'activity',
-  // source: text, speech, subtitle, container
+  // source: text, speech, subtitle, picture, container
   'text',
   'speech',
   'subtitle',
+  'picture',
   'chapter',
   'tag',
 ] as const;

@@ -28,6 +28,8 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
   // The same few words for every cut of every video, and titles that are about the whole file.
   signal: 0.85,
   container: 0.85,
+  // Its word is only that there is a picture; what it looks like is a vector's business.
+  picture: 0.85,
 };
 
 /**

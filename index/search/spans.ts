@@ -145,6 +145,7 @@ function layerOf({ source, kind }: { readonly source: EventSource; readonly kind
     case 'signal':
     case 'speech':
     case 'subtitle':
+    case 'picture':
       return source;
     default:
       return source satisfies never;
