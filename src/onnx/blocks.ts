@@ -74,19 +74,22 @@ export function maskBias(graph: GraphBuilder, mask: Value): Value {
 
 /**
  * softmax(Q·Kᵀ/√D + bias)·V per head. Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
- * @param parts.query `[B, S, C]`, likewise `key` and `value`
- * @param parts.bias `[B, 1, S, S]`
+ * @param parts.query `[B, S, C]`; `key` and `value` likewise, or of another length
+ * @param parts.bias `[B, 1, S, S]`; without one every token counts
+ * @param causal whether a query sees only the keys up to its own place
  * @returns `[B, S, C]`
  */
 export function attention(
   graph: GraphBuilder,
-  parts: { readonly query: Value; readonly key: Value; readonly value: Value; readonly bias: Value },
+  parts: { readonly query: Value; readonly key: Value; readonly value: Value; readonly bias?: Value },
   heads: number,
+  causal = false,
 ): Value {
   const { query, key, value, bias } = parts;
-  return graph.op('Attention', [query, key, value, bias], {
+  return graph.op('Attention', [query, key, value, ...(bias ? [bias] : [])], {
     q_num_heads: { int: heads },
     kv_num_heads: { int: heads },
+    ...(causal ? { is_causal: { int: 1 } } : {}),
   });
 }
 

@@ -10,6 +10,7 @@ import {
   type BuiltManifest,
   DECODER_FILE,
   EMBEDDINGS_FILE,
+  type HashedFile,
   hashFile,
   MANIFEST_FILE,
   readManifest,
@@ -46,16 +47,7 @@ export interface VerifyOptions {
  */
 export async function openBuiltModel(directory: string, options: VerifyOptions = {}): Promise<BuiltModel> {
   const manifest = await readManifest(directory);
-  await checkSizes(directory, manifest);
-  const manifestHash = createHash('sha256')
-    .update(await readFile(path.join(directory, MANIFEST_FILE)))
-    .digest('hex');
-  const marker = path.join(directory, VERIFIED_FILE);
-  if ((await readFile(marker, 'utf8').catch(() => '')) !== manifestHash) {
-    await checkHashes(directory, manifest, options);
-    // In a folder that cannot be written the hashes are computed every time.
-    await writeFile(marker, manifestHash).catch(() => undefined);
-  }
+  await trustFiles(directory, manifest.files, options);
   const config = await readCheckpointConfig(directory);
   const { vocabSize: rows, hiddenSize: columns } = config.text;
   return {
@@ -70,21 +62,51 @@ export async function openBuiltModel(directory: string, options: VerifyOptions =
 }
 
 /**
+ * Checks the files of a built folder: their sizes always, their hashes the first time after a build.
+ * @throws {LongwatchError} `bad_weights` naming the file that is not as built; `cancelled`
+ */
+export async function trustFiles(
+  directory: string,
+  files: readonly HashedFile[],
+  options: VerifyOptions = {},
+): Promise<void> {
+  await checkSizes(directory, files);
+  const manifestHash = createHash('sha256')
+    .update(await readFile(path.join(directory, MANIFEST_FILE)))
+    .digest('hex');
+  const marker = path.join(directory, VERIFIED_FILE);
+  if ((await readFile(marker, 'utf8').catch(() => '')) !== manifestHash) {
+    await checkHashes(directory, files, options);
+    // In a folder that cannot be written the hashes are computed every time.
+    await writeFile(marker, manifestHash).catch(() => undefined);
+  }
+}
+
+/**
  * Reads every file again, whether or not that was done before, then runs the self-test and compares it with the one of the build.
  * @throws {LongwatchError} as `openBuiltModel`; `model_failed` when the model computes something else than when it was built;
  * `cancelled`.
  */
 export async function verifyBuiltModel(directory: string, options: VerifyOptions = {}): Promise<BuiltManifest> {
   const manifest = await readManifest(directory);
-  await checkSizes(directory, manifest);
-  await checkHashes(directory, manifest, options);
+  await verifyFiles(directory, manifest.files, options);
   const { selfTest, dtype } = manifest;
   if (selfTest) compareSelfTest(await spawnSelfTest(directory, options.signal), selfTest, dtype);
   return manifest;
 }
 
-async function checkSizes(directory: string, manifest: BuiltManifest): Promise<void> {
-  for (const { name, bytes } of manifest.files) {
+/** Reads every file of a built folder again. @throws {LongwatchError} as `trustFiles` */
+export async function verifyFiles(
+  directory: string,
+  files: readonly HashedFile[],
+  options: VerifyOptions = {},
+): Promise<void> {
+  await checkSizes(directory, files);
+  await checkHashes(directory, files, options);
+}
+
+async function checkSizes(directory: string, files: readonly HashedFile[]): Promise<void> {
+  for (const { name, bytes } of files) {
     const file = path.join(directory, name);
     const found = await stat(file).catch((error) => {
       throw toLongwatchError(error, file);
@@ -95,12 +117,12 @@ async function checkSizes(directory: string, manifest: BuiltManifest): Promise<v
 
 async function checkHashes(
   directory: string,
-  manifest: BuiltManifest,
+  files: readonly HashedFile[],
   { onProgress, signal }: VerifyOptions,
 ): Promise<void> {
-  const totalBytes = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let doneBytes = 0;
-  for (const { name, sha256 } of manifest.files) {
+  for (const { name, sha256 } of files) {
     const file = path.join(directory, name);
     const found = await hashFile(file, (bytes) => {
       if (signal?.aborted) throw new LongwatchError('cancelled', 'The check was cancelled.', { cause: signal.reason });

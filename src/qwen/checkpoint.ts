@@ -107,7 +107,8 @@ export async function readJson(file: string, need: 'required' | 'optional'): Pro
   }
 }
 
-async function weightFileNames(directory: string): Promise<string[]> {
+/** The files of a checkpoint folder that hold its weights, by name. @throws {LongwatchError} `file_not_found`, `bad_weights` */
+export async function weightFileNames(directory: string): Promise<string[]> {
   const indexFile = path.join(directory, INDEX_FILE);
   const index = await readJson(indexFile, 'optional');
   if (index === undefined) {

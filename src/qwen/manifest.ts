@@ -71,8 +71,17 @@ export async function readManifest(directory: string): Promise<BuiltManifest> {
 }
 
 function checkManifest(json: unknown, file: string): BuiltManifest {
-  const manifest = json as Partial<BuiltManifest> | null;
+  const manifest = json as (Partial<BuiltManifest> & { readonly purpose?: unknown }) | null;
   if (typeof manifest !== 'object' || manifest === null) throw damaged('It is not a JSON object.', file);
+  if (manifest.purpose !== undefined)
+    throw new LongwatchError(
+      'not_found',
+      `${path.dirname(file)} holds a model for ${manifest.purpose}, which describes nothing.`,
+      {
+        path: path.dirname(file),
+        hint: 'It is chosen by a setting of its own; see `longwatch models list`.',
+      },
+    );
   if (manifest.format !== MANIFEST_FORMAT)
     throw new LongwatchError(
       'bad_weights',
@@ -113,7 +122,7 @@ export async function hashFile(file: string, onBytes: (bytes: number) => void): 
   return { name: path.basename(file), bytes, sha256: hash.digest('hex') };
 }
 
-function isHashedFile(value: unknown): value is HashedFile {
+export function isHashedFile(value: unknown): value is HashedFile {
   const { name, bytes, sha256 } = (value ?? {}) as Partial<HashedFile>;
   return (
     typeof name === 'string' &&

@@ -1,6 +1,6 @@
 /**
- * Antialiased bicubic resize of packed RGB, as the reference preprocessing does it: the Keys cubic with a = -0.5, its support widened by
- * the scale when a picture shrinks, weights cut at the border and normalised, first along rows and then along columns.
+ * Antialiased resize of packed RGB, as the reference preprocessing does it: the Keys cubic with a = -0.5 or a triangle, its support widened
+ * by the scale when a picture shrinks, weights cut at the border and normalised, first along rows and then along columns.
  */
 
 import type { PictureSize } from './smart-resize.js';
@@ -18,8 +18,8 @@ export interface RgbPicture extends PictureSize {
  */
 export type ResizeRounding = 'once' | 'per-pass';
 
-/** Reach of the Keys cubic on each side, in source pixels at scale 1. */
-const CUBIC_REACH = 2;
+export type ResizeFilter = 'bicubic' | 'bilinear';
+
 const KEYS_A = -0.5;
 /** Pillow's fixed-point weights: 32 bits less 8 of the pixel and 2 of head room. */
 const PILLOW_WEIGHT_STEPS = 2 ** 22;
@@ -32,6 +32,12 @@ export function keysCubic(distance: number): number {
   if (x < 2) return (((x - 5) * x + 8) * x - 4) * KEYS_A;
   return 0;
 }
+
+/** How much a source pixel counts by its distance, and how far it reaches on each side, in source pixels at scale 1. */
+const FILTERS: Readonly<Record<ResizeFilter, { readonly reach: number; weight(distance: number): number }>> = {
+  bicubic: { reach: 2, weight: keysCubic },
+  bilinear: { reach: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) },
+};
 
 /** Which source pixels make each target pixel along one axis, and how much of each. */
 interface Taps {
@@ -46,22 +52,28 @@ interface Taps {
  * Resizes to exactly `size`. A picture of that size already comes back as it is.
  * @returns packed RGB of `size`
  */
-export function resizeRgb(picture: RgbPicture, size: PictureSize, rounding: ResizeRounding = 'once'): Uint8Array {
+export function resizeRgb(
+  picture: RgbPicture,
+  size: PictureSize,
+  rounding: ResizeRounding = 'once',
+  filter: ResizeFilter = 'bicubic',
+): Uint8Array {
   if (picture.rgb.length !== picture.width * picture.height * CHANNELS) {
     throw new Error(`${picture.rgb.length} bytes are not a picture of ${picture.width} × ${picture.height}.`);
   }
   if (picture.width === size.width && picture.height === size.height) return picture.rgb;
   const perPass = rounding === 'per-pass';
-  const columns = tapsOf(picture.width, size.width, perPass);
-  const rows = tapsOf(picture.height, size.height, perPass);
+  const columns = tapsOf(picture.width, size.width, perPass, filter);
+  const rows = tapsOf(picture.height, size.height, perPass, filter);
   const between = resizeRows(picture, columns, perPass);
   return resizeColumns(between, size.width * CHANNELS, rows, perPass);
 }
 
-function tapsOf(sourceSize: number, targetSize: number, fixedPoint: boolean): Taps {
+function tapsOf(sourceSize: number, targetSize: number, fixedPoint: boolean, filter: ResizeFilter): Taps {
+  const { reach: nearReach, weight: weightAt } = FILTERS[filter];
   const scale = sourceSize / targetSize;
   const widening = Math.max(1, scale);
-  const reach = CUBIC_REACH * widening;
+  const reach = nearReach * widening;
   const stride = 2 * Math.ceil(reach) + 1;
   const first = new Int32Array(targetSize);
   const count = new Int32Array(targetSize);
@@ -72,7 +84,7 @@ function tapsOf(sourceSize: number, targetSize: number, fixedPoint: boolean): Ta
     const to = Math.min(sourceSize, Math.trunc(centre + reach + 0.5));
     let sum = 0;
     for (let source = from; source < to; source++) {
-      const weight = keysCubic((source - centre + 0.5) / widening);
+      const weight = weightAt((source - centre + 0.5) / widening);
       weights[target * stride + source - from] = weight;
       sum += weight;
     }

@@ -149,7 +149,7 @@ function float32(shape: readonly number[], data: Float32Array): Tensor {
 }
 
 /** The same numbers from −1 to 1 everywhere: a linear congruential generator (Knuth's MMIX constants would need 64 bits; these are C's). */
-function noise(count: number, seed: number): Float32Array {
+export function noise(count: number, seed: number): Float32Array {
   let state = seed;
   return Float32Array.from({ length: count }, () => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
@@ -157,7 +157,8 @@ function noise(count: number, seed: number): Float32Array {
   });
 }
 
-function digest(tensor: Tensor | undefined): Digest {
+/** @throws {LongwatchError} `model_failed` for what is no tensor of finite numbers */
+export function digest(tensor: Tensor | undefined): Digest {
   if (tensor?.type !== 'float32' || tensor.data.length === 0)
     throw new LongwatchError('model_failed', 'The model answered with a tensor of another kind.');
   const { data } = tensor;
