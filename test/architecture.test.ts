@@ -76,6 +76,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/closer-look.ts',
     'src/grounded-search.ts',
     'src/video-summary.ts',
+    'src/read-layers.ts',
     'src/pipeline.ts',
   ],
   ['api/'],
