@@ -1,7 +1,7 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
 import type { EventSource } from '../src/event.js';
-import type { LayerName } from '../src/layers/layer.js';
+import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type {
   EventFilter,

@@ -129,7 +129,7 @@ async function ingestLayers(
 }
 
 /** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */
-async function ingestWindows(
+export async function ingestWindows(
   { decoder, library, model, embedder }: PipelineParts,
   videoId: string,
   file: string,
