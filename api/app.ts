@@ -7,6 +7,7 @@ import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId,
 import type { ApiParts, Log } from './ports.js';
 import { onError, problemResponse, validationError } from './problem-response.js';
 import { askRoutes } from './routes/ask.js';
+import { estimateRoutes } from './routes/estimate.js';
 import { eventRoutes } from './routes/events.js';
 import { exportRoutes } from './routes/export.js';
 import { frameRoutes } from './routes/frames.js';
@@ -49,6 +50,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.route('/', searchRoutes(parts));
   app.route('/', askRoutes(parts, shutdown));
   app.route('/', videoRoutes(parts));
+  app.route('/', estimateRoutes(parts));
   app.route('/', segmentRoutes(parts));
   app.route('/', eventRoutes(parts));
   app.route('/', overviewRoutes(parts));

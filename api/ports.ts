@@ -6,6 +6,7 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
+import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { InstalledModel } from '../src/qwen/installed-models.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
@@ -75,6 +76,8 @@ export interface ApiParts {
   readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
   /** Which models there are, and which one is used; opens none. */
   readonly models: () => Promise<ModelOverview>;
+  /** What an ingest of the file would take. One is tried at a time; it slows down what runs beside it. */
+  readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -1,11 +1,14 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
 import type { EventSource } from '../src/event.js';
+import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type {
   EventFilter,
   EventRecord,
   JobRecord,
+  LayerProgress,
+  LayerWrite,
   Page,
   SegmentRecord,
   SummaryRecord,
@@ -85,7 +88,17 @@ export interface Library {
   clearWindows(videoId: string): void;
   /** Indexes of the windows that are written. */
   writtenWindows(videoId: string): ReadonlySet<number>;
-  /** Sorted by start, then window and position. */
+  /**
+   * How far a layer is with a video. What it wrote under another `identity` is dropped in the same transaction, and it begins anew.
+   * @throws {LongwatchError} `not_found`
+   */
+  beginLayer(videoId: string, layer: LayerName, identity: string): LayerProgress;
+  /** One transaction, as `writeWindow`. Stretches come in order. */
+  writeLayer(videoId: string, layer: LayerName, write: LayerWrite, embedderId?: string): void;
+  /** Drops what a layer wrote, or all layers, so that it is done again. */
+  clearLayers(videoId: string, layer?: LayerName): void;
+
+  /** Sorted by start, then layer, window and position. */
   events(videoId: string, filter?: EventFilter): Page<EventRecord>;
   /** Sorted by index. */
   segments(

@@ -7,6 +7,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { LongwatchError } from './errors.js';
+import { LAYER_NAMES, type LayerName } from './layer-name.js';
+
+/** Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. */
+export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
+  fast: ['sound'],
+  standard: ['sound', 'speech', 'text', 'pictures'],
+  thorough: ['sound', 'speech', 'text', 'pictures'],
+};
+const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
+export type Profile = (typeof PROFILE_NAMES)[number];
 
 const DECODERS = ['auto', 'wasm', 'native'] as const;
 const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -20,6 +30,10 @@ const fileSchema = z.strictObject({
   decoder: z.enum(DECODERS).optional(),
   /** Meaning search on or off. */
   meaning: z.boolean().optional(),
+  /** How much is read from a video: see `PROFILES`. */
+  profile: z.enum(PROFILE_NAMES).optional(),
+  /** Layers that are run or left out whatever the profile says. */
+  layers: z.partialRecord(z.enum(LAYER_NAMES), z.boolean()).optional(),
   /** Threads of the model runtime, 1..64. */
   threads: z.number().int().min(1).max(64).optional(),
   /** Built model that describes what is seen: a name, `auto` (the only one there is) or `none`. */
@@ -61,6 +75,10 @@ export interface Config {
   readonly decoder: (typeof DECODERS)[number];
   /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
   readonly meaning: boolean;
+  /** @default standard */
+  readonly profile: Profile;
+  /** Layers that are run (`true`) or left out (`false`) whatever the profile says. @default none */
+  readonly layers: Readonly<Partial<Record<LayerName, boolean>>>;
   /** @default auto */
   readonly model: string;
   /** @default auto */
@@ -104,6 +122,7 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_LIBRARY: (library) => ({ library }),
   LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
+  LONGWATCH_PROFILE: (profile) => fileSchema.pick({ profile: true }).parse({ profile }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
   LONGWATCH_MODEL: (model) => ({ model }),
   LONGWATCH_DEVICE: (device) => fileSchema.pick({ device: true }).parse({ device }),
@@ -128,6 +147,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     models: path.resolve(checked.models ?? path.join(library, 'models')),
     decoder: checked.decoder ?? 'auto',
     meaning: checked.meaning ?? true,
+    profile: checked.profile ?? 'standard',
+    layers: definite(checked.layers),
     model: checked.model ?? 'auto',
     device: checked.device ?? 'auto',
     host: checked.host ?? '127.0.0.1',
@@ -145,6 +166,10 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
   };
+}
+
+function definite(layers: FileSettings['layers'] = {}): Config['layers'] {
+  return Object.fromEntries(Object.entries(layers).filter(([, value]) => value !== undefined));
 }
 
 /** The server of the file or of `LONGWATCH_REMOTE_URL` and `LONGWATCH_REMOTE_MODEL`, with the key of `LONGWATCH_REMOTE_KEY`. */

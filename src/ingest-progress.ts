@@ -19,21 +19,31 @@ export class ProgressMeter {
   readonly #started = Date.now();
   readonly #duration: Seconds | undefined;
   readonly #listener: ((progress: IngestProgress) => void) | undefined;
+  readonly #from: Seconds;
 
-  constructor(duration: Seconds | undefined, listener: ((progress: IngestProgress) => void) | undefined) {
+  /** @param from media time that was done before; it counts as progress, not as speed */
+  constructor(
+    duration: Seconds | undefined,
+    listener: ((progress: IngestProgress) => void) | undefined,
+    from: Seconds = 0,
+  ) {
     this.#duration = duration;
     this.#listener = listener;
+    this.#from = from;
   }
 
   at(stage: string, time: Seconds): void {
     if (!this.#listener) return;
     const progress = this.#duration ? Math.min(0.999, time / this.#duration) : 0;
     const passed = Date.now() - this.#started;
+    const done = time - this.#from;
     this.#listener({
       stage,
       progress,
-      ...(passed < RATE_AFTER ? {} : { speed: time / (passed / 1000) }),
-      ...(passed < RATE_AFTER || progress === 0 ? {} : { eta: (passed / progress) * (1 - progress) }),
+      ...(passed < RATE_AFTER ? {} : { speed: done / (passed / 1000) }),
+      ...(passed < RATE_AFTER || done <= 0 || !this.#duration
+        ? {}
+        : { eta: (passed / done) * Math.max(0, this.#duration - time) }),
     });
   }
 }

@@ -7,18 +7,17 @@ import type { Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
-import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
-import { openChosenEmbedder } from './chosen-embedder.js';
-import { type ChosenModel, modelOverview, openChosenModel } from './chosen-model.js';
+import { type ChosenModel, modelOverview } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
+import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
 import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
-import { type IngestOptions, type IngestResult, ingestVideo, type PipelineParts } from './pipeline.js';
-import { BackendModel } from './tasks/backend-model.js';
+import { once, openParts } from './parts.js';
+import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
@@ -35,6 +34,8 @@ export interface Engine {
   decoder(): Promise<Decoder>;
   /** See `ingestVideo`. */
   ingest(file: string, options?: IngestOptions): Promise<IngestResult>;
+  /** What an ingest of the file will take. See `estimateIngest` */
+  estimate(file: string, options?: EstimateOptions): Promise<IngestEstimate>;
   /** The frame that is on screen at `time`. @throws {LongwatchError} of the file or the decoder */
   still(
     video: VideoRecord,
@@ -62,21 +63,10 @@ export interface Engine {
  */
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
   const library = openLibrary(config.library, { create });
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
-  const model = once(() => openChosenModel(config));
-  const meaning = once(() => openChosenEmbedder(config, model));
-
-  const parts = async (): Promise<PipelineParts> => {
-    const { embedder } = await meaning();
-    const { backend } = await model();
-    return {
-      decoder: await decoder(),
-      library,
-      ...(embedder ? { embedder } : {}),
-      ...(backend ? { model: new BackendModel(backend) } : {}),
-    };
-  };
-  const ingest: Engine['ingest'] = async (file, options) => ingestVideo(await parts(), file, options);
+  const parts = openParts(config);
+  const { decoder, model, meaning } = parts;
+  const ingest: Engine['ingest'] = async (file, options) =>
+    ingestVideo({ ...(await parts.pipeline()), library }, file, options);
   const jobs = new JobQueue({
     store: library,
     work: async (file, report, signal) => {
@@ -98,6 +88,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return new VideoSummaries(library, backend);
   });
 
+  let estimating: Promise<unknown> = Promise.resolve();
+
   return {
     config,
     library,
@@ -105,6 +97,12 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     decoder,
     ingest,
     searcher: engineSearcher,
+    estimate(file, options) {
+      // Two tries at once would both come out too slow.
+      const result = estimating.then(async () => estimateIngest(await parts.pipeline(), file, options));
+      estimating = result.catch(() => {});
+      return result;
+    },
     async still(video, time, signal) {
       const options = signal ? { signal } : {};
       const opened = await decoder();
@@ -127,22 +125,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     async close() {
       await jobs.close();
       await (await summaries.opened())?.close();
-      await (await meaning.opened())?.embedder?.close();
-      await (await model.opened())?.backend?.close();
+      await parts.close();
       await library.close();
     },
   };
-}
-
-/** A part that is opened at most once; a failure is not remembered, so that the next call tries again. */
-function once<T>(open: () => Promise<T>): (() => Promise<T>) & { opened(): Promise<T | undefined> } {
-  let part: Promise<T> | undefined;
-  const get = () => {
-    part ??= open().catch((error: unknown) => {
-      part = undefined;
-      throw error;
-    });
-    return part;
-  };
-  return Object.assign(get, { opened: async () => part });
 }

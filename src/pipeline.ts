@@ -1,9 +1,11 @@
 /**
  * A video is cut into windows with dynamic-FPS sampling; what the signals, the words in and beside the file and the model say about
- * each window goes, with its times and embeddings, into the library. One pass over the file, one transaction per window.
+ * each window goes, with its times and embeddings, into the library: one pass over the file, one transaction per window. Then the layers
+ * that read sound and screen go through it, each by itself.
  */
 
 import { lstat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { type FileIdentity, identifyFile } from '../ingest/file.js';
@@ -20,11 +22,12 @@ import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/sub
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
+import { type LayerParts, missingStages, readLayers } from './read-layers.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
 import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
 
-export interface PipelineParts {
+export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
   readonly library: Library;
   /** Without one, texts are searched by their words only. */
@@ -42,14 +45,15 @@ export interface IngestOptions {
 
 export interface IngestResult {
   readonly video: VideoRecord;
-  /** `already`: this content was in the library, made with the same settings; only its path and title were renewed. */
+  /** `already`: this content was in the library, read with the same settings; only its path and title were renewed. */
   readonly outcome: 'ingested' | 'already';
   readonly took: Milliseconds;
 }
 
 /**
  * Ingests one file. A run that was killed goes on: the file is decoded again from its start (signals need every frame), windows that
- * are written are kept and neither described nor embedded again, and the result equals that of an undisturbed run.
+ * are written are kept and neither described nor embedded again, layers go on where their last stretch ended, and the result equals that
+ * of an undisturbed run. Of a video that is there, only the layers run that have not read it yet.
  * @throws {LongwatchError} of the file, the decoder, the model or the library. Windows that were written stay; the video is `failed`
  * with the error, or stays `ingesting` when it was cancelled.
  */
@@ -71,26 +75,61 @@ export async function ingestVideo(
     title: titleOf(identity.path, probe),
     fingerprint: fingerprintOf(parts, subtitles),
   });
-  if (options.force) library.clearWindows(video.id);
-  else if (video.state === 'ready' || video.state === 'partial')
-    return { video, outcome: 'already', took: Date.now() - started };
+  if (options.force) {
+    library.clearWindows(video.id);
+    library.clearLayers(video.id);
+  }
+  const there = !options.force && (video.state === 'ready' || video.state === 'partial');
 
   try {
-    library.updateVideo(video.id, beginning(parts, probe, subtitles));
-    const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
-    await refuseChangedFile(identity);
-    const done = library.updateVideo(video.id, conclusion(parts, summary, subtitles));
-    return { video: done, outcome: 'ingested', took: Date.now() - started };
+    if (!there) {
+      library.updateVideo(video.id, beginning(parts, probe, subtitles));
+      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
+      await refuseChangedFile(identity);
+      library.updateVideo(video.id, conclusion(parts, summary, subtitles));
+    }
+    const read = await ingestLayers(parts, video.id, identity, probe, options);
+    const outcome = there && !read ? 'already' : 'ingested';
+    return { video: library.findVideo(video.id), outcome, took: Date.now() - started };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
-    if (error.code === 'file_changed') library.clearWindows(video.id);
+    if (error.code === 'file_changed') {
+      library.clearWindows(video.id);
+      library.clearLayers(video.id);
+    }
     if (!options.signal?.aborted) library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
     throw error;
   }
 }
 
+/** The layers of their own pass. Each is named in the video's stages with how it ended. Returns whether anything was read. */
+async function ingestLayers(
+  parts: PipelineParts,
+  videoId: string,
+  identity: FileIdentity,
+  probe: VideoProbe,
+  { signal, onProgress }: IngestOptions,
+): Promise<boolean> {
+  const { library } = parts;
+  const { duration, firstFrameTime } = library.findVideo(videoId);
+  const note = (stages: VideoRecord['stages']) => {
+    const before = library.findVideo(videoId).stages;
+    if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
+      library.updateVideo(videoId, { stages: { ...before, ...stages } });
+  };
+  note(missingStages(parts));
+  const video = { path: identity.path, probe, duration, firstFrameTime };
+  const read = await readLayers(parts, videoId, video, {
+    signal,
+    onProgress,
+    onStage: (name, stage) => note({ [name]: stage }),
+  });
+  if (read) await refuseChangedFile(identity);
+  return read;
+}
+
 /** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */
-async function ingestWindows(
+export async function ingestWindows(
   { decoder, library, model, embedder }: PipelineParts,
   videoId: string,
   file: string,

@@ -25,14 +25,14 @@ export class FullText {
       const rows = this.#db.all<EventRow & { readonly key: number; readonly score: number }>(
         // The best are chosen from narrow rows; only they are read whole.
         `WITH best AS (
-           SELECT event.key, -bm25(event_text) AS score, event.video_key, event.start_s, event.window_index, event.position
+           SELECT event.key, -bm25(event_text) AS score, event.video_key, event.start_s, event.layer, event.window_index, event.position
            FROM event_text JOIN event ON event.key = event_text.rowid
            WHERE event_text MATCH @match ${sql}
-           ORDER BY score DESC, event.video_key, event.start_s, event.window_index, event.position LIMIT @limit
+           ORDER BY score DESC, event.video_key, event.start_s, event.layer, event.window_index, event.position LIMIT @limit
          )
          SELECT best.key, best.score, ${EVENT_COLUMNS}
          FROM best JOIN event ON event.key = best.key JOIN video ON video.key = event.video_key
-         ORDER BY best.score DESC, best.video_key, best.start_s, best.window_index, best.position`,
+         ORDER BY best.score DESC, best.video_key, best.start_s, best.layer, best.window_index, best.position`,
         { match, limit, ...parameters },
       );
       const matched = this.#matchedTerms(

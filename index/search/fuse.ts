@@ -75,7 +75,8 @@ export function byScore(a: Match, b: Match): number {
     b.score - a.score ||
     (a.event.videoId < b.event.videoId ? -1 : a.event.videoId > b.event.videoId ? 1 : 0) ||
     a.event.start - b.event.start ||
-    a.event.windowIndex - b.event.windowIndex
+    a.event.windowIndex - b.event.windowIndex ||
+    (a.event.id < b.event.id ? -1 : a.event.id > b.event.id ? 1 : 0)
   );
 }
 

@@ -131,9 +131,9 @@ export class Database {
 
 function prepare(db: BetterSqlite3.Database, file: string, readonly: boolean): void {
   refuseForeign(db, file);
-  db.pragma('foreign_keys = ON');
   db.pragma('cell_size_check = ON');
   if (readonly) {
+    db.pragma('foreign_keys = ON');
     if (schemaVersion(db) < SCHEMA_VERSION) {
       throw new LongwatchError('conflict', `The library ${file} has an older format and is opened for reading only.`, {
         hint: 'Open it once for writing, e.g. with `longwatch ingest`; it is brought up to date then.',
@@ -145,17 +145,31 @@ function prepare(db: BetterSqlite3.Database, file: string, readonly: boolean): v
   useWriteAheadLog(db);
   // WAL's own default would lose the last commits in a power cut.
   db.pragma('synchronous = FULL');
-  if (schemaVersion(db) < SCHEMA_VERSION) db.transaction(() => migrate(db)).immediate();
+  // A step that makes a table anew drops the old one, which with foreign keys would take along what refers to it.
+  db.pragma('foreign_keys = OFF');
+  if (schemaVersion(db) < SCHEMA_VERSION) db.transaction(() => migrate(db, file)).immediate();
+  db.pragma('foreign_keys = ON');
 }
 
 /** Another process may have done it while this one waited for the lock, so the version is read again inside the transaction. */
-function migrate(db: BetterSqlite3.Database): void {
+function migrate(db: BetterSqlite3.Database, file: string): void {
   for (const step of MIGRATIONS) {
     if (step.version <= schemaVersion(db)) continue;
     db.exec(step.sql);
     db.pragma(`user_version = ${step.version}`);
   }
   db.pragma(`application_id = ${APPLICATION_ID}`);
+  const broken = db.pragma('foreign_key_check') as readonly { readonly table: string }[];
+  if (broken[0]) {
+    throw new LongwatchError(
+      'library_damaged',
+      `${file}: rows of ${broken[0].table} refer to rows that are not there.`,
+      {
+        hint: 'It was left as it is. Restore a backup.',
+        path: file,
+      },
+    );
+  }
 }
 
 function refuseForeign(db: BetterSqlite3.Database, file: string): void {

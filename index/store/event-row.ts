@@ -5,11 +5,12 @@ import type { EventRecord } from './records.js';
 import { fromJson, optional } from './values.js';
 
 /** Columns of `EventRow`, for a query over `event JOIN video ON video.key = event.video_key`. */
-export const EVENT_COLUMNS = `video.id AS video_id, event.window_index, event.position, event.start_s, event.end_s, event.kind, event.source,
+export const EVENT_COLUMNS = `video.id AS video_id, event.layer, event.window_index, event.position, event.start_s, event.end_s, event.kind, event.source,
   event.precision_s, event.text, event.confidence, event.model, event.attributes`;
 
 export interface EventRow {
   readonly video_id: string;
+  readonly layer: string;
   readonly window_index: number;
   readonly position: number;
   readonly start_s: number;
@@ -25,7 +26,7 @@ export interface EventRow {
 
 export function toEventRecord(row: EventRow): EventRecord {
   return {
-    id: `${row.video_id}-${row.window_index}-${row.position}`,
+    id: `${row.video_id}-${row.layer === 'windows' ? '' : `${row.layer}-`}${row.window_index}-${row.position}`,
     videoId: row.video_id,
     windowIndex: row.window_index,
     start: row.start_s,

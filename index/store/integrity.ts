@@ -69,15 +69,15 @@ function attemptList<T>(list: () => T[]): T[] {
 }
 
 function overlappingWindows(db: Database): string[] {
-  const rows = db.all<{ id: string; window_index: number; end_s: number; next_s: number }>(
+  const rows = db.all<{ id: string; layer: string; window_index: number; end_s: number; next_s: number }>(
     `SELECT * FROM (
-       SELECT video.id, window_index, end_s, lead(start_s) OVER (PARTITION BY video_key ORDER BY window_index) AS next_s
+       SELECT video.id, layer, window_index, end_s, lead(start_s) OVER (PARTITION BY video_key, layer ORDER BY window_index) AS next_s
        FROM segment JOIN video ON video.key = segment.video_key
      ) WHERE next_s < end_s - @touch`,
     { touch: TOUCH_S },
   );
   return rows.map(
-    (row) => `window ${row.window_index} of ${row.id} ends at ${row.end_s} s, the next begins at ${row.next_s} s`,
+    (row) => `${row.layer} ${row.window_index} of ${row.id} ends at ${row.end_s} s, the next begins at ${row.next_s} s`,
   );
 }
 
@@ -85,7 +85,7 @@ function overlappingWindows(db: Database): string[] {
 function missingWindows(db: Database): string[] {
   const rows = db.all<{ id: string; n: number; last: number }>(
     `SELECT video.id, count(*) AS n, max(window_index) AS last FROM segment JOIN video ON video.key = segment.video_key
-     WHERE video.state = 'ready' GROUP BY video.key HAVING n <> last + 1`,
+     WHERE video.state = 'ready' AND layer = 'windows' GROUP BY video.key HAVING n <> last + 1`,
   );
   return rows.map((row) => `${row.id} is ready with ${row.n} of ${row.last + 1} windows`);
 }
@@ -94,19 +94,20 @@ function missingWindows(db: Database): string[] {
 function strayEvents(db: Database): string[] {
   const rows = db.all<{
     id: string;
+    layer: string;
     window_index: number;
     position: number;
     start_s: number;
     end_s: number;
     duration_s: number;
   }>(
-    `SELECT video.id, window_index, position, start_s, end_s, duration_s FROM event JOIN video ON video.key = event.video_key
+    `SELECT video.id, layer, window_index, position, start_s, end_s, duration_s FROM event JOIN video ON video.key = event.video_key
      WHERE duration_s > 0 AND (start_s < 0 OR end_s > duration_s + @touch) LIMIT 1000`,
     { touch: TOUCH_S },
   );
   return rows.map(
     (row) =>
-      `event ${row.id}-${row.window_index}-${row.position} spans ${row.start_s}..${row.end_s} s of a video of ${row.duration_s} s`,
+      `event ${row.position} of ${row.layer} ${row.window_index} of ${row.id} spans ${row.start_s}..${row.end_s} s of a video of ${row.duration_s} s`,
   );
 }
 

@@ -50,11 +50,14 @@ export interface VideoRecord {
   readonly error?: StoredError;
 }
 
-/** A stored event. `id` is `<video id>-<window index>-<position>`, so an ingest that was interrupted gives the same ids. */
+/**
+ * A stored event. `id` is `<video id>-<window index>-<position>`, for a layer of its own pass `<video id>-<layer>-<stretch>-<position>`, so an
+ * ingest that was interrupted gives the same ids.
+ */
 export interface EventRecord extends MediaEvent {
   readonly id: string;
   readonly videoId: string;
-  /** Index of the window that it was written with: the first that reached to its end when it was known. */
+  /** Index of the window or stretch that it was written with: the first window that reached to its end when it was known. */
   readonly windowIndex: number;
 }
 
@@ -69,19 +72,41 @@ export interface SegmentRecord extends PlannedWindow {
   readonly frames: readonly PlannedFrame[];
 }
 
+/** An event that is written, with its points in the spaces that it is searched in. */
+export interface EventWrite {
+  readonly event: MediaEvent;
+  /** Of its text. */
+  readonly embedding?: Float32Array;
+  /** Of the frames that it speaks of, under an id of their own. */
+  readonly frameEmbedding?: { readonly embedderId: string; readonly vector: Float32Array };
+}
+
 /** All that is written for one window, in one transaction. */
 export interface WindowWrite {
   readonly window: PlannedWindow;
   readonly caption?: string;
   readonly model?: string;
   readonly precision: Seconds;
-  readonly events: readonly {
-    readonly event: MediaEvent;
-    /** Of its text. */
-    readonly embedding?: Float32Array;
-    /** Of the frames that it speaks of, under an id of their own. */
-    readonly frameEmbedding?: { readonly embedderId: string; readonly vector: Float32Array };
-  }[];
+  readonly events: readonly EventWrite[];
+}
+
+/** How far a layer is with a video. */
+export interface LayerProgress {
+  /** It has read it to its end. */
+  readonly done: boolean;
+  /** Where its last stretch ended, media time; 0 before the first. */
+  readonly until: Seconds;
+  readonly stretches: number;
+}
+
+/** All that a layer says about one stretch, written in one transaction. */
+export interface LayerWrite {
+  /** Counts up from 0 in each video and layer. */
+  readonly index: number;
+  readonly range: TimeRange;
+  readonly events: readonly EventWrite[];
+  /** Nothing follows: the layer has read the video. */
+  readonly last: boolean;
 }
 
 /** A sentence about a stretch of a video. */

@@ -10,8 +10,10 @@ import type { VectorIndexStatus } from '../vectors/vector-index.js';
 import { VectorSearch, vectorFolder } from '../vectors/vector-search.js';
 import { Database, type OpenOptions } from './database.js';
 import { Embeddings } from './embeddings.js';
+import { Events } from './events.js';
 import { checkIntegrity } from './integrity.js';
 import { Jobs } from './jobs.js';
+import { LayerPasses } from './layer-passes.js';
 import type { EventRecord, JobRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
@@ -40,7 +42,9 @@ export function openLibrary(directory: string, options: LibraryOptions = {}): Sq
 export class SqliteLibrary implements Library {
   readonly #db: Database;
   readonly #videos: Videos;
+  readonly #events: Events;
   readonly #windows: Windows;
+  readonly #layers: LayerPasses;
   readonly #summaries: Summaries;
   readonly #jobs: Jobs;
   readonly #embeddings: Embeddings;
@@ -56,7 +60,9 @@ export class SqliteLibrary implements Library {
     this.#options = options;
     this.#videos = new Videos(this.#db);
     this.#embeddings = new Embeddings(this.#db);
-    this.#windows = new Windows(this.#db, this.#videos, this.#embeddings);
+    this.#events = new Events(this.#db, this.#videos, this.#embeddings);
+    this.#windows = new Windows(this.#db, this.#videos, this.#events);
+    this.#layers = new LayerPasses(this.#db, this.#videos, this.#events);
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
     this.#fullText = new FullText(this.#db);
@@ -98,8 +104,20 @@ export class SqliteLibrary implements Library {
     return this.#windows.written(videoId);
   }
 
+  beginLayer(...[videoId, layer, identity]: Parameters<Library['beginLayer']>) {
+    return this.#layers.begin(videoId, layer, identity);
+  }
+
+  writeLayer(...[videoId, layer, write, embedderId]: Parameters<Library['writeLayer']>): void {
+    this.#layers.write(videoId, layer, write, embedderId);
+  }
+
+  clearLayers(...[videoId, layer]: Parameters<Library['clearLayers']>): void {
+    this.#layers.clear(videoId, layer);
+  }
+
   events(...[videoId, filter]: Parameters<Library['events']>) {
-    return this.#windows.events(videoId, filter);
+    return this.#events.list(videoId, filter);
   }
 
   segments(...[videoId, page]: Parameters<Library['segments']>) {
@@ -149,7 +167,7 @@ export class SqliteLibrary implements Library {
 
   stats(): LibraryStats {
     const row = this.#db.get<LibraryStats>(
-      `SELECT (SELECT count(*) FROM video) AS videos, (SELECT count(*) FROM segment) AS segments, (SELECT count(*) FROM event) AS events,
+      `SELECT (SELECT count(*) FROM video) AS videos, (SELECT count(*) FROM segment WHERE layer = 'windows') AS segments, (SELECT count(*) FROM event) AS events,
          (SELECT count(*) FROM embedding) AS embeddings, (SELECT coalesce(sum(duration_s), 0) FROM video) AS duration`,
     );
     return row ?? { videos: 0, segments: 0, events: 0, embeddings: 0, duration: 0 };

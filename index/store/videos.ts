@@ -118,9 +118,11 @@ export class Videos {
     });
   }
 
-  /** Segments, and by cascade their frames, events, full text and embeddings. */
+  /** Windows, and by cascade their frames, events, full text and embeddings. */
   clearWindows(id: string): void {
-    this.#db.write(() => this.#db.run('DELETE FROM segment WHERE video_key = @key', { key: this.key(id) }));
+    this.#db.write(() =>
+      this.#db.run("DELETE FROM segment WHERE video_key = @key AND layer = 'windows'", { key: this.key(id) }),
+    );
   }
 
   #insert(video: VideoRecord): void {

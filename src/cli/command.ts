@@ -1,8 +1,8 @@
 /** What every verb of the command line has in common. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { everyPage } from '../../api/export/rows.js';
-import { loadConfig } from '../config.js';
+import { type Config, loadConfig, PROFILES, type Profile } from '../config.js';
 import { LongwatchError } from '../errors.js';
 import { type Engine, openEngine } from '../main.js';
 import { parseTime, type TimeRange } from '../time.js';
@@ -15,6 +15,11 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color?: boolean;
+}
+
+/** Of verbs that read videos. */
+export interface ReadingOptions extends CommonOptions {
+  readonly profile?: Profile;
 }
 
 export interface VerbContext {
@@ -46,6 +51,10 @@ export function terminalOf(options: CommonOptions): Terminal {
   });
 }
 
+export function configOf({ library, config, profile }: ReadingOptions): Config {
+  return loadConfig({ library, config, profile });
+}
+
 /** Runs a verb that Ctrl-C and SIGTERM abort, and sets the exit code that it returns. */
 export async function withSignal<O extends CommonOptions>(
   options: O,
@@ -70,19 +79,27 @@ export async function withSignal<O extends CommonOptions>(
  * Runs a verb on an opened engine and sets the exit code that it returns.
  * @param create Whether a missing library is made; verbs that only read say `library_not_found` instead.
  */
-export function withEngine<O extends CommonOptions>(
+export function withEngine<O extends ReadingOptions>(
   options: O,
   create: boolean,
   run: (context: VerbContext) => Promise<number>,
 ): Promise<void> {
   return withSignal(options, async (context) => {
-    const engine = await openEngine(loadConfig({ library: options.library, config: options.config }), { create });
+    const engine = await openEngine(configOf(options), { create });
     try {
       return await run({ ...context, engine });
     } finally {
       await engine.close();
     }
   });
+}
+
+/** The option that says how much is read from a video. */
+export function profileOption(): Option {
+  return new Option(
+    '--profile <name>',
+    'how much is read: fast (signals, words of the file, sound), standard (also speech and text on screen), thorough (with finer steps)',
+  ).choices(Object.keys(PROFILES));
 }
 
 /** Gathers a repeatable option. */

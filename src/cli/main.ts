@@ -9,6 +9,7 @@ import { askCommand } from './commands/ask.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
+import { estimateCommand } from './commands/estimate.js';
 import { evalCommand } from './commands/eval.js';
 import { eventsCommand } from './commands/events.js';
 import { exportCommand } from './commands/export.js';
@@ -38,6 +39,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 some of several inputs failed, 4 nothin
 for (const command of [
   demoCommand,
   ingestCommand,
+  estimateCommand,
   searchCommand,
   askCommand,
   listCommand,

@@ -48,6 +48,7 @@ export interface HarnessOptions {
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
   readonly models?: ApiParts['models'];
+  readonly estimate?: ApiParts['estimate'];
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -71,6 +72,7 @@ export function openHarness(options: HarnessOptions = {}) {
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
+    estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),
     models: options.models ?? (async () => ({ models: [] })),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },

@@ -39,6 +39,7 @@ const ROUTES = [
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
   'POST /v1/ask',
+  'POST /v1/estimate',
   'POST /v1/search',
   'POST /v1/session',
   'POST /v1/videos',

@@ -101,6 +101,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
         searcher,
         ask: (request, signal) => ask({ library, searcher }, request, signal),
         models: async () => ({ models: [] }),
+        estimate: () => Promise.reject(new Error('no estimate was expected')),
         config: { version: '0', allowedRoots: [folder], ...(token === undefined ? {} : { token }) },
         log,
       },

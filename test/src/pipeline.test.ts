@@ -10,6 +10,7 @@ import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
+import type { Layer, LayerOptions, LayerStretch, LayerVideo } from '../../src/layers/layer.js';
 import type { Embedder, FrameEmbedder } from '../../src/meaning/embedder.js';
 import type { Model, ModelInput } from '../../src/model.js';
 import { ingestVideo } from '../../src/pipeline.js';
@@ -76,6 +77,35 @@ class SeeingEmbedder extends CountingEmbedder {
       return windows.map((pictures) => Float32Array.of(pictures.length, pictures[0]?.time ?? 0, 1));
     },
   };
+}
+
+/** Reads a word for every five seconds, and can be told where to fail. */
+class CountingLayer implements Layer {
+  readonly name = 'speech';
+  readonly note = 'counting';
+  identity = 'counting 1';
+  readonly from: number[] = [];
+  failAt = Number.POSITIVE_INFINITY;
+  skipped: string | undefined;
+
+  skips() {
+    return this.skipped;
+  }
+
+  async *read(_decoder: Decoder, video: LayerVideo, { from }: LayerOptions): AsyncGenerator<LayerStretch, void> {
+    this.from.push(from);
+    for (let start = from; start < video.duration; start += 5) {
+      if (start >= this.failAt) throw new LongwatchError('model_failed', 'The layer gave up.');
+      const end = Math.min(start + 5, video.duration);
+      const text = `spoken at ${start}`;
+      yield {
+        end,
+        events: [{ event: { kind: 'speech', source: 'speech', start, end, precision: 0.2, text, attributes: {} } }],
+      };
+    }
+  }
+
+  async close() {}
 }
 
 describe('the pipeline', () => {
@@ -297,5 +327,66 @@ describe('the pipeline', () => {
     await ingest({ onProgress: ({ progress }: { progress: number }) => steps.push(progress) });
     expect(steps.length).toBeGreaterThan(100);
     expect(steps.every((step, i) => step >= (steps[i - 1] ?? 0) && step < 1)).toBe(true);
+  });
+
+  describe('layers of their own pass', () => {
+    let layer: CountingLayer;
+    const read = (options = {}) => ingestVideo({ decoder, library, embedder, layers: [layer] }, film, options);
+    const spoken = (id: string) => library.events(id, { kinds: ['speech'] }).items.map(({ text }) => text);
+    const ALL = [0, 5, 10, 15, 20, 25].map((time) => `spoken at ${time}`);
+
+    beforeEach(() => {
+      layer = new CountingLayer();
+    });
+
+    it('read a video when its windows are written, and only once', async () => {
+      const { video } = await read();
+      expect(spoken(video.id)).toEqual(ALL);
+      expect(video.stages.speech).toEqual({ state: 'done', note: 'counting' });
+      expect(embedder.texts).toEqual(expect.arrayContaining(ALL));
+      expect((await read()).outcome).toBe('already');
+      expect(layer.from).toEqual([0]);
+    });
+
+    it('are added to a video that was ingested before without them, and nothing else is done again', async () => {
+      const { video } = await ingestVideo(
+        { decoder, library, embedder, missingLayers: { speech: 'It is not installed.' } },
+        film,
+      );
+      expect(video.stages.speech).toEqual({ state: 'skipped', note: 'It is not installed.' });
+      const before = library.events(video.id).items;
+      expect(await read()).toMatchObject({ outcome: 'ingested' });
+      expect(library.events(video.id).items.filter(({ kind }) => kind !== 'speech')).toEqual(before);
+      expect(spoken(video.id)).toEqual(ALL);
+    });
+
+    it('that fail say so, keep what they wrote and go on from there, to the same result', async () => {
+      layer.failAt = 15;
+      const { video } = await read();
+      expect(video.state).toBe('ready');
+      expect(video.stages.speech).toEqual({ state: 'failed', note: 'The layer gave up.' });
+      expect(spoken(video.id)).toEqual(ALL.slice(0, 3));
+      const library2 = openLibrary(path.join(folder, 'undisturbed'), { create: true });
+      layer.failAt = Number.POSITIVE_INFINITY;
+      await read();
+      await ingestVideo({ decoder, library: library2, embedder, layers: [layer] }, film);
+      expect(layer.from).toEqual([0, 15, 0]);
+      expect(library.events(video.id)).toEqual(library2.events(video.id));
+      await library2.close();
+    });
+
+    it('read anew when they would say something else', async () => {
+      const { video } = await read();
+      layer.identity = 'counting 2';
+      expect(await read()).toMatchObject({ outcome: 'ingested' });
+      expect(layer.from).toEqual([0, 0]);
+      expect(spoken(video.id)).toEqual(ALL);
+    });
+
+    it('that have nothing to read say why', async () => {
+      layer.skipped = 'the file has no sound';
+      const { video } = await read();
+      expect(video.stages.speech).toEqual({ state: 'skipped', note: 'the file has no sound' });
+    });
   });
 });

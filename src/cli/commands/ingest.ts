@@ -3,11 +3,11 @@ import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
 import { toLongwatchError } from '../../errors.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, type VerbContext, verb, withEngine } from '../command.js';
+import { profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
 
-interface IngestOptions extends CommonOptions {
+interface IngestOptions extends ReadingOptions {
   readonly force?: boolean;
   readonly detach?: boolean;
 }
@@ -17,9 +17,10 @@ export const ingestCommand = verb(
   'read videos (files, or folders with all that lies in them) into the library',
 )
   .argument('<path...>', 'video files and folders')
+  .addOption(profileOption())
   .option('--force', 'do everything again, also what is already there')
   .option('--wait', 'stay until it is done (the default)')
-  .option('--detach', 'leave the work to a running `longwatch serve` on the same library')
+  .option('--detach', 'leave the work to a running `longwatch serve` on the same library (with its profile)')
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
       const files = await findVideoFiles(paths);

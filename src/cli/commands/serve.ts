@@ -4,10 +4,10 @@ import { loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
 import { openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
-import { type CommonOptions, collect, terminalOf, verb } from '../command.js';
+import { collect, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
 import { EXIT } from '../terminal.js';
 
-interface ServeOptions extends CommonOptions {
+interface ServeOptions extends ReadingOptions {
   readonly host?: string;
   readonly port?: string;
   readonly root?: string[];
@@ -16,12 +16,14 @@ interface ServeOptions extends CommonOptions {
 export const serveCommand = verb('serve', 'the API and the page, until it is stopped')
   .option('--host <host>', 'address to listen on (default: 127.0.0.1; any other needs LONGWATCH_TOKEN)')
   .option('--port <n>', 'port to listen on, 0 for any free one (default: 7333)')
+  .addOption(profileOption())
   .option('--root <dir>', 'a folder that the API may ingest from; repeat for several', collect)
   .action(async (options: ServeOptions) => {
     const terminal = terminalOf(options);
     const config = loadConfig({
       library: options.library,
       config: options.config,
+      profile: options.profile,
       host: options.host,
       port: options.port === undefined ? undefined : portNumber(options.port),
       roots: options.root,
@@ -42,6 +44,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           look: engine.look,
           summary: engine.summary,
           models: engine.models,
+          estimate: (file, signal) => engine.estimate(file, { signal }),
           config: {
             version: VERSION,
             allowedRoots: config.roots,

@@ -128,7 +128,7 @@ describe('opening a library', () => {
     async () => {
       const directory = temporaryFolder();
       const { id } = temporaryLibrary({ directory }).addVideo(newVideo('film'));
-      // RLIMIT_FSIZE stands for the full disk: every file ends at 400 blocks of 512 bytes.
+      // RLIMIT_FSIZE stands for the full disk: every file ends at 800 blocks of 512 bytes.
       const output = runScript(
         `const library = openLibrary(${JSON.stringify(directory)});
        const text = 'word '.repeat(2000);
@@ -143,7 +143,7 @@ describe('opening a library', () => {
        } catch (error) {
          console.log(error.code, library.writtenWindows(${JSON.stringify(id)}).size === index, index > 0);
        }`,
-        { shell: 'ulimit -f 400' },
+        { shell: 'ulimit -f 800' },
       );
       expect(output).toBe('disk_full true true\n');
       const library = temporaryLibrary({ directory });
@@ -188,11 +188,11 @@ describe('the schema', () => {
         .all()
         .map((row) => row.detail);
     const page = plan(
-      `SELECT event.* FROM event WHERE event.video_key = 1 AND (event.start_s, event.window_index, event.position) > (1, 1, 1)
-       AND event.kind IN (SELECT value FROM json_each('[]')) ORDER BY event.start_s, event.window_index, event.position LIMIT 10`,
+      `SELECT event.* FROM event WHERE event.video_key = 1 AND (event.start_s, event.layer, event.window_index, event.position) > (1, '', 1, 1)
+       AND event.kind IN (SELECT value FROM json_each('[]')) ORDER BY event.start_s, event.layer, event.window_index, event.position LIMIT 10`,
     );
     expect(page[0]).toBe(
-      'SEARCH event USING INDEX event_by_time (video_key=? AND (start_s,window_index,position)>(?,?,?))',
+      'SEARCH event USING INDEX event_by_time (video_key=? AND (start_s,layer,window_index,position)>(?,?,?,?))',
     );
     const more = [
       'SELECT id FROM embedding WHERE embedder_key = 1 AND id > 5 ORDER BY id LIMIT 10',
@@ -200,8 +200,8 @@ describe('the schema', () => {
       "SELECT * FROM video WHERE (added_ms, id) > (1, 'a') ORDER BY added_ms, id LIMIT 10",
       "SELECT * FROM video WHERE id >= 'abcd' AND id < 'abcdg' ORDER BY id",
       "SELECT * FROM job WHERE (created_ms, id) < (1, 'a') ORDER BY created_ms DESC, id DESC LIMIT 10",
-      'SELECT * FROM segment WHERE video_key = 1 AND window_index > 3 ORDER BY window_index LIMIT 10',
-      'SELECT * FROM event WHERE video_key = 1 AND window_index = 3',
+      "SELECT * FROM segment WHERE video_key = 1 AND layer = 'windows' AND window_index > 3 ORDER BY window_index LIMIT 10",
+      "SELECT * FROM event WHERE video_key = 1 AND layer = 'windows' AND window_index = 3",
       'SELECT * FROM embedding WHERE event_key = 1',
       "SELECT path FROM video WHERE path IN ('a', 'b')",
     ].flatMap(plan);
@@ -210,6 +210,41 @@ describe('the schema', () => {
     );
     expect(more.filter((step) => !step.startsWith('SEARCH'))).toEqual([]);
     db.close();
+  });
+});
+
+describe('a library of an older format', () => {
+  it('of the time before layers keeps its windows, events, full text and embeddings', async () => {
+    const directory = temporaryFolder();
+    const old = new BetterSqlite3(join(directory, DATABASE_FILE));
+    for (const step of MIGRATIONS.slice(0, 2)) old.exec(step.sql);
+    old.pragma('user_version = 2');
+    old.pragma(`application_id = ${0x4c574348}`);
+    old.exec(`
+      INSERT INTO video VALUES (7, '0123456789ab', '${'0123456789ab'.padEnd(64, '0')}', '/film.mp4', 'film', 1, 1, 1, 1, 'ready', 20, 4, 3,
+        '{}', 'mp4', 'h264', 0, '[[0,20]]', '[]', '{}', 'print', NULL, NULL, NULL);
+      INSERT INTO segment VALUES (3, 7, 0, 0, 10, 0, 'a caption', 'm', 0.5), (4, 7, 1, 10, 20, 0, NULL, NULL, 0);
+      INSERT INTO planned_frame VALUES (3, 0, 12, 1.5);
+      INSERT INTO event VALUES (5, 7, 0, 0, 1, 2, 'subtitle', 'subtitle', 0.08, 'a hare wakes', NULL, NULL, '{}'),
+        (9, 7, 1, 0, 11, 12, 'cut', 'signal', 0.04, 'cut', NULL, NULL, '{}');
+      INSERT INTO embedder VALUES (1, 'e', 2);
+      INSERT INTO embedding VALUES (2, 5, 1, 2, 1, x'0000803f00000000');
+      UPDATE meta SET value = 1 WHERE key = 'vec_generation';`);
+    old.close();
+    const library = temporaryLibrary({ directory, create: false });
+    const id = '0123456789ab';
+    expect(library.events(id).items.map((event) => [event.id, event.text])).toEqual([
+      [`${id}-0-0`, 'a hare wakes'],
+      [`${id}-1-0`, 'cut'],
+    ]);
+    expect(library.segments(id).items[0]).toMatchObject({ caption: 'a caption', frames: [{ pts: 12, time: 1.5 }] });
+    expect(library.matchText('hare', 5)).toHaveLength(1);
+    expect((await library.nearest('e', Float32Array.of(1, 0), 5))[0]?.event.text).toBe('a hare wakes');
+    expect(await library.check()).toMatchObject({ ok: true });
+    // The triggers and references of the new tables work: what hangs on a window goes with it.
+    library.clearWindows(id);
+    expect(library.stats()).toMatchObject({ segments: 0, events: 0, embeddings: 0 });
+    expect(library.matchText('hare', 5)).toEqual([]);
   });
 });
 

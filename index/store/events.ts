@@ -1,0 +1,96 @@
+/** Events as they are stored: beneath the window or the layer's stretch that they were written with, and with their embeddings. */
+
+import type { MediaEvent } from '../../src/event.js';
+import { decodeCursor, pageSize, toPage } from './cursor.js';
+import type { Database } from './database.js';
+import type { Embeddings } from './embeddings.js';
+import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
+import type { EventFilter, EventRecord, EventWrite, Page } from './records.js';
+import { OVERLAPS_RANGE, rangeParameters } from './scope.js';
+import { finite, toJson } from './values.js';
+import type { Videos } from './videos.js';
+
+const LIST = 'events';
+
+/** The segment that events are written with. */
+export interface EventPlace {
+  readonly video_key: number;
+  /** `windows`, or a layer. */
+  readonly layer: string;
+  readonly window_index: number;
+}
+
+export class Events {
+  readonly #db: Database;
+  readonly #videos: Videos;
+  readonly #embeddings: Embeddings;
+
+  constructor(db: Database, videos: Videos, embeddings: Embeddings) {
+    this.#db = db;
+    this.#videos = videos;
+    this.#embeddings = embeddings;
+  }
+
+  /**
+   * Adds the events of a segment that is there, inside the caller's transaction.
+   * @param embedderId names the space of the embeddings that name none themselves
+   */
+  insert(place: EventPlace, events: readonly EventWrite[], embedderId?: string): void {
+    const embedded = new Map<string | undefined, { eventKey: number; vector: Float32Array }[]>();
+    const keep = (id: string | undefined, eventKey: number, vector: Float32Array) =>
+      embedded.set(id, [...(embedded.get(id) ?? []), { eventKey, vector }]);
+    events.forEach(({ event, embedding, frameEmbedding }, position) => {
+      const eventKey = this.#insertOne(event, { ...place, position });
+      if (embedding) keep(embedderId, eventKey, embedding);
+      if (frameEmbedding) keep(frameEmbedding.embedderId, eventKey, frameEmbedding.vector);
+    });
+    for (const [id, rows] of embedded) this.#embeddings.insert(id, rows);
+  }
+
+  list(videoId: string, { kinds, sources, range, cursor, limit }: EventFilter = {}): Page<EventRecord> {
+    const size = pageSize(limit);
+    const after = decodeCursor(LIST, [0, '', 0, 0] as readonly [number, string, number, number], cursor);
+    const conditions = ['event.video_key = @video_key'];
+    if (after)
+      conditions.push(
+        '(event.start_s, event.layer, event.window_index, event.position) > (@start_s, @layer, @window, @position)',
+      );
+    if (kinds) conditions.push('event.kind IN (SELECT value FROM json_each(@kinds))');
+    if (sources) conditions.push('event.source IN (SELECT value FROM json_each(@sources))');
+    if (range) conditions.push(OVERLAPS_RANGE);
+    const rows = this.#db.all<EventRow>(
+      `SELECT ${EVENT_COLUMNS} FROM event JOIN video ON video.key = event.video_key WHERE ${conditions.join(' AND ')}
+       ORDER BY event.start_s, event.layer, event.window_index, event.position LIMIT @limit`,
+      {
+        video_key: this.#videos.key(videoId),
+        limit: size + 1,
+        ...(after && { start_s: after[0], layer: after[1], window: after[2], position: after[3] }),
+        ...(kinds && { kinds: JSON.stringify(kinds) }),
+        ...(sources && { sources: JSON.stringify(sources) }),
+        ...(range && rangeParameters(range)),
+      },
+    );
+    const page = toPage(LIST, rows, size, (row) => [row.start_s, row.layer, row.window_index, row.position]);
+    return { ...page, items: page.items.map(toEventRecord) };
+  }
+
+  #insertOne(event: MediaEvent, place: EventPlace & { readonly position: number }): number {
+    const { rowid } = this.#db.run(
+      `INSERT INTO event (video_key, layer, window_index, position, start_s, end_s, kind, source, precision_s, text, confidence, model, attributes)
+       VALUES (@video_key, @layer, @window_index, @position, @start_s, @end_s, @kind, @source, @precision_s, @text, @confidence, @model, @attributes)`,
+      {
+        ...place,
+        start_s: finite(event.start, 'event.start'),
+        end_s: finite(event.end, 'event.end'),
+        kind: event.kind,
+        source: event.source,
+        precision_s: finite(event.precision, 'event.precision'),
+        text: event.text,
+        confidence: event.confidence === undefined ? null : finite(event.confidence, 'event.confidence'),
+        model: event.model ?? null,
+        attributes: toJson(event.attributes),
+      },
+    );
+    return rowid;
+  }
+}

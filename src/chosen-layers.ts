@@ -1,0 +1,53 @@
+/** Which layers read a video by themselves, and why others do not. A missing one is no error: the rest of the index is there all the same. */
+
+import { type Config, PROFILES } from './config.js';
+import { toLongwatchError } from './errors.js';
+import { LAYER_NAMES, type LayerName } from './layer-name.js';
+import type { Layer } from './layers/layer.js';
+
+export interface ChosenLayers {
+  /** In the order in which they run. */
+  readonly layers: readonly Layer[];
+  readonly missing: Readonly<Partial<Record<LayerName, string>>>;
+}
+
+/** Opens one layer. @throws {LongwatchError} `part_missing` when what it needs is not installed */
+export type LayerOpener = (config: Config) => Promise<Layer>;
+
+/** What is not installed or cannot be used; everything else is a failure. */
+const ABSENT: ReadonlySet<string> = new Set(['part_missing', 'bad_weights']);
+
+/**
+ * Opens the layers of the configured profile that are not switched off.
+ * @param openers one per layer that this build knows
+ * @throws {LongwatchError} what is no absence, e.g. `model_failed` for want of memory; what was opened is closed again
+ */
+export async function openChosenLayers(
+  config: Config,
+  openers: Readonly<Partial<Record<LayerName, LayerOpener>>>,
+): Promise<ChosenLayers> {
+  const layers: Layer[] = [];
+  const missing: Partial<Record<LayerName, string>> = {};
+  try {
+    for (const name of LAYER_NAMES) {
+      const open = openers[name];
+      if (!open) continue;
+      if (config.layers[name] === false) missing[name] = 'It is switched off in the settings.';
+      else if (config.layers[name] !== true && !PROFILES[config.profile].includes(name))
+        missing[name] = `The profile "${config.profile}" leaves it out.`;
+      else {
+        try {
+          layers.push(await open(config));
+        } catch (thrown) {
+          const error = toLongwatchError(thrown);
+          if (!ABSENT.has(error.code)) throw error;
+          missing[name] = `${error.message}${error.hint ? ` ${error.hint}` : ''}`;
+        }
+      }
+    }
+    return { layers, missing };
+  } catch (error) {
+    for (const layer of layers) await layer.close();
+    throw error;
+  }
+}

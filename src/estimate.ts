@@ -1,0 +1,214 @@
+/** What an ingest will take before it is done: a short part of it is done for real, in a library that is thrown away. */
+
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { Library } from '../index/library.js';
+import { openLibrary } from '../index/store/sqlite-library.js';
+import type { VideoProbe } from '../ingest/video/decoder.js';
+import { LongwatchError } from './errors.js';
+import type { Layer, LayerVideo } from './layers/layer.js';
+import { ingestWindows, type PipelineParts } from './pipeline.js';
+import { readLayers } from './read-layers.js';
+import type { Milliseconds, Seconds } from './time.js';
+
+/** One part of the work. */
+export interface StageEstimate {
+  /** `windows` (decoding, signals, the model's words, meaning) or the name of a layer. */
+  readonly name: string;
+  /** For the whole video; undefined when the try was too short to tell. */
+  readonly took?: Milliseconds;
+  /** Media seconds per wall second, as measured. */
+  readonly speed: number;
+  /** Media time that was done to measure it. */
+  readonly measuredOver: Seconds;
+  /** What the library grows by through this part. */
+  readonly diskBytes: number;
+}
+
+export interface IngestEstimate {
+  readonly path: string;
+  /** What the container claims. */
+  readonly duration: Seconds;
+  /** All parts whose time could be told. */
+  readonly took: Milliseconds;
+  readonly stages: readonly StageEstimate[];
+  /** Layers that will not run, and why. */
+  readonly skipped: Readonly<Record<string, string>>;
+  /** Visual tokens that the model will be shown; 0 without one. */
+  readonly tokens: number;
+  /** What the library grows by, told in its pages of 4 kB: short videos may fit into what is there. */
+  readonly diskBytes: number;
+}
+
+export interface EstimateOptions {
+  /** Wall time that each part of the work is tried for. @default 8 s; with a model at least until its first window is written */
+  readonly sample?: Milliseconds;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SAMPLE: Milliseconds = 8_000;
+/** A model that has not described a window by then is taken at the speed that it showed so far. */
+const LONGEST_SAMPLE: Milliseconds = 180_000;
+
+/**
+ * Does the beginning of the work for real: the decoder, the signals, the model, each layer in turn, each for `sample`. What the rest of the film
+ * holds is not known, so a film that begins quietly and grows busy takes longer than this says.
+ * @throws {LongwatchError} of the file, the decoder or the model; `cancelled`. Nothing is left behind.
+ */
+export async function estimateIngest(
+  parts: Omit<PipelineParts, 'library'>,
+  file: string,
+  { sample = SAMPLE, signal }: EstimateOptions = {},
+): Promise<IngestEstimate> {
+  const { decoder, model } = parts;
+  const started = Date.now();
+  const probe = await decoder.probe(file, signal ? { signal } : {});
+  const duration = probe.claimedDuration;
+  if (!duration)
+    throw new LongwatchError('invalid_input', `${file} does not say how long it is.`, {
+      path: file,
+      hint: 'Its time cannot be estimated; it can be ingested all the same.',
+    });
+  const opening = Date.now() - started;
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-estimate-'));
+  const library = openLibrary(folder, { create: true });
+  try {
+    const trial = new Trial({ ...parts, library }, folder, file, probe, duration, { sample, signal });
+    const windows = await trial.windows();
+    const stages = [windows, ...(await trial.layers())];
+    const { frames, covered } = trial.plan();
+    const tokensPerPair = model ? model.tokensPerPair(model.pictureSize(probe.video)) : 0;
+    const rest = covered > 0 ? duration / covered : 0;
+    return {
+      path: file,
+      duration,
+      took: opening + stages.reduce((sum, stage) => sum + (stage.took ?? 0), 0),
+      stages,
+      skipped: trial.skipped,
+      tokens: Math.round((frames / 2) * tokensPerPair * rest),
+      diskBytes: stages.reduce((sum, stage) => sum + stage.diskBytes, 0),
+    };
+  } finally {
+    await library.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** One try, in a library of its own. */
+class Trial {
+  readonly skipped: Record<string, string>;
+  readonly #videoId: string;
+
+  constructor(
+    readonly parts: PipelineParts,
+    readonly folder: string,
+    readonly file: string,
+    readonly probe: VideoProbe,
+    readonly duration: Seconds,
+    readonly options: { readonly sample: Milliseconds; readonly signal: AbortSignal | undefined },
+  ) {
+    this.skipped = { ...parts.missingLayers };
+    this.#videoId = parts.library.addVideo({
+      path: file,
+      title: path.basename(file),
+      sha256: '0'.repeat(64),
+      sizeBytes: probe.sizeBytes,
+      modified: 0,
+      fingerprint: 'estimate',
+    }).id;
+  }
+
+  async windows(): Promise<StageEstimate> {
+    const { parts, file, probe } = this;
+    const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size > 0;
+    return this.#measure('windows', isEnough, async (signal, onProgress) => {
+      await ingestWindows(parts, this.#videoId, file, probe, { tracks: [], warnings: [] }, { signal, onProgress });
+    });
+  }
+
+  async layers(): Promise<StageEstimate[]> {
+    const { firstFrameTime } = this.parts.library.findVideo(this.#videoId);
+    const video = { path: this.file, probe: this.probe, duration: this.duration, firstFrameTime };
+    const stages: StageEstimate[] = [];
+    for (const layer of this.parts.layers ?? []) {
+      const skipped = layer.skips(this.probe);
+      if (skipped === undefined) stages.push(await this.#layer(layer, video));
+      else this.skipped[layer.name] = skipped;
+    }
+    return stages;
+  }
+
+  /** What was planned, and for how much of the film. */
+  plan(): { readonly frames: number; readonly covered: Seconds } {
+    const { items } = this.parts.library.segments(this.#videoId, { limit: 1000 });
+    return { frames: items.reduce((sum, { frames }) => sum + frames.length, 0), covered: items.at(-1)?.end ?? 0 };
+  }
+
+  #layer(layer: Layer, video: LayerVideo): Promise<StageEstimate> {
+    return this.#measure(
+      layer.name,
+      () => true,
+      async (signal, onProgress) => {
+        await readLayers({ ...this.parts, layers: [layer] }, this.#videoId, video, {
+          signal,
+          onProgress,
+          onStage: (_, { state, note }) => {
+            if (state === 'failed') this.skipped[layer.name] = note ?? '';
+          },
+        });
+      },
+    );
+  }
+
+  /** Runs `work` until it is done or was tried long enough. */
+  async #measure(
+    name: string,
+    isEnough: () => boolean,
+    work: (signal: AbortSignal, onProgress: (step: { readonly progress: number }) => void) => Promise<void>,
+  ): Promise<StageEstimate> {
+    const { sample, signal } = this.options;
+    const abort = new AbortController();
+    const before = await sizeOf(this.parts.library, this.folder);
+    const started = Date.now();
+    let progress = 0;
+    let wall = 0;
+    const timer = setInterval(() => {
+      const passed = Date.now() - started;
+      if ((passed > sample && progress > 0 && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
+    }, 50);
+    try {
+      await work(signal ? AbortSignal.any([signal, abort.signal]) : abort.signal, (step) => {
+        if (step.progress <= progress) return;
+        progress = step.progress;
+        wall = Date.now() - started;
+      });
+      progress = 1;
+      wall = Date.now() - started;
+    } catch (error) {
+      if (signal?.aborted || !abort.signal.aborted) throw error;
+    } finally {
+      clearInterval(timer);
+    }
+    // A model's windows are what takes its time; how far the decoder ran ahead says nothing.
+    if (name === 'windows' && this.parts.model && progress < 1) {
+      progress = this.plan().covered / this.duration;
+      wall = Date.now() - started;
+    }
+    const speed = (progress * this.duration) / (Math.max(1, wall) / 1000);
+    return {
+      name,
+      ...(progress > 0 ? { took: wall / progress } : {}),
+      speed,
+      measuredOver: progress * this.duration,
+      diskBytes: progress > 0 ? Math.round(((await sizeOf(this.parts.library, this.folder)) - before) / progress) : 0,
+    };
+  }
+}
+
+/** Bytes of the library as one file, without what its log holds twice. */
+async function sizeOf(library: Library, folder: string): Promise<number> {
+  const copy = path.join(folder, 'copy.sqlite');
+  await library.backup(copy);
+  return (await stat(copy)).size;
+}

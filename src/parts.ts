@@ -1,0 +1,70 @@
+/** What works on videos, beside the library: each part is made once, when it is first needed. */
+
+import { chooseDecoder } from '../ingest/video/choose.js';
+import type { Decoder } from '../ingest/video/decoder.js';
+import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
+import { type ChosenLayers, type LayerOpener, openChosenLayers } from './chosen-layers.js';
+import { type ChosenModel, openChosenModel } from './chosen-model.js';
+import type { Config } from './config.js';
+import type { LayerName } from './layer-name.js';
+import type { PipelineParts } from './pipeline.js';
+import { BackendModel } from './tasks/backend-model.js';
+
+/** Every layer of its own pass, and what opens it. */
+export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {};
+
+export interface Parts {
+  decoder(): Promise<Decoder>;
+  /** The model that describes and answers, or why there is none. */
+  model(): Promise<ChosenModel>;
+  /** What compares meanings, or why there is none. */
+  meaning(): Promise<ChosenEmbedder>;
+  layers(): Promise<ChosenLayers>;
+  /** All of them, as an ingest needs them. */
+  pipeline(): Promise<Omit<PipelineParts, 'library'>>;
+  /** Closes what was opened. */
+  close(): Promise<void>;
+}
+
+export function openParts(config: Config): Parts {
+  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
+  const model = once(() => openChosenModel(config));
+  const meaning = once(() => openChosenEmbedder(config, model));
+  const layers = once(() => openChosenLayers(config, LAYERS));
+  return {
+    decoder,
+    model,
+    meaning,
+    layers,
+    async pipeline() {
+      const { embedder } = await meaning();
+      const { backend } = await model();
+      const chosen = await layers();
+      return {
+        decoder: await decoder(),
+        layers: chosen.layers,
+        missingLayers: chosen.missing,
+        ...(embedder ? { embedder } : {}),
+        ...(backend ? { model: new BackendModel(backend) } : {}),
+      };
+    },
+    async close() {
+      for (const layer of (await layers.opened())?.layers ?? []) await layer.close();
+      await (await meaning.opened())?.embedder?.close();
+      await (await model.opened())?.backend?.close();
+    },
+  };
+}
+
+/** A part that is opened at most once; a failure is not remembered, so that the next call tries again. */
+export function once<T>(open: () => Promise<T>): (() => Promise<T>) & { opened(): Promise<T | undefined> } {
+  let part: Promise<T> | undefined;
+  const get = () => {
+    part ??= open().catch((error: unknown) => {
+      part = undefined;
+      throw error;
+    });
+    return part;
+  };
+  return Object.assign(get, { opened: async () => part });
+}

@@ -1,0 +1,116 @@
+/** Lets each layer of its own pass read a video whose windows are written. One transaction per stretch. */
+
+import type { Library } from '../index/library.js';
+import type { StageRecord } from '../index/store/records.js';
+import type { Decoder } from '../ingest/video/decoder.js';
+import { toLongwatchError } from './errors.js';
+import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
+import type { LayerName } from './layer-name.js';
+import type { Layer, LayerEvent, LayerVideo } from './layers/layer.js';
+import type { Embedder } from './meaning/embedder.js';
+import type { Seconds } from './time.js';
+import { embedEvents } from './window-meaning.js';
+
+export interface LayerParts {
+  readonly decoder: Decoder;
+  readonly library: Library;
+  readonly embedder?: Embedder;
+  readonly layers?: readonly Layer[];
+  /** Why a layer is not among them: switched off, or its part is missing. */
+  readonly missingLayers?: Readonly<Partial<Record<LayerName, string>>>;
+}
+
+export interface LayerRun {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
+  /** Called when a layer begins and when it has ended. */
+  readonly onStage: (name: LayerName, stage: StageRecord) => void;
+}
+
+/**
+ * Runs what has not run for this video with the same models and settings, each from where it stopped. A layer that fails says so in its
+ * stage and keeps what it wrote; the next run goes on there.
+ * @returns whether anything was read
+ * @throws {LongwatchError} `cancelled`
+ */
+export async function readLayers(
+  parts: LayerParts,
+  videoId: string,
+  video: LayerVideo,
+  run: LayerRun,
+): Promise<boolean> {
+  let read = false;
+  for (const layer of parts.layers ?? []) {
+    const skipped = layer.skips(video.probe);
+    if (skipped !== undefined) {
+      run.onStage(layer.name, { state: 'skipped', note: skipped });
+      continue;
+    }
+    const progress = parts.library.beginLayer(videoId, layer.name, identityOf(layer, parts.embedder));
+    if (progress.done) {
+      run.onStage(layer.name, { state: 'done', note: layer.note });
+      continue;
+    }
+    read = true;
+    run.onStage(layer.name, { state: 'running', note: layer.note });
+    try {
+      await readLayer(parts, layer, videoId, video, { from: progress.until, index: progress.stretches }, run);
+      run.onStage(layer.name, { state: 'done', note: layer.note });
+    } catch (thrown) {
+      if (run.signal?.aborted) throw thrown;
+      const { message, hint } = toLongwatchError(thrown, video.path);
+      run.onStage(layer.name, { state: 'failed', note: `${message}${hint ? ` ${hint}` : ''}` });
+    }
+  }
+  return read;
+}
+
+/** The stages of the layers that cannot run. */
+export function missingStages({ missingLayers = {} }: LayerParts): Readonly<Record<string, StageRecord>> {
+  return Object.fromEntries(Object.entries(missingLayers).map(([name, note]) => [name, { state: 'skipped', note }]));
+}
+
+async function readLayer(
+  { decoder, library, embedder }: LayerParts,
+  layer: Layer,
+  videoId: string,
+  video: LayerVideo,
+  begin: { readonly from: Seconds; readonly index: number },
+  { signal, onProgress }: LayerRun,
+): Promise<void> {
+  const meter = new ProgressMeter(video.duration, onProgress, begin.from);
+  let { from, index } = begin;
+  const stretches = layer.read(decoder, video, {
+    from,
+    signal,
+    onProgress: (time) => meter.at(layer.name, time),
+  });
+  for await (const { end, events } of stretches) {
+    const rows = await embedded(embedder, events, signal);
+    signal?.throwIfAborted();
+    const last = end >= video.duration;
+    library.writeLayer(videoId, layer.name, { index, range: { start: from, end }, events: rows, last }, embedder?.id);
+    meter.at(layer.name, end);
+    from = end;
+    index += 1;
+  }
+}
+
+/** Texts are embedded here; a point that the layer brings along goes beside that. */
+async function embedded(embedder: Embedder | undefined, events: readonly LayerEvent[], signal?: AbortSignal) {
+  const rows = await embedEvents(
+    embedder,
+    events.map(({ event }) => event),
+    [],
+    signal,
+  );
+  return rows.map((row, position) => {
+    const own = events[position]?.embedding;
+    return own ? { ...row, frameEmbedding: own } : row;
+  });
+}
+
+/** Points of another embedder are another layer's: the texts are read anew rather than left without meaning. */
+function identityOf({ identity }: Layer, embedder: Embedder | undefined): string {
+  return `${identity}; meaning ${embedder?.id ?? 'none'}`;
+}
