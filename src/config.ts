@@ -38,6 +38,8 @@ const fileSchema = z.strictObject({
   threads: z.number().int().min(1).max(64).optional(),
   /** Built model that describes what is seen: a name, `auto` (the only one there is) or `none`. */
   model: z.string().min(1).optional(),
+  /** Built CLIP or SigLIP model that compares pictures: a name, `auto` (the only one there is) or `none`. */
+  pictures: z.string().min(1).optional(),
   /** What a built model runs on. */
   device: z.enum(MODEL_DEVICES).optional(),
   /** An OpenAI-compatible server that is asked instead of a built model. Its key comes from the environment only. */
@@ -82,6 +84,8 @@ export interface Config {
   /** @default auto */
   readonly model: string;
   /** @default auto */
+  readonly pictures: string;
+  /** @default auto */
   readonly device: (typeof MODEL_DEVICES)[number];
   /** Where `models pull` fetches from: a mirror's address and a token for closed repositories, from the environment only. */
   readonly hub: { readonly endpoint?: string; readonly token?: string };
@@ -125,6 +129,7 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_PROFILE: (profile) => fileSchema.pick({ profile: true }).parse({ profile }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
   LONGWATCH_MODEL: (model) => ({ model }),
+  LONGWATCH_PICTURES: (pictures) => ({ pictures }),
   LONGWATCH_DEVICE: (device) => fileSchema.pick({ device: true }).parse({ device }),
   LONGWATCH_HOST: (host) => ({ host }),
   LONGWATCH_PORT: (port) => ({ port: Number(port) }),
@@ -150,6 +155,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     profile: checked.profile ?? 'standard',
     layers: definite(checked.layers),
     model: checked.model ?? 'auto',
+    pictures: checked.pictures ?? 'auto',
     device: checked.device ?? 'auto',
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,

@@ -5,13 +5,14 @@ import type { Decoder } from '../ingest/video/decoder.js';
 import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenLayers, type LayerOpener, openChosenLayers } from './chosen-layers.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
+import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './chosen-pictures.js';
 import type { Config } from './config.js';
 import type { LayerName } from './layer-name.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Every layer of its own pass, and what opens it. */
-export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {};
+export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = { pictures: openPicturesLayer };
 
 export interface Parts {
   decoder(): Promise<Decoder>;
@@ -19,6 +20,8 @@ export interface Parts {
   model(): Promise<ChosenModel>;
   /** What compares meanings, or why there is none. */
   meaning(): Promise<ChosenEmbedder>;
+  /** What compares pictures for a search, or why there is none. A layer has one of its own. */
+  pictures(): Promise<ChosenPictures>;
   layers(): Promise<ChosenLayers>;
   /** All of them, as an ingest needs them. */
   pipeline(): Promise<Omit<PipelineParts, 'library'>>;
@@ -30,11 +33,13 @@ export function openParts(config: Config): Parts {
   const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
+  const pictures = once(() => openChosenPictures(config));
   const layers = once(() => openChosenLayers(config, LAYERS));
   return {
     decoder,
     model,
     meaning,
+    pictures,
     layers,
     async pipeline() {
       const { embedder } = await meaning();
@@ -51,6 +56,7 @@ export function openParts(config: Config): Parts {
     async close() {
       for (const layer of (await layers.opened())?.layers ?? []) await layer.close();
       await (await meaning.opened())?.embedder?.close();
+      await (await pictures.opened())?.embedder?.close();
       await (await model.opened())?.backend?.close();
     },
   };

@@ -60,6 +60,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/weights/',
     'src/onnx/',
     'src/qwen/',
+    'src/clip/',
     'src/layers/',
     'src/meaning/',
   ],
@@ -85,6 +86,7 @@ const FLOORS: readonly (readonly string[])[] = [
   [
     'src/chosen-model.ts',
     'src/chosen-embedder.ts',
+    'src/chosen-pictures.ts',
     'src/chosen-layers.ts',
     'src/parts.ts',
     'src/main.ts',

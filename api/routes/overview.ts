@@ -52,7 +52,8 @@ export function overviewRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
       const moments: TimelineJson['moments'] = [];
       let truncated = false;
       for await (const { start, end, kind, source, text } of allEvents(library, video.id)) {
-        if (source === 'signal') continue;
+        // Neither says anything that a person could read.
+        if (source === 'signal' || source === 'picture') continue;
         truncated = moments.length === MOMENTS_MAX;
         if (truncated) break;
         moments.push({ start_s: roundToMilliseconds(start), end_s: roundToMilliseconds(end), kind, source, text });

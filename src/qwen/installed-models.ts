@@ -7,7 +7,7 @@ import type { Licence } from '../weights/licence.js';
 import { readCheckpointConfig } from './checkpoint.js';
 import type { QwenConfig } from './config.js';
 import { licenceOf } from './licence.js';
-import { type BuiltManifest, readManifest } from './manifest.js';
+import { type BuiltManifest, type HashedFile, readManifest } from './manifest.js';
 import type { Dtype } from './weight-format.js';
 
 export type InstalledModel = {
@@ -44,12 +44,16 @@ const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 /** Models by name; other folders are passed over. A folder that does not exist holds none. */
 export async function listModels(folder: string): Promise<InstalledModel[]> {
   const models: InstalledModel[] = [];
-  for (const name of (await names(folder)).sort()) {
-    if (!isName(name)) continue;
+  for (const name of await modelFolderNames(folder)) {
     const found = await examine(folder, name);
     if (found) models.push(found);
   }
   return models;
+}
+
+/** Names in the folder of models that could be models, sorted; none when it does not exist. */
+export async function modelFolderNames(folder: string): Promise<string[]> {
+  return (await names(folder)).filter(isName).sort();
 }
 
 /** @throws {LongwatchError} `invalid_input` for what is no name, `not_found` with the names that there are */
@@ -69,15 +73,20 @@ export async function findModel(folder: string, name: string): Promise<Installed
  */
 export async function removeModel(folder: string, name: string): Promise<InstalledModel> {
   const model = await findModel(folder, name);
-  const going = `${model.directory}${REMOVED_SUFFIX}`;
+  await removeModelFolder(model.directory);
+  return model;
+}
+
+/** Removes a built folder as `removeModel` does. */
+export async function removeModelFolder(directory: string): Promise<void> {
+  const going = `${directory}${REMOVED_SUFFIX}`;
   try {
     await rm(going, { recursive: true, force: true });
-    await rename(model.directory, going);
+    await rename(directory, going);
     await rm(going, { recursive: true, force: true });
   } catch (error) {
-    throw toLongwatchError(error, model.directory);
+    throw toLongwatchError(error, directory);
   }
-  return model;
 }
 
 /** Where the model of this name lies or will lie. @throws {LongwatchError} `invalid_input` for what is no name */
@@ -107,18 +116,7 @@ async function examine(folder: string, name: string): Promise<InstalledModel | u
   const directory = path.join(folder, name);
   try {
     const manifest = await readManifest(directory);
-    let bytes = 0;
-    for (const file of manifest.files) {
-      const place = path.join(directory, file.name);
-      const found = await stat(place);
-      if (found.size !== file.bytes)
-        throw new LongwatchError(
-          'bad_weights',
-          `${file.name} has ${found.size} bytes, not the ${file.bytes} that were built.`,
-          { path: place, hint: 'Remove the model and build it again.' },
-        );
-      bytes += found.size;
-    }
+    const bytes = await builtBytes(directory, manifest.files);
     const config = await readCheckpointConfig(directory);
     const licence = await licenceOf(directory, config);
     return { name, directory, state: 'ready', manifest, config, bytes, ...(licence ? { licence } : {}) };
@@ -126,6 +124,23 @@ async function examine(folder: string, name: string): Promise<InstalledModel | u
     const problem = toLongwatchError(error, directory);
     return problem.code === 'not_found' ? undefined : { name, directory, state: 'damaged', problem };
   }
+}
+
+/** Size of a built folder. @throws {LongwatchError} `bad_weights` when a file has not the size that was built; the file system's for one that is missing */
+export async function builtBytes(directory: string, files: readonly HashedFile[]): Promise<number> {
+  let bytes = 0;
+  for (const file of files) {
+    const place = path.join(directory, file.name);
+    const found = await stat(place);
+    if (found.size !== file.bytes)
+      throw new LongwatchError(
+        'bad_weights',
+        `${file.name} has ${found.size} bytes, not the ${file.bytes} that were built.`,
+        { path: place, hint: 'Remove the model and build it again.' },
+      );
+    bytes += found.size;
+  }
+  return bytes;
 }
 
 async function names(folder: string): Promise<string[]> {

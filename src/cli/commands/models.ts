@@ -1,10 +1,14 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
+import { verifyTowers } from '../../clip/build.js';
+import { familyOf } from '../../clip/config.js';
+import { findTowers, listTowers } from '../../clip/installed-towers.js';
 import { loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
 import { buildModel } from '../../qwen/build.js';
 import { verifyBuiltModel } from '../../qwen/built-model.js';
+import { readJson } from '../../qwen/checkpoint.js';
 import { type CaseReport, compareWithGolden, type TensorReport } from '../../qwen/compare.js';
 import { DEVICES, type DeviceChoice } from '../../qwen/device.js';
 import {
@@ -14,12 +18,14 @@ import {
   modelDirectory,
   modelName,
   removeModel,
+  removeModelFolder,
 } from '../../qwen/installed-models.js';
+import type { BuiltManifest } from '../../qwen/manifest.js';
 import { DTYPES, type Dtype } from '../../qwen/weight-format.js';
 import { BUNDLED_NAME, bundledCheckpoint } from '../../weights/bundled.js';
 import { type CommonOptions, terminalOf, verb, withSignal } from '../command.js';
-import { ProgressLine } from '../progress.js';
-import { EXIT, type Terminal, table, visible } from '../terminal.js';
+import { EXIT, table, visible } from '../terminal.js';
+import { addTowers, licenceJson, licenceNote, towersJson, towersRow, withProgress } from './models-pictures.js';
 import { pullCommand } from './models-pull.js';
 
 interface ModelsOptions extends CommonOptions {
@@ -54,32 +60,39 @@ function modelsFolder({ library, models, config }: ModelsOptions): string {
 const listCommand = modelsVerb('list', 'the models that are built').action(async (options: ModelsOptions) => {
   const terminal = terminalOf(options);
   const folder = modelsFolder(options);
-  const models = await listModels(folder);
-  terminal.document({ folder, models: models.map(modelJson) });
-  for (const row of table(models.map(modelRow))) terminal.line(row);
-  for (const model of models) if (model.state === 'damaged') terminal.problem(model.problem);
-  if (models.length === 0)
+  const [models, towers] = await Promise.all([listModels(folder), listTowers(folder)]);
+  terminal.document({ folder, models: [...models.map(modelJson), ...towers.map(towersJson)] });
+  for (const row of table([...models.map(modelRow), ...towers.map(towersRow)])) terminal.line(row);
+  for (const model of [...models, ...towers]) if (model.state === 'damaged') terminal.problem(model.problem);
+  if (models.length + towers.length === 0)
     terminal.note(`There is no model in ${folder}. Add one: longwatch models add CHECKPOINT_DIR`);
 });
 
 const addCommand = modelsVerb(
   'add',
-  'build a model from a Qwen2.5-VL checkpoint: config.json, tokenizer.json, safetensors',
+  'build a model from a Qwen2.5-VL checkpoint, or from one of CLIP or SigLIP, which compare pictures: config.json, tokenizer.json, safetensors',
 )
   .argument(
     '<checkpoint>',
     'folder of the checkpoint, as it is published; or `nano`, the small one that comes along and knows drawn films only',
   )
   .option('--name <name>', 'what to call it (default: the folder and the form)')
-  .addOption(new Option('--dtype <form>', 'how most weights are stored (default: q4; fp32 for nano)').choices(DTYPES))
+  .addOption(
+    new Option(
+      '--dtype <form>',
+      'how most weights are stored (default: q4; fp16 for CLIP and SigLIP, fp32 for nano)',
+    ).choices(DTYPES),
+  )
   .option('--adapter <dir>', 'folder of a LoRA adapter to merge into the weights')
   .action((given: string, options: AddOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
       const bundled = given === BUNDLED_NAME;
       const checkpoint = bundled ? bundledCheckpoint() : given;
-      const dtype = options.dtype ?? (bundled ? 'fp32' : 'q4');
       await requireCheckpoint(checkpoint);
       const folder = modelsFolder(options);
+      if (familyOf(await readJson(path.join(checkpoint, 'config.json'), 'optional')))
+        return addTowers(terminal, checkpoint, folder, options, signal);
+      const dtype = options.dtype ?? (bundled ? 'fp32' : 'q4');
       const name = options.name ?? (bundled ? BUNDLED_NAME : modelName(given, dtype));
       const started = Date.now();
       await withProgress(terminal, name, (show) =>
@@ -96,11 +109,7 @@ const addCommand = modelsVerb(
       const licence = model.state === 'ready' ? model.licence : undefined;
       const sees = model.state === 'ready' ? model.config.sees : undefined;
       if (sees !== undefined) terminal.note(`It knows ${sees} and is used only by name: LONGWATCH_MODEL=${name}.`);
-      terminal.note(
-        licence
-          ? `Licence: ${licence.name}. ${licence.summary}`
-          : 'Licence: the checkpoint does not say; ask whoever gave it to you.',
-      );
+      terminal.note(licenceNote(licence));
       return EXIT.done;
     }),
   );
@@ -109,21 +118,28 @@ const removeCommand = modelsVerb('remove', 'delete a built model; the checkpoint
   .argument('<name>', 'as `longwatch models list` shows it')
   .action(async (name: string, options: ModelsOptions) => {
     const terminal = terminalOf(options);
-    const model = await removeModel(modelsFolder(options), name);
-    terminal.document({ removed: modelJson(model) });
-    terminal.line(model.name);
+    const folder = modelsFolder(options);
+    const towers = await findTowers(folder, name);
+    if (towers) await removeModelFolder(towers.directory);
+    terminal.document({ removed: towers ? towersJson(towers) : modelJson(await removeModel(folder, name)) });
+    terminal.line(name);
   });
 
 const verifyCommand = modelsVerb('verify', 'read every byte of a built model again, and run its self-test')
   .argument('<name>', 'as `longwatch models list` shows it')
   .action((name: string, options: ModelsOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
-      const { directory } = await findModel(modelsFolder(options), name);
-      const { files, selfTest } = await withProgress(terminal, name, (show) =>
-        verifyBuiltModel(directory, {
-          onProgress: ({ doneBytes, totalBytes }) => show('hashing', doneBytes, totalBytes),
-          signal,
-        }),
+      const folder = modelsFolder(options);
+      const towers = await findTowers(folder, name);
+      const { directory } = towers ?? (await findModel(folder, name));
+      const { files, selfTest } = await withProgress<Pick<BuiltManifest, 'files' | 'selfTest'>>(
+        terminal,
+        name,
+        (show) =>
+          (towers ? verifyTowers : verifyBuiltModel)(directory, {
+            onProgress: ({ doneBytes, totalBytes }) => show('hashing', doneBytes, totalBytes),
+            signal,
+          }),
       );
       terminal.document({ name, files: files.length, self_test: selfTest !== undefined, ok: true });
       terminal.line(`${name} is as it was built: ${files.length} files${selfTest ? ' and the self-test' : ''}.`);
@@ -173,7 +189,7 @@ const compareCommand = verb('compare', 'does a checkpoint compute here what the 
   );
 
 export const modelsCommand = new Command('models').description(
-  'the language models: fetch one, build one, what is built, check it',
+  'the models that describe or compare pictures: fetch one, build one, what is built, check it',
 );
 for (const command of [listCommand, pullCommand, addCommand, removeCommand, verifyCommand, compareCommand])
   modelsCommand.addCommand(command.exitOverride());
@@ -202,24 +218,6 @@ async function requireCheckpoint(directory: string): Promise<void> {
     });
 }
 
-async function withProgress<T>(
-  terminal: Terminal,
-  title: string,
-  work: (show: (stage: string, doneBytes: number, totalBytes: number) => void) => Promise<T>,
-): Promise<T> {
-  const line = new ProgressLine(terminal, title);
-  const started = Date.now();
-  try {
-    return await work((stage, doneBytes, totalBytes) => {
-      const progress = totalBytes === 0 ? 0 : doneBytes / totalBytes;
-      const passed = Date.now() - started;
-      line.show({ stage, progress, ...(progress > 0 ? { eta: (passed / progress) * (1 - progress) } : {}) });
-    });
-  } finally {
-    line.end();
-  }
-}
-
 function modelRow(model: InstalledModel): string[] {
   if (model.state === 'damaged') return [model.name, 'DAMAGED', visible(model.problem.message)];
   const { text, vision } = model.config;
@@ -242,6 +240,7 @@ function modelJson(model: InstalledModel) {
     name,
     path: directory,
     state,
+    purpose: 'description',
     dtype: manifest.dtype,
     architecture: manifest.architecture,
     layers: config.text.layers,
@@ -250,9 +249,7 @@ function modelJson(model: InstalledModel) {
     created_by: manifest.createdBy,
     adapter: manifest.adapter !== undefined,
     sees: config.sees ?? null,
-    licence: licence
-      ? { id: licence.id, name: licence.name, summary: licence.summary, commercial_use: licence.commercialUse ?? null }
-      : null,
+    licence: licenceJson(licence),
   };
 }
 
