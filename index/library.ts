@@ -40,6 +40,11 @@ export interface VectorHit {
   readonly similarity: number;
 }
 
+/** The same with the vector that is near, of length 1. */
+export interface PointHit extends VectorHit {
+  readonly vector: Float32Array;
+}
+
 /** Restricts retrieval exactly: no hit outside, none inside lost. */
 export interface SearchScope {
   readonly videoIds?: readonly string[];
@@ -110,6 +115,10 @@ export interface Library {
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
+  /** As `nearest`, with the vectors themselves, which takes a little longer. */
+  nearestPoints(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<PointHit[]>;
+  /** Whether there is any embedding of this embedder. */
+  holds(embedderId: string): boolean;
 
   /** @param content hash of the model and all texts that it was made of, 64 hex digits */
   getSummary(videoId: string, content: string): SummaryRecord | undefined;

@@ -1,7 +1,7 @@
 /** Questions and answers as JSON. */
 
 import { DEFAULT_GROUND_WINDOWS, MAX_GROUND_WINDOWS, MAX_QUERY_LENGTH } from '../../index/search/parse.js';
-import type { Grounding, SearchAnswer, SearchHit } from '../../index/search/types.js';
+import { type Grounding, SEARCH_MODES, type SearchAnswer, type SearchHit } from '../../index/search/types.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
@@ -93,7 +93,9 @@ export const searchSchema = z
   .object({
     query: z.string(),
     took_ms: z.number(),
-    mode: z.enum(['words', 'words+meaning']).openapi({ description: '`words` when no embedder is installed.' }),
+    mode: z.enum(SEARCH_MODES).openapi({
+      description: 'What was compared: meaning and pictures only where an embedder for them is installed.',
+    }),
     results: z.array(hitSchema),
     count: z.number().int().openapi({
       description:

@@ -2,7 +2,7 @@
 
 import { LongwatchError } from '../../src/errors.js';
 import type { Library, SearchScope } from '../library.js';
-import type { SearchRequest } from './types.js';
+import type { SearchFilters, SearchRequest } from './types.js';
 
 export const MAX_QUERY_LENGTH = 1000;
 export const DEFAULT_LIMIT = 10;
@@ -10,22 +10,26 @@ export const MAX_LIMIT = 100;
 export const DEFAULT_GROUND_WINDOWS = 5;
 export const MAX_GROUND_WINDOWS = 20;
 
-export interface ParsedSearch {
+/** Which hits are wanted, whatever is asked. */
+export interface ParsedFilters {
+  readonly limit: number;
+  readonly minScore: number;
+  readonly onePerVideo: boolean;
+  /** Undefined when the whole library is asked. */
+  readonly scope: SearchScope | undefined;
+}
+
+export interface ParsedSearch extends ParsedFilters {
   /** Trimmed; quotes still mark phrases. */
   readonly query: string;
   /** The same without quotes: what it means as a sentence. */
   readonly sentence: string;
   /** What a model that looks again is asked to find: where something must not be there, that too. */
   readonly lookFor: string;
-  readonly limit: number;
-  readonly minScore: number;
-  readonly onePerVideo: boolean;
   /** See `SearchRequest`. */
   readonly groundWindows: number;
   /** See `SearchRequest`. */
   readonly snap: boolean;
-  /** Undefined when the whole library is asked. */
-  readonly scope: SearchScope | undefined;
 }
 
 /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found`, `ambiguous_id`; each points at the field */
@@ -34,13 +38,6 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
   if (query.length === 0 || query.length > MAX_QUERY_LENGTH) {
     const evidence = query.length === 0 ? 'The query is empty.' : `The query has ${query.length} characters.`;
     throw invalid(evidence, `Write 1 to ${MAX_QUERY_LENGTH} characters.`, '/query');
-  }
-  const { limit = DEFAULT_LIMIT, minScore = 0, groupBy = 'clip' } = request;
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw invalid(`A limit of ${limit} is not possible.`, `Ask for 1 to ${MAX_LIMIT} results.`, '/limit');
-  }
-  if (!(minScore >= 0 && minScore <= 1)) {
-    throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
   const { ground = false, groundWindows = DEFAULT_GROUND_WINDOWS } = request;
   if (!Number.isInteger(groundWindows) || groundWindows < 1 || groundWindows > MAX_GROUND_WINDOWS) {
@@ -54,19 +51,33 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
       '/ground_windows',
     );
   }
+  return {
+    query,
+    sentence: sentenceOf(query),
+    lookFor: sentenceOf(query),
+    groundWindows,
+    snap: request.snap ?? true,
+    ...parseFilters(request, library),
+  };
+}
+
+/** @throws {LongwatchError} as `parseSearch` */
+export function parseFilters(request: SearchFilters, library: Library): ParsedFilters {
+  const { limit = DEFAULT_LIMIT, minScore = 0, groupBy = 'clip' } = request;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    throw invalid(`A limit of ${limit} is not possible.`, `Ask for 1 to ${MAX_LIMIT} results.`, '/limit');
+  }
+  if (!(minScore >= 0 && minScore <= 1)) {
+    throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
+  }
   const scope = {
     ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
     ...(request.range && { range: checkedRange(request.range) }),
   };
   return {
-    query,
-    sentence: sentenceOf(query),
-    lookFor: sentenceOf(query),
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
-    groundWindows,
-    snap: request.snap ?? true,
     scope: request.videoIds || request.range ? scope : undefined,
   };
 }

@@ -4,6 +4,7 @@ import { EVENT_SOURCES, type EventSource } from '../../src/event.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import type { Library, SearchScope } from '../library.js';
 import type { EventRecord } from '../store/records.js';
+import type { Look } from './looks.js';
 import type { ParsedSearch } from './parse.js';
 
 /** What speaks for one event. Ranks count from 0 and are undefined when that way did not find it. */
@@ -19,6 +20,9 @@ export interface Candidate {
   readonly meaningRank?: number;
   /** Among the frames that resemble the query. They are looked up for what was found otherwise; alone they find nothing. */
   readonly framesRank?: number;
+  /** Of a picture: whether it looks like the question, and its place among those that do. */
+  readonly look?: Look;
+  readonly lookRank?: number;
 }
 
 /** Hits that each way brings. Ten pages of results are merged from far fewer. */
@@ -26,7 +30,10 @@ const DEPTH = 200;
 /** Measured events are many and say the same few words, so they get a smaller share of their own and never crowd out a text. */
 const SIGNAL_DEPTH = 100;
 
-const TEXT_SOURCES: readonly EventSource[] = EVENT_SOURCES.filter((source) => source !== 'signal');
+/** Every picture has the same word, which says nothing. */
+const TEXT_SOURCES: readonly EventSource[] = EVENT_SOURCES.filter(
+  (source) => source !== 'signal' && source !== 'picture',
+);
 
 /** @throws {LongwatchError} `model_failed`, `cancelled`, from the embedder */
 export async function retrieve(

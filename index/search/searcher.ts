@@ -2,20 +2,40 @@
 
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
+import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
+import { contains, type Seconds } from '../../src/time.js';
 import type { Library } from '../library.js';
 import { fuse, type Match, rank } from './fuse.js';
-import { narrowed, type ParsedSearch, parseSearch } from './parse.js';
+import { type LookHit, Looks } from './looks.js';
+import { narrowed, type ParsedFilters, type ParsedSearch, parseFilters, parseSearch } from './parse.js';
 import { type Anchor, absentAt, clockAnchor, foundAnchor, Placement } from './placement.js';
 import { takeApart } from './question.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
 import { type Stretch, stretchesOf } from './stretches.js';
-import type { SearchAnswer, Searcher, SearchHit, SearchRequest } from './types.js';
+import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } from './types.js';
 
 export interface SearcherParts {
   readonly library: Library;
   /** Without one, only words are matched. */
   readonly embedder?: Embedder;
+  /** Without one, pictures are not compared. */
+  readonly pictures?: PictureEmbedder;
+}
+
+/** With what has been found out about the pictures' model. */
+interface Parts extends SearcherParts {
+  readonly looks?: Looks;
+}
+
+/** A picture that others are compared with. */
+export interface PictureQuery {
+  /** In the space of the searcher's picture embedder, of length 1. */
+  readonly vector: Float32Array;
+  /** What the answer calls it. */
+  readonly name: string;
+  /** Where it was taken from: that place is no answer. */
+  readonly from?: { readonly videoId: string; readonly at: Seconds };
 }
 
 /** What a search found, and where it would pay to look closer. */
@@ -38,17 +58,25 @@ export interface Survey {
 export interface LibrarySearcher extends Searcher {
   /** @throws {LongwatchError} as `search` */
   survey(request: SearchRequest, signal?: AbortSignal): Promise<Survey>;
+  /**
+   * The places that look most like a picture, best first. It is an order and no verdict: nothing says from which likeness on two pictures show the same.
+   * @throws {LongwatchError} as `search`; `part_missing` without a picture embedder
+   */
+  resembling(filters: SearchFilters, picture: PictureQuery, signal?: AbortSignal): Promise<SearchAnswer>;
 }
 
-export function createSearcher(parts: SearcherParts): LibrarySearcher {
+export function createSearcher(given: SearcherParts): LibrarySearcher {
+  const { pictures } = given;
+  const parts: Parts = { ...given, ...(pictures ? { looks: new Looks(given.library, pictures) } : {}) };
   return {
+    resembling: (filters, picture, signal) => resembling(filters, picture, parts, signal),
     async search(request, signal) {
       return (await find(request, parts, signal)).answer;
     },
     async survey(request, signal) {
       const { asked, placement, candidates, spans, answer, remark } = await find(request, parts, signal);
       const { library, embedder } = parts;
-      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, parts, placement));
+      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, parts, looksLike(asked), placement));
       const ranked = placedMatches(rank(candidates, embedder?.scale), placement);
       return {
         asked,
@@ -65,28 +93,30 @@ export function createSearcher(parts: SearcherParts): LibrarySearcher {
 /** Leads that are followed: many more than there are windows to look at, since many lie in one. */
 const LEADS = 100;
 
-async function find(request: SearchRequest, parts: SearcherParts, signal: AbortSignal | undefined) {
+async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | undefined) {
   const begun = performance.now();
   refuseAborted(signal);
   const { library, embedder } = parts;
   const typed = parseSearch(request, library);
-  const { asked, placement, missing, candidates, meaningLost } = await gatherInOrder(typed, parts, signal);
+  const { asked, placement, missing, candidates, meaningLost, looked, looksLost } = await gatherInOrder(
+    typed,
+    parts,
+    signal,
+  );
   refuseAborted(signal);
   const inPlace = spansOf(placedMatches(fuse(candidates, embedder?.scale), placement));
   const spans = placement
     ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
     : inPlace;
-  const good = spans.filter((span) => span.score >= asked.minScore);
-  const whole = asked.onePerVideo ? bestOfEachVideo(good) : good;
-  const chosen = whole.slice(0, asked.limit);
-  const results = chosen.map((span) => toHit(span, parts, placement));
-  const remark = remarkOn(embedder, meaningLost);
+  const whole = wanted(spans, asked);
+  const results = whole.slice(0, asked.limit).map((span) => toHit(span, parts, looksLike(asked), placement));
+  const remark = remarkOn(embedder, meaningLost, looksLost);
   const nothing = results.length > 0 ? [] : missing === undefined ? notesOnNothing(asked, library) : [missing];
   const notes = [...nothing, ...(remark ? [remark] : [])];
   const answer: SearchAnswer = {
     query: typed.query,
     took: performance.now() - begun,
-    mode: embedder && !meaningLost ? 'words+meaning' : 'words',
+    mode: `words${embedder && !meaningLost ? '+meaning' : ''}${looked ? '+pictures' : ''}`,
     results,
     count: whole.length,
     noMatch: results.length === 0,
@@ -98,6 +128,9 @@ async function find(request: SearchRequest, parts: SearcherParts, signal: AbortS
 interface Gathered {
   readonly candidates: readonly Candidate[];
   readonly meaningLost?: string;
+  /** Whether pictures were compared. */
+  readonly looked: boolean;
+  readonly looksLost?: string;
 }
 
 /**
@@ -106,7 +139,7 @@ interface Gathered {
  */
 async function gatherInOrder(
   typed: ParsedSearch,
-  parts: SearcherParts,
+  parts: Parts,
   signal: AbortSignal | undefined,
 ): Promise<Gathered & { asked: ParsedSearch; placement?: Placement; missing?: string }> {
   const whole = await gather(typed, parts, signal);
@@ -120,7 +153,12 @@ async function gatherInOrder(
     if (text === undefined) continue;
     const anchor = clockAnchor(text) ?? foundAnchor(text, await matchesOf(text, typed, parts, signal));
     if (!anchor)
-      return { asked, candidates: [], missing: `"${text}" was not found, so nothing is known to come ${side} it.` };
+      return {
+        asked,
+        candidates: [],
+        looked: whole.looked,
+        missing: `"${text}" was not found, so nothing is known to come ${side} it.`,
+      };
     anchors[side] = anchor;
   }
   const absent = without === undefined ? undefined : absentAt(without, await matchesOf(without, typed, parts, signal));
@@ -139,7 +177,7 @@ const ALL_WORDS = 0.999;
 async function matchesOf(
   text: string,
   typed: ParsedSearch,
-  parts: SearcherParts,
+  parts: Parts,
   signal: AbortSignal | undefined,
 ): Promise<readonly Match[]> {
   const videoIds = typed.scope?.videoIds;
@@ -148,19 +186,92 @@ async function matchesOf(
   return fuse(candidates, parts.embedder?.scale);
 }
 
-/** An embedder that fails takes meaning away, not the answer. */
+/** An embedder that fails takes its own evidence away, not the answer. */
 async function gather(
   parsed: ParsedSearch,
-  { library, embedder }: SearcherParts,
+  { library, embedder, looks }: Parts,
   signal: AbortSignal | undefined,
 ): Promise<Gathered> {
+  const found = await orLost(retrieve(parsed, library, embedder, signal));
+  const candidates = found.value ?? (await retrieve(parsed, library, undefined, signal));
+  const meaningLost = found.lost === undefined ? {} : { meaningLost: found.lost };
+  if (!looks?.any) return { candidates, looked: false, ...meaningLost };
+  const seen = await orLost(looks.find(parsed.sentence, parsed.scope, signal));
+  return {
+    candidates: [...candidates, ...(seen.value ?? []).map(pictureCandidate)],
+    looked: seen.lost === undefined,
+    ...meaningLost,
+    ...(seen.lost === undefined ? {} : { looksLost: seen.lost }),
+  };
+}
+
+/** What a model that died takes with it as a sentence; everything else is thrown. */
+async function orLost<T>(attempt: Promise<T>): Promise<{ readonly value?: T; readonly lost?: string }> {
   try {
-    return { candidates: await retrieve(parsed, library, embedder, signal) };
+    return { value: await attempt };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
     if (error.code !== 'model_failed' && error.code !== 'overloaded') throw error;
-    return { candidates: await retrieve(parsed, library, undefined, signal), meaningLost: error.message };
+    return { lost: error.message };
   }
+}
+
+function pictureCandidate({ event, rank, ...look }: LookHit): Candidate {
+  return { event, words: [], coverage: 0, look, lookRank: rank };
+}
+
+async function resembling(
+  filters: SearchFilters,
+  { vector, name, from }: PictureQuery,
+  parts: Parts,
+  signal: AbortSignal | undefined,
+): Promise<SearchAnswer> {
+  const begun = performance.now();
+  refuseAborted(signal);
+  const { library, pictures } = parts;
+  if (!pictures) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
+  const asked = parseFilters(filters, library);
+  const hits = await library.nearest(pictures.id, vector, PICTURES, asked.scope);
+  refuseAborted(signal);
+  const others = hits.filter(({ event }) => !from || event.videoId !== from.videoId || !contains(event, from.at));
+  const matches = others.map(({ event, similarity }, rank): Match => {
+    const score = Math.max(0, similarity) ** CONTRAST;
+    const look = { likelihood: score, matches: true, says: `likeness ${similarity.toFixed(2)}` };
+    return { event, words: [], coverage: 0, look, lookRank: rank, score };
+  });
+  const whole = wanted(spansOf(matches), asked);
+  const results = whole.slice(0, asked.limit).map((span) => toHit(span, parts, `looks like ${name}`, undefined));
+  const note =
+    results.length > 0
+      ? 'The nearest pictures, best first; nothing says that they show the same.'
+      : library.holds(pictures.id)
+        ? 'Nothing in the selected part of the library is left to compare with.'
+        : `No picture of a video has been read with ${pictures.name}. Ingest the videos again.`;
+  return {
+    query: name,
+    took: performance.now() - begun,
+    mode: 'pictures',
+    results,
+    count: whole.length,
+    noMatch: results.length === 0,
+    note,
+  };
+}
+
+/** Pictures that are compared with a picture. */
+const PICTURES = 200;
+/** Cosines of pictures lie close together; their fourth power tells neighbours in time apart that look alike from those that do not. */
+const CONTRAST = 4;
+
+/** Good enough, and one of each video where that is asked for. */
+function wanted<T extends Span>(spans: readonly T[], { minScore, onePerVideo }: ParsedFilters): T[] {
+  const good = spans.filter((span) => span.score >= minScore);
+  return onePerVideo ? bestOfEachVideo(good) : good;
+}
+
+/** What is said of a place where only pictures answer. */
+function looksLike({ sentence }: ParsedSearch): string {
+  return `looks like "${sentence}"`;
 }
 
 function placedMatches(matches: readonly Match[], placement: Placement | undefined): readonly Match[] {
@@ -174,7 +285,12 @@ export function bestOfEachVideo<T extends { readonly videoId: string }>(places: 
   return places.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
 }
 
-function toHit(span: Span, { library, embedder }: SearcherParts, placement: Placement | undefined): SearchHit {
+function toHit(
+  span: Span,
+  { library, embedder }: SearcherParts,
+  looksLike: string,
+  placement: Placement | undefined,
+): SearchHit {
   const video = library.getVideo(span.videoId);
   const { event } = span.best;
   return {
@@ -186,7 +302,7 @@ function toHit(span: Span, { library, embedder }: SearcherParts, placement: Plac
     score: span.score,
     kind: event.kind,
     source: event.source,
-    text: textOf(span),
+    text: textOf(span, looksLike),
     why: [...whyOf(span, embedder?.scale), ...(placement?.why(span.videoId) ?? [])],
     precision: precisionOf(span),
     eventIds: [...span.members, ...span.supporters].map((match) => match.event.id),
@@ -205,7 +321,19 @@ function notesOnNothing({ scope, minScore }: ParsedSearch, library: Library): st
   return notes;
 }
 
-function remarkOn(embedder: Embedder | undefined, meaningLost: string | undefined): string | undefined {
+function remarkOn(
+  embedder: Embedder | undefined,
+  meaningLost: string | undefined,
+  looksLost: string | undefined,
+): string | undefined {
+  const remarks = [
+    remarkOnMeaning(embedder, meaningLost),
+    looksLost === undefined ? undefined : `Pictures could not be compared: ${looksLost}`,
+  ].filter((remark) => remark !== undefined);
+  return remarks.length === 0 ? undefined : remarks.join(' ');
+}
+
+function remarkOnMeaning(embedder: Embedder | undefined, meaningLost: string | undefined): string | undefined {
   if (meaningLost !== undefined) return `Meaning could not be compared, only words were: ${meaningLost}`;
   if (!embedder) return 'Only words were compared, since no embedder is installed. See `longwatch doctor`.';
   if (embedder.scale) return undefined;

@@ -111,11 +111,13 @@ export function precisionOf({ start, end, members }: Span): Seconds {
   return Math.max(atEdge(start, 'start'), atEdge(end, 'end'));
 }
 
-/** What the members say, in order, each text once. */
-export function textOf({ members, best }: Span): string {
-  const texts = [...new Set(members.map(({ event }) => event.text))];
+/** What the members say, in order, each text once. @param looksLike what is said where all of them are pictures, which say nothing */
+export function textOf({ members, best }: Span, looksLike = best.event.text): string {
+  const spoken = members.filter(({ event }) => event.source !== 'picture');
+  const texts = [...new Set(spoken.map(({ event }) => event.text))];
   const joined = texts.join(' / ');
-  return joined.length <= MAX_TEXT_LENGTH ? joined : best.event.text;
+  if (spoken.length === 0) return looksLike;
+  return joined.length <= MAX_TEXT_LENGTH ? joined : best.event.source === 'picture' ? looksLike : best.event.text;
 }
 
 /** Which words and layers speak for the span, for a person to judge it. */
@@ -128,6 +130,8 @@ export function whyOf({ members, supporters, best }: Span, scale: SimilarityScal
   if (words.length > 0) why.push(`words: ${words.map((word) => `"${word}"`).join(', ')}`);
   if (scale && similarity >= scale.unrelated + CHANCE * (scale.match - scale.unrelated))
     why.push(`meaning ${similarity.toFixed(2)}`);
+  const [look] = all.flatMap((match) => match.look ?? []).sort((a, b) => b.likelihood - a.likelihood);
+  if (look) why.push(look.says);
   for (const layer of new Set([best, ...all].map(({ event }) => layerOf(event)))) why.push(layer);
   return why;
 }

@@ -3,8 +3,8 @@
 import type { EventKind, EventSource } from '../../src/event.js';
 import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
 
-export interface SearchRequest {
-  readonly query: string;
+/** Where to search, and how much of what is found is wanted. */
+export interface SearchFilters {
   readonly videoIds?: readonly string[];
   readonly range?: TimeRange;
   /** @default 10, 1..100 */
@@ -13,6 +13,10 @@ export interface SearchRequest {
   readonly minScore?: number;
   /** `video` keeps the best hit of each video. @default clip */
   readonly groupBy?: 'clip' | 'video';
+}
+
+export interface SearchRequest extends SearchFilters {
+  readonly query: string;
   /** Whether the model looks again at the best windows with the question itself. Without a model the answer is plain, with a note. @default false */
   readonly ground?: boolean;
   /** Windows that it looks at; each costs as much as a `look`. Only with `ground`. @default 5, 1..20 */
@@ -38,11 +42,14 @@ export interface SearchHit extends TimeRange {
   readonly eventIds: readonly string[];
 }
 
+export const SEARCH_MODES = ['words', 'words+meaning', 'words+pictures', 'words+meaning+pictures', 'pictures'] as const;
+export type SearchMode = (typeof SEARCH_MODES)[number];
+
 export interface SearchAnswer {
   readonly query: string;
   readonly took: Milliseconds;
-  /** `words` when no embedder is installed. */
-  readonly mode: 'words' | 'words+meaning';
+  /** What was compared: meaning and pictures only where there is an embedder for them, `pictures` alone when a picture was asked with. */
+  readonly mode: SearchMode;
   readonly results: readonly SearchHit[];
   /** How many there are, those beyond the limit included. Of a long list the last are the weakest. */
   readonly count: number;

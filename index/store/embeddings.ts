@@ -59,6 +59,12 @@ export class Embeddings {
     return this.#db.all<EmbedderRow>('SELECT key, id, dim FROM embedder ORDER BY key');
   }
 
+  has(embedderId: string): boolean {
+    const embedder = this.#embedder(embedderId);
+    const sql = 'SELECT 1 FROM embedding WHERE embedder_key = @key LIMIT 1';
+    return embedder !== undefined && this.#db.get(sql, { key: embedder.key }) !== undefined;
+  }
+
   /** The rows of one embedder, or undefined when the library has never seen it. */
   source(embedderId: string): EmbeddingSource | undefined {
     const embedder = this.#embedder(embedderId);

@@ -4,7 +4,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'n
 import { dirname, join, resolve } from 'node:path';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import { FullText } from '../fulltext/full-text.js';
-import type { IntegrityReport, Library, LibraryStats, SearchScope, TextHit, VectorHit } from '../library.js';
+import type { IntegrityReport, Library, LibraryStats, PointHit, SearchScope, TextHit, VectorHit } from '../library.js';
 import { unitVector } from '../vectors/vector.js';
 import type { VectorIndexStatus } from '../vectors/vector-index.js';
 import { VectorSearch, vectorFolder } from '../vectors/vector-search.js';
@@ -128,7 +128,25 @@ export class SqliteLibrary implements Library {
     return this.#fullText.match(query, limit, scope);
   }
 
-  async nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]> {
+  async nearest(...asked: Parameters<Library['nearest']>): Promise<VectorHit[]> {
+    return (await this.#neighbours(...asked)).map(({ event, similarity }) => ({ event, similarity }));
+  }
+
+  async nearestPoints(...asked: Parameters<Library['nearest']>): Promise<PointHit[]> {
+    const hits = await this.#neighbours(...asked);
+    const vectors = this.#embeddings.source(asked[0])?.vectors(hits.map(({ id }) => id));
+    return hits.flatMap(({ id, event, similarity }) => {
+      const vector = vectors?.get(id);
+      return vector ? [{ event, similarity, vector }] : [];
+    });
+  }
+
+  async #neighbours(
+    embedderId: string,
+    vector: Float32Array,
+    limit: number,
+    scope?: SearchScope,
+  ): Promise<(VectorHit & { readonly id: number })[]> {
     if (scope?.range) rangeParameters(scope.range);
     const source = this.#embeddings.source(embedderId);
     const query = unitVector(vector, source?.dim ?? vector.length);
@@ -140,9 +158,13 @@ export class SqliteLibrary implements Library {
       if (events.size < neighbours.length && attempt < NEAREST_TRIES) continue;
       return neighbours.flatMap(({ id, similarity }) => {
         const event: EventRecord | undefined = events.get(id);
-        return event ? [{ event, similarity }] : [];
+        return event ? [{ id, event, similarity }] : [];
       });
     }
+  }
+
+  holds(embedderId: string): boolean {
+    return this.#embeddings.has(embedderId);
   }
 
   getSummary(videoId: string, content: string) {
