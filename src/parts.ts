@@ -1,7 +1,7 @@
 /** What works on videos, beside the library: each part is made once, when it is first needed. */
 
 import { chooseDecoder } from '../ingest/video/choose.js';
-import type { Decoder } from '../ingest/video/decoder.js';
+import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
 import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenLayers, type LayerOpener, openChosenLayers } from './chosen-layers.js';
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
@@ -15,7 +15,7 @@ import { BackendModel } from './tasks/backend-model.js';
 export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = { pictures: openPicturesLayer };
 
 export interface Parts {
-  decoder(): Promise<Decoder>;
+  decoder(): Promise<Decoder & PictureReader>;
   /** The model that describes and answers, or why there is none. */
   model(): Promise<ChosenModel>;
   /** What compares meanings, or why there is none. */

@@ -6,7 +6,7 @@ import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LongwatchError } from '../../src/errors.js';
-import type { Decoder } from './decoder.js';
+import type { Decoder, PictureReader } from './decoder.js';
 import { FfmpegDecoder } from './ffmpeg-decoder.js';
 import { type NativeBinaries, NativeEngine } from './native-engine.js';
 import { coreFiles } from './wasm-core.js';
@@ -22,7 +22,10 @@ export interface DecoderChoice {
 /**
  * @throws {LongwatchError} `part_missing` when the wanted decoder, or with `auto` any, is not there
  */
-export async function chooseDecoder({ kind = 'auto', searchPath = [] }: DecoderChoice = {}): Promise<Decoder> {
+export async function chooseDecoder({
+  kind = 'auto',
+  searchPath = [],
+}: DecoderChoice = {}): Promise<Decoder & PictureReader> {
   const native = kind === 'wasm' ? undefined : await findNativeFfmpeg(searchPath);
   if (native) return new FfmpegDecoder(new NativeEngine(native));
   if (kind === 'native') {

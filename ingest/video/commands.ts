@@ -3,6 +3,7 @@
 import type { Seconds, TimeBase } from '../../src/time.js';
 import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoProbe, type VideoStream } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
+import type { PictureFormat } from './picture-file.js';
 
 /** Largest picture that is decoded, in pixels: 8K (7680 × 4320) fits. */
 export const MAX_PIXELS = 40_000_000;
@@ -21,8 +22,12 @@ const FORMATS = [
   'mp3,wav,flac,aac',
 ].join(',');
 
-/** Options that stand before the input in every command. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
-const INPUT_GUARDS = ['-protocol_whitelist', 'file', '-format_whitelist', FORMATS, '-max_pixels', String(MAX_PIXELS)];
+/** Options that stand before the input in every command on a video. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
+const INPUT_GUARDS = guards(FORMATS);
+
+function guards(formats: string): string[] {
+  return ['-protocol_whitelist', 'file', '-format_whitelist', formats, '-max_pixels', String(MAX_PIXELS)];
+}
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
 
 /** The same pixels from every build of ffmpeg, with and without vector instructions. */
@@ -186,6 +191,36 @@ export function stretchCommand(path: string, video: VideoStream, stretch: Stretc
         ...rawOutput('[picture]', video.timeBase, name('pictures')),
       ];
     },
+  };
+}
+
+/** Size of a picture file as JSON on output 0. */
+export function pictureProbeCommand(path: string, format: PictureFormat): FfmpegCommand {
+  return {
+    tool: 'ffprobe',
+    path,
+    outputs: 1,
+    args: (input, [json = '']) => [
+      ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...guards(format), '-f', format],
+      ...['-show_entries', 'stream=width,height', '-of', 'json', '-o', json, '-i', input],
+    ],
+  };
+}
+
+/** One picture file as packed RGB on output 0, as it is stored: how it is turned is its reader's business. */
+export function pictureCommand(
+  path: string,
+  format: PictureFormat,
+  { width, height }: { readonly width: number; readonly height: number },
+): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: 1,
+    args: (input, [pixels = '']) => [
+      ...[...QUIET, ...guards(format), '-noautorotate', '-f', format, '-i', input, '-map', '0:v:0', '-frames:v', '1'],
+      ...['-vf', `${squareScale(width, height)},format=rgb24`, '-c:v', 'rawvideo', '-f', 'rawvideo', pixels],
+    ],
   };
 }
 

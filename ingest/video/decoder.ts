@@ -141,6 +141,26 @@ export interface Decoder {
   stretch(path: string, probe: VideoProbe, request: StretchRequest, options?: DecodeOptions): Promise<Picture[]>;
 }
 
+/** Reads single pictures, which are no videos. */
+export interface PictureReader {
+  /**
+   * A JPEG, PNG or WebP file, upright. Of a file with several pictures the first; what is transparent has the colour that is stored under it.
+   * @param sizeOf The size that is wanted, given the one that it has.
+   * @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file`; `unsupported_media_type` for another kind of file; `invalid_input` when
+   * it cannot be decoded; `too_large`; `decode_timeout`
+   */
+  picture(
+    path: string,
+    sizeOf: (shown: PictureSize) => PictureSize,
+    options?: DecodeOptions,
+  ): Promise<PictureSize & { readonly rgb: Uint8Array }>;
+}
+
+interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Which pictures of a stretch are wanted. */
 export interface StretchRequest {
   /** Media time. */

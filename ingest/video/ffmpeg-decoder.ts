@@ -6,6 +6,8 @@ import { BlockReader, BoundedBytes, LineReader, readPacketLine, readTimeLine } f
 import {
   decodeCommand,
   MAX_PIXELS,
+  pictureCommand,
+  pictureProbeCommand,
   probeCommand,
   STILL_OUTPUT,
   STRETCH_OUTPUT,
@@ -22,16 +24,18 @@ import {
   type Decoder,
   type DecodeSummary,
   MAX_STRETCH_BYTES,
+  type PictureReader,
   type SourceCue,
   type StretchRequest,
   type SubtitleStream,
   type VideoProbe,
 } from './decoder.js';
 import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './engine.js';
-import { mediaError } from './ffmpeg-errors.js';
+import { firstComplaint, mediaError } from './ffmpeg-errors.js';
 import type { Picture, Thumbnail } from './frame.js';
+import { liesOnItsSide, orientationOf, PICTURE_HEAD_BYTES, pictureFormat, upright } from './picture-file.js';
 import { readProbe } from './probe.js';
-import { beginsAsMp4, checkSourceFile, type SourceFile } from './source-file.js';
+import { beginsAsMp4, checkSourceFile, readHead, type SourceFile } from './source-file.js';
 
 const DEFAULT_STALL_LIMIT: Seconds = 60;
 /** Commands that may read a whole file before they write anything get this much more time: the file at 20 MB/s. */
@@ -68,7 +72,7 @@ const BARE_STREAMS = new Set([
 /** A cue without an end lasts until the next one, at most this long. */
 const OPEN_CUE_LENGTH: Seconds = 5;
 
-export class FfmpegDecoder implements Decoder {
+export class FfmpegDecoder implements Decoder, PictureReader {
   constructor(readonly engine: FfmpegEngine) {}
 
   get id(): Decoder['id'] {
@@ -209,6 +213,35 @@ export class FfmpegDecoder implements Decoder {
     return [];
   }
 
+  async picture(...[path, sizeOf, options = {}]: Parameters<PictureReader['picture']>) {
+    const file = await checkSourceFile(path);
+    const limits = engineOptions(options);
+    const head = await readHead(file.path, PICTURE_HEAD_BYTES);
+    const format = pictureFormat(head);
+    if (format === undefined) {
+      throw new LongwatchError('unsupported_media_type', 'The file is no JPEG, PNG or WebP picture.', {
+        path,
+        hint: 'Save the picture in one of these formats.',
+      });
+    }
+    const orientation = format === 'jpeg_pipe' ? orientationOf(head) : 1;
+    const onItsSide = liesOnItsSide(orientation);
+    const json = new BoundedBytes(MAX_PROBE_BYTES);
+    const probed = await this.#collect(pictureProbeCommand(file.path, format), limits, (_, bytes) => json.push(bytes));
+    const stored = readPictureSize(json.bytes()?.toString('utf8') ?? '');
+    if (!stored) throw pictureError(path, probed.log);
+    const { width, height } = sizeOf(turned(stored, onItsSide));
+    checkSize(width, height);
+    const size = turned({ width, height }, onItsSide);
+    const pixels = new BoundedBytes(width * height * 3);
+    const { log } = await this.#collect(pictureCommand(file.path, format, size), limits, (_, bytes) =>
+      pixels.push(bytes),
+    );
+    const rgb = pixels.bytes();
+    if (rgb?.length !== width * height * 3) throw pictureError(path, log);
+    return upright({ ...size, rgb: new Uint8Array(rgb) }, orientation);
+  }
+
   async #stretchFrom(
     path: string,
     probe: VideoProbe,
@@ -280,6 +313,36 @@ export class FfmpegDecoder implements Decoder {
     }
     throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path: command.path });
   }
+}
+
+function turned({ width, height }: PictureSize, onItsSide: boolean): PictureSize {
+  return onItsSide ? { width: height, height: width } : { width, height };
+}
+
+interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+function readPictureSize(json: string): PictureSize | undefined {
+  try {
+    const { streams } = JSON.parse(json) as { streams?: { width?: unknown; height?: unknown }[] };
+    const { width, height } = streams?.[0] ?? {};
+    const isLength = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+    return isLength(width) && isLength(height) ? { width, height } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function pictureError(path: string, log: EngineLog): LongwatchError {
+  const { code } = mediaError(path, log);
+  const evidence = firstComplaint(log);
+  return new LongwatchError(
+    code === 'too_large' || code === 'decode_failed' ? code : 'invalid_input',
+    `The picture cannot be decoded${evidence === undefined ? '' : ` (decoder: ${evidence})`}.`,
+    { path, hint: 'Check that it opens in a viewer, and has at most 40 million pixels.' },
+  );
 }
 
 /** Where to start reading for a time, nearest first; undefined is the beginning, which always serves. All on the container's clock. */

@@ -53,10 +53,16 @@ const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'mdat', 'moof', 'sidx', 'fr
 
 /** Whether the file begins as an MP4 does. ffmpeg takes any rubbish for one when it has the extension. */
 export async function beginsAsMp4({ path }: SourceFile): Promise<boolean> {
+  const head = Buffer.from(await readHead(path, 8));
+  return head.length === 8 && FIRST_BOXES.has(head.toString('latin1', 4));
+}
+
+/** The first bytes of a file, fewer where it is shorter. */
+export async function readHead(path: string, length: number): Promise<Uint8Array> {
   const handle = await open(path);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
-    return bytesRead === 8 && FIRST_BOXES.has(buffer.toString('latin1', 4));
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }
