@@ -1,6 +1,7 @@
 /** The API and its page as one Hono app, from parts that are handed in. It opens no port (see `server.ts`). */
 
 import { LongwatchError } from '../src/errors.js';
+import { MAX_PICTURE_BYTES } from '../src/picture-search.js';
 import { hostGuard } from './guard/host.js';
 import { tokenGuard } from './guard/token.js';
 import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId, secureHeaders } from './hono.js';
@@ -26,6 +27,8 @@ import { videoRoutes } from './routes/videos.js';
 
 /** Bodies here are questions and paths. */
 const BODY_BYTES_MAX = 1024 * 1024;
+/** A search may carry a picture, in base64. */
+const SEARCH_BYTES_MAX = BODY_BYTES_MAX + Math.ceil((4 / 3) * MAX_PICTURE_BYTES);
 
 /** Paths that are answered without a token. */
 const OPEN_PATHS = new Set(['/live', '/ready', '/v1/session', ...PAGE_PATHS]);
@@ -45,7 +48,8 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.use(requestId(), logLine(log), headers());
   app.use(hostGuard(config));
   if (config.token !== undefined) app.use(tokenGuard(config.token, OPEN_PATHS));
-  app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
+  const [small, large] = [BODY_BYTES_MAX, SEARCH_BYTES_MAX].map(limitBody) as [Guard, Guard];
+  app.use((c, next) => (c.req.path === '/v1/search' ? large : small)(c, next));
 
   app.route('/', searchRoutes(parts));
   app.route('/', askRoutes(parts, shutdown));
@@ -97,8 +101,15 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string) {
   });
 }
 
-function refuseBody(): never {
-  throw new LongwatchError('payload_too_large', `The body is larger than ${BODY_BYTES_MAX} bytes.`);
+type Guard = MiddlewareHandler<ApiEnv>;
+
+function limitBody(maxSize: number): Guard {
+  return bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new LongwatchError('payload_too_large', `The body is larger than ${maxSize} bytes.`);
+    },
+  });
 }
 
 /** One line per request: no query and no headers, where questions and tokens stand. */

@@ -1,13 +1,14 @@
 /** What the API needs from the rest of the program. The composition root fills it in. */
 
 import type { Library } from '../index/library.js';
-import type { Searcher } from '../index/search/types.js';
+import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
+import type { PictureSearchRequest } from '../src/picture-search.js';
 import type { InstalledModel } from '../src/qwen/installed-models.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
@@ -66,6 +67,8 @@ export interface ModelOverview {
 export interface ApiParts {
   readonly library: Library;
   readonly searcher: Searcher;
+  /** Finds what looks like a picture. Absent where there is no way to. */
+  readonly searchByPicture?: (request: PictureSearchRequest, signal?: AbortSignal) => Promise<SearchAnswer>;
   /** For single frames. */
   readonly decoder: Decoder;
   /** Answers a question in cited sentences, with a model or without. */

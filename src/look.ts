@@ -1,11 +1,10 @@
 /** A person asks the model about a stretch or a moment of an ingested video: the tasks, fed with its pictures. */
 
 import type { VideoRecord } from '../index/store/records.js';
-import type { Picture } from '../ingest/video/frame.js';
 import { LongwatchError } from './errors.js';
 import type { LookRequest } from './look-request.js';
 import type { ModelInput } from './model.js';
-import { type LookParts, readPictures, seeStretch } from './stretch.js';
+import { type LookParts, readMoment, seeStretch } from './stretch.js';
 import { actTask } from './tasks/act.js';
 import { answerTask } from './tasks/answer.js';
 import { captionTask } from './tasks/caption.js';
@@ -18,8 +17,6 @@ import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js'
 
 /** A look at a stretch is a look at one window. Longer ones belong to `ingest` and `search`. */
 export const LONGEST_LOOK: Seconds = 120;
-/** Longer than the decoder's tolerance and shorter than any frame, so that it holds the frame at its start and no other. */
-const INSTANT: Seconds = 2e-6;
 
 /**
  * Runs one task. Times in the result are media time, coordinates are pixels of the picture as a player shows it.
@@ -40,7 +37,7 @@ export async function look(
   };
   const seeRange = () => stretchOf({ backend, decoder }, video, request.range, signal);
   const seeMoment = async () => ({
-    picture: await momentOf({ backend, decoder }, video, request.at ?? 0, signal),
+    picture: await readMoment(decoder, video, request.at ?? 0, backend.pictureSize(video), signal),
     source: { width: video.width, height: video.height },
   });
   switch (request.look) {
@@ -101,35 +98,4 @@ async function stretchOf(
     );
   }
   return seeStretch(parts, video, range, signal);
-}
-
-/** The frame that is on screen at a time. */
-async function momentOf(
-  { backend, decoder }: LookParts,
-  video: VideoRecord,
-  at: Seconds,
-  signal: AbortSignal | undefined,
-): Promise<Picture> {
-  const options = signal ? { signal } : {};
-  const probe = await decoder.probe(video.path, options);
-  const { time } = await decoder.still(
-    video.path,
-    probe,
-    { time: at, firstFrameTime: video.firstFrameTime },
-    undefined,
-    options,
-  );
-  const [picture] = await readPictures(
-    decoder,
-    video,
-    { start: time, end: time + INSTANT },
-    backend.pictureSize(video),
-    0,
-    signal,
-  );
-  if (!picture)
-    throw new LongwatchError('decode_failed', `The frame at ${formatTime(time)} could not be read again.`, {
-      path: video.path,
-    });
-  return picture;
 }

@@ -3,7 +3,7 @@
 import type { ModelOverview } from '../api/ports.js';
 import type { Library } from '../index/library.js';
 import { createSearcher } from '../index/search/searcher.js';
-import type { Searcher } from '../index/search/types.js';
+import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
@@ -17,6 +17,7 @@ import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
 import { once, openParts } from './parts.js';
+import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
@@ -30,6 +31,8 @@ export interface Engine {
   readonly config: Config;
   readonly library: Library;
   readonly searcher: Searcher;
+  /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
+  searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
   decoder(): Promise<Decoder>;
   /** See `ingestVideo`. */
@@ -64,7 +67,7 @@ export interface Engine {
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
   const library = openLibrary(config.library, { create });
   const parts = openParts(config);
-  const { decoder, model, meaning } = parts;
+  const { decoder, model, meaning, pictures } = parts;
   const ingest: Engine['ingest'] = async (file, options) =>
     ingestVideo({ ...(await parts.pipeline()), library }, file, options);
   const jobs = new JobQueue({
@@ -74,11 +77,12 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       return { videoId: video.id };
     },
   });
-  const searcher = once(async () => {
+  const plainSearcher = once(async () => {
     const { embedder } = await meaning();
-    const plain = createSearcher({ library, ...(embedder ? { embedder } : {}) });
-    return groundedSearcher({ library, searcher: plain, decoder, model });
+    const { embedder: compared } = await pictures();
+    return createSearcher({ library, ...(embedder ? { embedder } : {}), ...(compared ? { pictures: compared } : {}) });
   });
+  const searcher = once(async () => groundedSearcher({ library, searcher: await plainSearcher(), decoder, model }));
 
   const engineSearcher: Searcher = { search: async (...asked) => (await searcher()).search(...asked) };
   const summaries = once(async () => {
@@ -97,6 +101,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     decoder,
     ingest,
     searcher: engineSearcher,
+    searchByPicture: (request, signal) =>
+      searchByPicture({ searcher: plainSearcher, decoder, pictures }, request, signal),
     estimate(file, options) {
       // Two tries at once would both come out too slow.
       const result = estimating.then(async () => estimateIngest(await parts.pipeline(), file, options));

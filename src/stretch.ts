@@ -18,6 +18,8 @@ export interface LookParts {
 const TOKEN_BUDGET = 4096;
 /** No more than four pictures a second: the model's time ids are half a second apart. */
 const SHORTEST_INTERVAL: Seconds = 0.25;
+/** Longer than the decoder's tolerance and shorter than any frame, so that it holds the frame at its start and no other. */
+const INSTANT: Seconds = 2e-6;
 
 /**
  * The pictures of a stretch, an even number: at the model's frame rate where it names one, else as dense as the token budget allows.
@@ -78,6 +80,28 @@ export async function readPictures(
     { range, firstFrameTime: video.firstFrameTime, ...size, interval },
     options,
   );
+}
+
+/**
+ * The frame that is on screen at a time.
+ * @throws {LongwatchError} `decode_failed` when it cannot be read twice; as `readPictures` and `Decoder.still`
+ */
+export async function readMoment(
+  decoder: Decoder,
+  video: VideoRecord,
+  at: Seconds,
+  size: { readonly width: number; readonly height: number },
+  signal: AbortSignal | undefined,
+): Promise<Picture> {
+  const options = signal ? { signal } : {};
+  const probe = await decoder.probe(video.path, options);
+  const wanted = { time: at, firstFrameTime: video.firstFrameTime };
+  const { time } = await decoder.still(video.path, probe, wanted, undefined, options);
+  const [picture] = await readPictures(decoder, video, { start: time, end: time + INSTANT }, size, 0, signal);
+  if (picture) return picture;
+  throw new LongwatchError('decode_failed', `The frame at ${formatTime(time)} could not be read again.`, {
+    path: video.path,
+  });
 }
 
 /** Times of another file mean nothing: same size, same modification time. */

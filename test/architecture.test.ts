@@ -73,6 +73,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/video-record.ts',
     'src/ask.ts',
     'src/look.ts',
+    'src/picture-search.ts',
     'src/stretch.ts',
     'src/snapping.ts',
     'src/closer-look.ts',

@@ -1,13 +1,16 @@
 /** "When does X happen?" */
 
+import type { Library } from '../../index/library.js';
 import type { SearchHit, SearchRequest } from '../../index/search/types.js';
+import { LongwatchError } from '../../src/errors.js';
+import type { PictureSource } from '../../src/picture-search.js';
 import { roundToMilliseconds } from '../../src/time.js';
-import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
+import { type ApiEnv, createRoute, OpenAPIHono, type z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { type HitLinks, searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
 import { json, problems } from './responses.js';
 import { rangeOf, rangeOfQuery } from './time-range.js';
-import { frameUrl, mediaUrl } from './video-id.js';
+import { frameUrl, mediaUrl, videoById } from './video-id.js';
 
 const links: HitLinks = {
   frameUrl: (hit: SearchHit) => frameUrl(hit.videoId, roundToMilliseconds(hit.start)),
@@ -19,7 +22,7 @@ const post = createRoute({
   path: '/v1/search',
   operationId: 'search',
   tags: ['Search'],
-  summary: 'Find the moments that answer a question',
+  summary: 'Find the moments that answer a question, or that look like a picture',
   request: { body: { required: true, content: { 'application/json': { schema: searchRequestSchema } } } },
   responses: { 200: json(searchSchema, 'The moments, best first; `no_match` when nothing answers.'), ...problems },
 });
@@ -34,17 +37,26 @@ const get = createRoute({
   responses: { 200: json(searchSchema, 'The moments, best first.'), ...problems },
 });
 
-export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
+export function searchRoutes({ searcher, searchByPicture, library }: ApiParts): OpenAPIHono<ApiEnv> {
   return new OpenAPIHono<ApiEnv>()
     .openapi(post, async (c) => {
       const body = c.req.valid('json');
-      const request = withoutUndefined({
-        query: body.query,
+      const filters = {
         videoIds: body.video_ids,
         range: body.range && rangeOf(body.range.start_s, body.range.end_s),
         limit: body.limit,
         minScore: body.min_score,
         groupBy: body.group_by,
+      };
+      const source = pictureOf(body, library);
+      if (source) {
+        if (!searchByPicture) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
+        const answer = await searchByPicture({ ...defined(filters), source }, c.req.raw.signal);
+        return c.json(searchJson(answer, links), 200);
+      }
+      const request = withoutUndefined({
+        query: body.query,
+        ...filters,
         ground: body.ground,
         groundWindows: body.ground_windows,
       });
@@ -66,7 +78,19 @@ export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
     });
 }
 
+/** The picture that is asked with; undefined for a question in words. */
+function pictureOf(
+  { like, picture }: z.infer<typeof searchRequestSchema>,
+  library: Library,
+): PictureSource | undefined {
+  if (like) return { kind: 'frame', video: videoById(library, like.video_id), at: like.at_s };
+  return picture === undefined ? undefined : { kind: 'bytes', bytes: Buffer.from(picture, 'base64') };
+}
+
 function withoutUndefined(request: { [K in keyof SearchRequest]: SearchRequest[K] | undefined }): SearchRequest {
-  const entries = Object.entries(request).filter(([, value]) => value !== undefined);
-  return { query: request.query ?? '', ...Object.fromEntries(entries) };
+  return { query: request.query ?? '', ...defined(request) };
+}
+
+function defined(fields: { [K in keyof SearchRequest]?: SearchRequest[K] | undefined }): Partial<SearchRequest> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

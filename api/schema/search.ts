@@ -3,6 +3,7 @@
 import { DEFAULT_GROUND_WINDOWS, MAX_GROUND_WINDOWS, MAX_QUERY_LENGTH } from '../../index/search/parse.js';
 import { type Grounding, SEARCH_MODES, type SearchAnswer, type SearchHit } from '../../index/search/types.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
+import { MAX_PICTURE_BYTES } from '../../src/picture-search.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
 import { roundTo, secondsSchema } from './units.js';
@@ -13,17 +14,29 @@ const groundWindowsSchema = z.number().int().min(1).max(MAX_GROUND_WINDOWS).open
   default: DEFAULT_GROUND_WINDOWS,
   description: 'Windows that the model looks at. Only with `ground`.',
 });
+/** Characters of the largest picture in base64. */
+const MAX_PICTURE_BASE64 = 4 * Math.ceil(MAX_PICTURE_BYTES / 3);
 const GROUND =
   'The model looks again at the best windows with the question itself. Without a model the answer is plain, with a note.';
 const groupBySchema = z.enum(['clip', 'video']).openapi({ description: '`video` keeps the best hit of each video.' });
 
 export const searchRequestSchema = z
   .strictObject({
-    query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({
+    query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).optional().openapi({
       description:
         'What happens, in words. "X after Y", "before Y, X", "X between Y and 10:00" and "X for the first time" go by the order of things.',
       example: 'when does the rabbit wake up',
     }),
+    like: z
+      .strictObject({ video_id: z.string().min(1).max(128), at_s: z.number().min(0) })
+      .optional()
+      .openapi({ description: 'More like this: what looks like the frame that is on screen there.' }),
+    picture: z
+      .base64()
+      .min(1)
+      .max(MAX_PICTURE_BASE64)
+      .optional()
+      .openapi({ description: 'A JPEG, PNG or WebP file in base64: what looks like it.' }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
     range: z
       .strictObject({ start_s: z.number().min(0).optional(), end_s: z.number().positive().optional() })
@@ -35,7 +48,15 @@ export const searchRequestSchema = z
     ground: z.boolean().optional().openapi({ default: false, description: GROUND }),
     ground_windows: groundWindowsSchema.optional(),
   })
-  .openapi('SearchRequest');
+  .refine(({ query, like, picture }) => [query, like, picture].filter((way) => way !== undefined).length === 1, {
+    message: 'Give one of query, like and picture.',
+    path: ['query'],
+  })
+  .refine(({ query, ground, ground_windows }) => query !== undefined || !(ground || ground_windows), {
+    message: 'Only a question in words can be looked at again.',
+    path: ['ground'],
+  })
+  .openapi('SearchRequest', { description: 'One of `query`, `like` and `picture` says what is looked for.' });
 
 /** The same as a query string; repeat `video_id` for several. Times may also be clock times (`1:30`). */
 export const searchQuerySchema = z.object({

@@ -36,7 +36,7 @@ describe('problems', () => {
     ['a body that is not JSON', '{"query":', 'application/json', 400, 'bad_request'],
     ['another media type', 'query=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
     ['no media type', 'query=x', '', 415, 'unsupported_media_type'],
-    ['a body that is too large', `"${'x'.repeat(1024 * 1024)}"`, 'application/json', 413, 'payload_too_large'],
+    ['a body that is too large', `"${'x'.repeat(16 * 1024 * 1024)}"`, 'application/json', 413, 'payload_too_large'],
   ])('refuses %s', async (_name, body, type, status, code) => {
     harness = openHarness();
     const init = {

@@ -43,6 +43,7 @@ export interface HarnessOptions {
   readonly config?: Partial<ApiConfig>;
   readonly work?: JobWork;
   readonly searcher?: Searcher;
+  readonly searchByPicture?: NonNullable<ApiParts['searchByPicture']>;
   readonly decoder?: Decoder;
   readonly backend?: Backend;
   readonly look?: NonNullable<ApiParts['look']>;
@@ -70,6 +71,7 @@ export function openHarness(options: HarnessOptions = {}) {
     decoder: options.decoder ?? standInDecoder(stills),
     ask: (request, signal) =>
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
+    ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),

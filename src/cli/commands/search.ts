@@ -1,8 +1,10 @@
 import { searchJson } from '../../../api/schema/search.js';
+import type { Library } from '../../../index/library.js';
 import { DEFAULT_GROUND_WINDOWS, MAX_GROUND_WINDOWS } from '../../../index/search/parse.js';
-import type { SearchHit } from '../../../index/search/types.js';
+import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } from '../../../index/search/types.js';
 import { LongwatchError } from '../../errors.js';
-import { formatTime } from '../../time.js';
+import type { PictureSource } from '../../picture-search.js';
+import { formatTime, parseTime } from '../../time.js';
 import { type CommonOptions, collect, timeRange, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, visible } from '../terminal.js';
@@ -15,11 +17,14 @@ interface SearchOptions extends CommonOptions {
   readonly minScore?: string;
   readonly ground?: boolean;
   readonly groundWindows?: string;
+  readonly picture?: string;
+  readonly like?: string;
+  readonly at?: string;
 }
 
 export const searchCommand = verb('search', 'when does it happen? ranges of time, best first')
   .argument(
-    '<query>',
+    '[query]',
     'what happens, in words; also "X after Y", "before Y, X", "X between Y and 10:00", "X for the first time"',
   )
   .option('--video <id>', 'only in this video (id, id prefix or path); repeat for several', collect)
@@ -32,29 +37,24 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
     '--ground-windows <n>',
     `how many windows it looks at with --ground, 1 to ${MAX_GROUND_WINDOWS} (default: ${DEFAULT_GROUND_WINDOWS})`,
   )
-  .action((query: string, options: SearchOptions) =>
+  .option('--picture <file>', 'instead of words: what looks like this JPEG, PNG or WebP picture?')
+  .option('--like <video>', 'instead of words: what looks like the frame of this video at the time of --at?')
+  .option('--at <time>', 'the time of --like')
+  .action((query: string | undefined, options: SearchOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const range = timeRange(options.from, options.to);
-      const progress = new ProgressLine(terminal, 'looking again');
-      const answer = await engine.searcher
-        .search(
-          {
-            query,
-            limit: wholeNumber('--limit', options.limit),
-            ...(options.video === undefined
-              ? {}
-              : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
-            ...(range === undefined ? {} : { range }),
-            ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
-            ...(options.ground ? { ground: true } : {}),
-            ...(options.groundWindows === undefined
-              ? {}
-              : { groundWindows: wholeNumber('--ground-windows', options.groundWindows) }),
-          },
-          signal,
-          (done, total) => progress.show({ stage: `window ${done + 1} of ${total}`, progress: done / total }),
-        )
-        .finally(() => progress.end());
+      const filters: SearchFilters = {
+        limit: wholeNumber('--limit', options.limit),
+        ...(options.video === undefined
+          ? {}
+          : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
+        ...(range === undefined ? {} : { range }),
+        ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
+      };
+      const asked = askedWith(query, options, engine.library);
+      const answer = await (typeof asked === 'string'
+        ? searchByWords({ query: asked, ...filters, ...groundingOf(options) }, engine.searcher, terminal, signal)
+        : engine.searchByPicture({ source: asked, ...filters }, signal));
       terminal.document(searchJson(answer));
       for (const hit of answer.results) printHit(terminal, hit);
       if (answer.noMatch) terminal.line('No match.');
@@ -68,6 +68,50 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
       return answer.noMatch ? EXIT.nothingFound : EXIT.done;
     }),
   );
+
+async function searchByWords(
+  request: SearchRequest,
+  searcher: Searcher,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<SearchAnswer> {
+  const progress = new ProgressLine(terminal, 'looking again');
+  try {
+    return await searcher.search(request, signal, (done, total) =>
+      progress.show({ stage: `window ${done + 1} of ${total}`, progress: done / total }),
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+/** Words, or the picture that stands for them. @throws {LongwatchError} `invalid_input` when it is not one of them; as `findVideo` */
+function askedWith(query: string | undefined, options: SearchOptions, library: Library): string | PictureSource {
+  const { picture, like, at, ground, groundWindows } = options;
+  const ways = [query, picture, like].filter((way) => way !== undefined).length;
+  if (ways !== 1)
+    throw new LongwatchError('invalid_input', ways === 0 ? 'Nothing is asked.' : 'Several things are asked at once.', {
+      hint: 'Give a question in words, or --picture FILE, or --like VIDEO --at TIME.',
+    });
+  if ((like === undefined) !== (at === undefined))
+    throw new LongwatchError('invalid_input', '--like and --at belong together.', {
+      hint: 'Give both: which video, and when in it.',
+    });
+  if (query !== undefined) return query;
+  if (ground || groundWindows !== undefined)
+    throw new LongwatchError('invalid_input', 'Only a question in words can be looked at again.', {
+      hint: 'Leave out --ground.',
+    });
+  if (picture !== undefined) return { kind: 'file', path: picture };
+  return { kind: 'frame', video: library.findVideo(like ?? ''), at: parseTime(at ?? '') };
+}
+
+function groundingOf({ ground, groundWindows }: SearchOptions): Pick<SearchRequest, 'ground' | 'groundWindows'> {
+  return {
+    ...(ground ? { ground: true } : {}),
+    ...(groundWindows === undefined ? {} : { groundWindows: wholeNumber('--ground-windows', groundWindows) }),
+  };
+}
 
 /** One hit in two lines: when and what, then how precise and why. */
 export function printHit(terminal: Terminal, hit: SearchHit): void {

@@ -38,6 +38,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         {
           library: engine.library,
           searcher: engine.searcher,
+          searchByPicture: engine.searchByPicture,
           decoder: await engine.decoder(),
           jobs: engine.jobs,
           ask: engine.ask,
