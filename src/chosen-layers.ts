@@ -1,14 +1,22 @@
 /** Which layers read a video by themselves, and why others do not. A missing one is no error: the rest of the index is there all the same. */
 
 import { type Config, PROFILES } from './config.js';
-import { toLongwatchError } from './errors.js';
+import { type LongwatchError, toLongwatchError } from './errors.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 import type { Layer } from './layers/layer.js';
+
+/** Why a layer does not run. */
+export interface MissingLayer {
+  /** For a person to read, with what to do. */
+  readonly reason: string;
+  /** Undefined where it was not wanted. */
+  readonly error?: LongwatchError;
+}
 
 export interface ChosenLayers {
   /** In the order in which they run. */
   readonly layers: readonly Layer[];
-  readonly missing: Readonly<Partial<Record<LayerName, string>>>;
+  readonly missing: Readonly<Partial<Record<LayerName, MissingLayer>>>;
 }
 
 /** Opens one layer. @throws {LongwatchError} `part_missing` when what it needs is not installed */
@@ -27,21 +35,21 @@ export async function openChosenLayers(
   openers: Readonly<Partial<Record<LayerName, LayerOpener>>>,
 ): Promise<ChosenLayers> {
   const layers: Layer[] = [];
-  const missing: Partial<Record<LayerName, string>> = {};
+  const missing: Partial<Record<LayerName, MissingLayer>> = {};
   try {
     for (const name of LAYER_NAMES) {
       const open = openers[name];
       if (!open) continue;
-      if (config.layers[name] === false) missing[name] = 'It is switched off in the settings.';
+      if (config.layers[name] === false) missing[name] = { reason: 'It is switched off in the settings.' };
       else if (config.layers[name] !== true && !PROFILES[config.profile].includes(name))
-        missing[name] = `The profile "${config.profile}" leaves it out.`;
+        missing[name] = { reason: `The profile "${config.profile}" leaves it out.` };
       else {
         try {
           layers.push(await open(config));
         } catch (thrown) {
           const error = toLongwatchError(thrown);
           if (!ABSENT.has(error.code)) throw error;
-          missing[name] = `${error.message}${error.hint ? ` ${error.hint}` : ''}`;
+          missing[name] = { reason: `${error.message}${error.hint ? ` ${error.hint}` : ''}`, error };
         }
       }
     }

@@ -6,10 +6,12 @@ import { openLibrary } from '../index/store/sqlite-library.js';
 import { findHnsw } from '../index/vectors/hnsw.js';
 import { GRAPH_FROM_ROWS } from '../index/vectors/vector-search.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
+import { openChosenLayers } from './chosen-layers.js';
 import { installedModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { toLongwatchError } from './errors.js';
 import { openMiniLm } from './meaning/minilm.js';
+import { LAYERS } from './parts.js';
 import { formatTime } from './time.js';
 import { VERSION } from './version.js';
 
@@ -31,6 +33,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     },
     ...(await decoders(config)),
     await meaning(config),
+    ...(await layers(config)),
     await vectorIndex(),
     await languageModel(config),
     library(config),
@@ -90,6 +93,26 @@ async function meaning(config: Config): Promise<Finding> {
       ...(error.hint ? { hint: error.hint } : {}),
     };
   }
+}
+
+/** Each layer that the profile runs, opened as an ingest would. */
+async function layers(config: Config): Promise<Finding[]> {
+  const chosen = await openChosenLayers(config, LAYERS);
+  const findings = [
+    ...chosen.layers.map(({ name, note }): Finding => ({ name: `layer: ${name}`, state: 'ok', detail: note })),
+    ...Object.entries(chosen.missing).map(([name, { reason, error }]): Finding => {
+      if (!error) return { name: `layer: ${name}`, state: 'unused', detail: reason };
+      const { code, message, hint } = error;
+      return {
+        name: `layer: ${name}`,
+        state: code === 'part_missing' ? 'missing' : 'broken',
+        detail: message,
+        ...(hint ? { hint } : {}),
+      };
+    }),
+  ];
+  for (const layer of chosen.layers) await layer.close();
+  return findings;
 }
 
 /** Looked up, not opened: a model may take gigabytes. `longwatch models verify` opens it. */

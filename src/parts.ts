@@ -48,7 +48,7 @@ export function openParts(config: Config): Parts {
       return {
         decoder: await decoder(),
         layers: chosen.layers,
-        missingLayers: chosen.missing,
+        missingLayers: Object.fromEntries(Object.entries(chosen.missing).map(([name, { reason }]) => [name, reason])),
         ...(embedder ? { embedder } : {}),
         ...(backend ? { model: new BackendModel(backend) } : {}),
       };

@@ -5,6 +5,7 @@ import type { PlannedWindow } from '../ingest/plan/window.js';
 import type { Picture } from '../ingest/video/frame.js';
 import type { EventKind, MediaEvent } from './event.js';
 import type { Embedder } from './meaning/embedder.js';
+import { passages } from './meaning/passages.js';
 import type { Model, WindowDescription } from './model.js';
 import { type Edge, snapBoth, snapEdge } from './snapping.js';
 import { intersect, type Seconds, type TimeRange } from './time.js';
@@ -114,7 +115,7 @@ function modelEvents(
 }
 
 /**
- * Events with the embeddings of their texts, ready to be written. Equal texts are embedded once. Where the embedder knows frames, the
+ * Events with the embeddings of their texts, ready to be written; see `passages` for what of them is embedded. Equal texts are embedded once. Where the embedder knows frames, the
  * caption, which speaks of the whole window, carries what the window looks like.
  * @param pictures of the window, in pairs; none when no model is installed
  * @throws {LongwatchError} `model_failed`, `cancelled`
@@ -125,15 +126,16 @@ export async function embedEvents(
   pictures: readonly Picture[],
   signal?: AbortSignal,
 ): Promise<WindowWrite['events']> {
+  const meant = passages(events);
   const texts = embedder
-    ? [...new Set(events.filter(({ kind }) => EMBEDDED_KINDS.has(kind)).map(({ text }) => text))]
+    ? [...new Set(meant.filter((_, position) => EMBEDDED_KINDS.has(events[position]?.kind ?? 'cut')))]
     : [];
   if (!embedder || texts.length === 0) return events.map((event) => ({ event }));
   const vectors = await embedder.embed(texts, signal);
   const byText = new Map(texts.map((text, position) => [text, vectors[position]]));
   const frames = events.some(showsWindow) ? await embedFrames(embedder, pictures, signal) : undefined;
-  return events.map((event) => {
-    const embedding = EMBEDDED_KINDS.has(event.kind) ? byText.get(event.text) : undefined;
+  return events.map((event, position) => {
+    const embedding = EMBEDDED_KINDS.has(event.kind) ? byText.get(meant[position] ?? '') : undefined;
     const frameEmbedding = showsWindow(event) ? frames : undefined;
     return { event, ...(embedding && { embedding }), ...(frameEmbedding && { frameEmbedding }) };
   });

@@ -38,7 +38,10 @@ describe('the layers of their own pass', () => {
     expect(await names()).toEqual({ run: ['sound', 'speech', 'text'], missing: {} });
     expect(await names('fast')).toEqual({
       run: ['sound'],
-      missing: { speech: 'The profile "fast" leaves it out.', text: 'The profile "fast" leaves it out.' },
+      missing: {
+        speech: { reason: 'The profile "fast" leaves it out.' },
+        text: { reason: 'The profile "fast" leaves it out.' },
+      },
     });
   });
 
@@ -46,7 +49,7 @@ describe('the layers of their own pass', () => {
     const config = loadConfig({ profile: 'fast', layers: { sound: false, speech: true } }, {});
     const { layers, missing } = await openChosenLayers(config, { sound: open('sound'), speech: open('speech') });
     expect(layers.map(({ name }) => name)).toEqual(['speech']);
-    expect(missing).toEqual({ sound: 'It is switched off in the settings.' });
+    expect(missing).toEqual({ sound: { reason: 'It is switched off in the settings.' } });
   });
 
   it('whose weights are missing say so, and the others run', async () => {
@@ -55,7 +58,9 @@ describe('the layers of their own pass', () => {
       speech: fail('part_missing'),
     });
     expect(layers.map(({ name }) => name)).toEqual(['sound']);
-    expect(missing).toEqual({ speech: 'The weights are not installed. Install them.' });
+    expect(missing).toMatchObject({
+      speech: { reason: 'The weights are not installed. Install them.', error: { code: 'part_missing' } },
+    });
   });
 
   it('that fail to open for another reason are an error, and nothing stays open', async () => {

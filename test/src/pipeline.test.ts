@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXPORT_FORMATS } from '../../api/export/formats.js';
-import { FILM } from '../../fixtures/real/clips.js';
 import { longFilm } from '../../fixtures/real/long-film.js';
+import { smallFilm } from '../../fixtures/real/small-film.js';
 import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
 import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
@@ -119,7 +119,7 @@ describe('the pipeline', () => {
   beforeEach(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-pipeline-'));
     film = path.join(folder, 'film.mp4');
-    copyFileSync(FILM, film);
+    copyFileSync(await smallFilm(), film);
     writeFileSync(
       path.join(folder, 'film.srt'),
       '1\n00:00:01,000 --> 00:00:02,000\nhello\n\n2\n00:00:29,000 --> 00:00:40,000\nlasts longer than the film\n\n3\n00:00:31,000 --> 00:00:32,000\nafter the film\n',
