@@ -12,6 +12,8 @@ export interface ChosenPictures {
   readonly embedder?: PictureEmbedder;
   /** Why there is none. */
   readonly missing?: string;
+  /** With `missing`, where there is one and it is damaged. */
+  readonly problem?: LongwatchError;
 }
 
 /**
@@ -21,24 +23,25 @@ export interface ChosenPictures {
 export async function openChosenPictures({ models, pictures, threads }: Config): Promise<ChosenPictures> {
   const chosen = await chooseTowers(models, pictures);
   if (typeof chosen === 'string') return { missing: chosen };
-  if (chosen.state === 'damaged') return { missing: sentenceOf(chosen.problem) };
+  if (chosen.state === 'damaged') return damaged(chosen.problem);
   const options = threads === undefined ? {} : { threads };
   try {
     return { embedder: await openTowers(chosen.name, chosen.directory, options) };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
     if (error.code !== 'bad_weights') throw error;
-    return { missing: sentenceOf(error) };
+    return damaged(error);
   }
 }
 
-/** The layer that gives pictures their points. @throws {LongwatchError} `part_missing` without a model; as `openChosenPictures` */
+/** The layer that gives pictures their points. @throws {LongwatchError} `part_missing` without a model, `bad_weights` for one that is damaged; as `openChosenPictures` */
 export async function openPicturesLayer(config: Config): Promise<Layer> {
-  const { embedder, missing = '' } = await openChosenPictures(config);
-  if (!embedder) throw new LongwatchError('part_missing', missing);
+  const { embedder, missing = '', problem } = await openChosenPictures(config);
+  if (!embedder) throw problem ?? new LongwatchError('part_missing', missing);
   return new PicturesLayer(embedder);
 }
 
-function sentenceOf({ message, hint }: LongwatchError): string {
-  return `${message}${hint ? ` ${hint}` : ''}`;
+function damaged(problem: LongwatchError): ChosenPictures {
+  const { message, hint } = problem;
+  return { missing: `${message}${hint ? ` ${hint}` : ''}`, problem };
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FILM } from '../../fixtures/real/clips.js';
+import { smallFilm } from '../../fixtures/real/small-film.js';
 import { checkpointOf } from '../src/clip/golden.js';
 import { longwatch } from './run.js';
 
@@ -21,9 +21,11 @@ const json = async (...args: string[]) => {
 };
 
 describe('pictures on the command line', () => {
+  let film: string;
   beforeAll(async () => {
+    film = await smallFilm();
     expect((await run('models', 'add', checkpointOf('clip'), '--name', 'tiny')).exit).toBe(0);
-    expect((await run('ingest', FILM)).exit).toBe(0);
+    expect((await run('ingest', film)).exit).toBe(0);
   });
 
   it('come from a model that is listed beside those that describe', async () => {
@@ -35,7 +37,7 @@ describe('pictures on the command line', () => {
   });
 
   it('are read over the whole film, cut at its cuts', async () => {
-    const { body } = await json('events', FILM, '--kind', 'picture');
+    const { body } = await json('events', film, '--kind', 'picture');
     const events: { start_s: number; end_s: number; model: string }[] = body.events;
     expect(events[0]?.start_s).toBe(0);
     expect(events.at(-1)?.end_s).toBe(30);
@@ -46,7 +48,7 @@ describe('pictures on the command line', () => {
   });
 
   it('find more like a frame, which itself is not among it', async () => {
-    const { body } = await json('search', '--like', FILM, '--at', '17', '--limit', '5');
+    const { body } = await json('search', '--like', film, '--at', '17', '--limit', '5');
     expect(body).toMatchObject({
       query: expect.stringMatching(/ at 0:00:17\.000$/),
       mode: 'pictures',
@@ -57,7 +59,7 @@ describe('pictures on the command line', () => {
 
   it('find the place that a picture was taken from', async () => {
     const still = path.join(folder, 'still.jpg');
-    expect((await run('frame', FILM, '--at', '25.5', '-o', still)).exit).toBe(0);
+    expect((await run('frame', film, '--at', '25.5', '-o', still)).exit).toBe(0);
     const { body } = await json('search', '--picture', still);
     expect(body.results[0]).toMatchObject({ kind: 'picture', text: 'looks like the picture' });
     expect(body.results[0].start_s).toBe(25.5);
@@ -75,7 +77,7 @@ describe('pictures on the command line', () => {
   });
 
   it('need a model, and say so', async () => {
-    const { exit, stderr } = await longwatch(['search', '--picture', FILM], {
+    const { exit, stderr } = await longwatch(['search', '--picture', film], {
       env: { ...env, LONGWATCH_PICTURES: 'none' },
     });
     expect(exit).toBe(1);

@@ -55,6 +55,7 @@ describe('a picture model in the folder of models', () => {
         code: 'bad_config',
         hint: 'Set LONGWATCH_PICTURES to one of tiny, torn, or to none.',
       });
+      await expect(openPicturesLayer(config('torn'))).rejects.toMatchObject({ code: 'bad_weights' });
       expect((await openChosenPictures(config('torn'))).missing).toMatch(/^texts\.onnx\.data has 100 bytes, not the/);
     });
   });
