@@ -6,6 +6,7 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
+import type { InstalledTowers } from '../src/clip/installed-towers.js';
 import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
@@ -60,6 +61,8 @@ export interface ApiConfig {
 export interface ModelOverview {
   /** By name. */
   readonly models: readonly InstalledModel[];
+  /** Those that compare pictures, by name. @default none */
+  readonly pictures?: readonly InstalledTowers[];
   /** Who describes and answers; undefined when nobody does. */
   readonly inUse?: string;
 }

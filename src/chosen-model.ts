@@ -2,6 +2,7 @@
 
 import type { ModelOverview } from '../api/ports.js';
 import type { Backend } from './backend.js';
+import { listTowers } from './clip/installed-towers.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
 import { findModel, type InstalledModel, listModels, scopeNotice } from './qwen/installed-models.js';
@@ -51,11 +52,11 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
 
 /** What there is and what would be used, without opening any of it. */
 export async function modelOverview(config: Config): Promise<ModelOverview> {
-  const models = await listModels(config.models);
-  if (config.remote) return { models, inUse: config.remote.model };
+  const [models, pictures] = await Promise.all([listModels(config.models), listTowers(config.models)]);
+  if (config.remote) return { models, pictures, inUse: config.remote.model };
   // A name that is none, or a choice that is not made, is told by whoever asks the model.
   const installed = await installedModel(config).catch(() => 'none');
-  return typeof installed === 'string' ? { models } : { models, inUse: installed.name };
+  return typeof installed === 'string' ? { models, pictures } : { models, pictures, inUse: installed.name };
 }
 
 /** The model to open, or why there is none. */

@@ -35,6 +35,9 @@ export const EVENT_KINDS = [
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
+/** Kinds that say something to a person: those that are listed and exported unless others are asked for. A picture is a point in some space. */
+export const TELLING_KINDS: readonly EventKind[] = EVENT_KINDS.filter((kind) => kind !== 'picture');
+
 /** JSON values that an event may carry beside its text. */
 export type EventAttributes = Readonly<Record<string, string | number | boolean | readonly number[]>>;
 

@@ -2,13 +2,13 @@
 
 import type { Library } from '../../index/library.js';
 import type { EventRecord, VideoRecord } from '../../index/store/records.js';
-import type { EventKind } from '../../src/event.js';
+import { type EventKind, TELLING_KINDS } from '../../src/event.js';
 import type { TimeRange } from '../../src/time.js';
 import { chaptersOf } from './chapter-list.js';
 import { allEvents } from './rows.js';
 
 /**
- * `summary`: chapters (see `chaptersOf`). `captions`: what the model said of each stretch. `events`: everything, signals included.
+ * `summary`: chapters (see `chaptersOf`). `captions`: what the model said of each stretch. `events`: everything that is said or measured.
  * `text`: what stands on screen. `speech`: what is heard. `subtitles`: what the file or its neighbour says.
  */
 export const LAYERS = ['summary', 'captions', 'events', 'text', 'speech', 'subtitles'] as const;
@@ -19,18 +19,17 @@ export type EventLayer = Exclude<Layer, 'summary'>;
 
 const KINDS = {
   captions: ['caption', 'activity'],
-  events: undefined,
+  events: TELLING_KINDS,
   text: ['text'],
   speech: ['speech'],
   subtitles: ['subtitle'],
-} as const satisfies Record<EventLayer, readonly EventKind[] | undefined>;
+} as const satisfies Record<EventLayer, readonly EventKind[]>;
 
 /** The order in which a subtitle file without a wish looks for words. */
 const WORD_LAYERS = ['captions', 'subtitles', 'speech', 'text'] as const;
 
 export function layerEvents(library: Library, video: VideoRecord, layer: EventLayer): AsyncGenerator<EventRecord> {
-  const kinds = KINDS[layer];
-  return allEvents(library, video.id, kinds === undefined ? {} : { kinds });
+  return allEvents(library, video.id, { kinds: KINDS[layer] });
 }
 
 /** Timed texts of any layer, sorted by start. */

@@ -1,7 +1,7 @@
 /** Events of a video, and the words that are said in it. */
 
 import type { EventFilter } from '../../index/store/records.js';
-import { EVENT_KINDS, EVENT_SOURCES, type EventKind } from '../../src/event.js';
+import { EVENT_KINDS, EVENT_SOURCES, type EventKind, TELLING_KINDS } from '../../src/event.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { eventJson, eventSchema } from '../schema/event.js';
@@ -20,6 +20,7 @@ const events = createRoute({
   operationId: 'listEvents',
   tags: ['Videos'],
   summary: 'What happens in a video, in order',
+  description: 'Without `kind` and `source`, all kinds but `picture`, which has no words.',
   request: {
     params: videoParams,
     query: pageOfRange.extend({
@@ -46,7 +47,7 @@ export function eventRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
       const { kind, source, ...query } = c.req.valid('query');
       const filter: EventFilter = {
         ...filterOf(query),
-        ...(kind === undefined ? {} : { kinds: [kind].flat() }),
+        ...(kind === undefined ? (source === undefined ? { kinds: TELLING_KINDS } : {}) : { kinds: [kind].flat() }),
         ...(source === undefined ? {} : { sources: [source].flat() }),
       };
       return c.json(pageJson(library.events(videoById(library, c.req.valid('param').id).id, filter), eventJson), 200);

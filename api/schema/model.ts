@@ -1,6 +1,8 @@
 /** Installed models, as JSON. */
 
+import type { InstalledTowers } from '../../src/clip/installed-towers.js';
 import { type InstalledModel, scopeNotice } from '../../src/qwen/installed-models.js';
+import type { Licence } from '../../src/weights/licence.js';
 import { z } from '../hono.js';
 import type { ModelOverview } from '../ports.js';
 
@@ -8,6 +10,9 @@ const modelSchema = z
   .object({
     name: z.string(),
     state: z.enum(['ready', 'damaged']),
+    purpose: z.enum(['pictures']).optional().openapi({
+      description: 'It compares pictures with words and with each other; absent for models that describe.',
+    }),
     dtype: z.string().optional().openapi({ description: 'How most weights are stored.' }),
     bytes: z.number().int().optional(),
     sees: z.string().optional().openapi({
@@ -38,10 +43,25 @@ type ModelsJson = z.infer<typeof modelsSchema>;
 const NONE =
   'No model looks at the pictures: what happens in them is found where words say it. See `longwatch models`.';
 
-export function modelsJson({ models, inUse }: ModelOverview): ModelsJson {
+export function modelsJson({ models, pictures = [], inUse }: ModelOverview): ModelsJson {
   const used = models.find(({ name }) => name === inUse);
   const note = inUse === undefined ? NONE : used?.state === 'ready' ? scopeNotice(used) : undefined;
-  return { models: models.map(modelJson), in_use: inUse ?? null, ...(note === undefined ? {} : { note }) };
+  return {
+    models: [...models.map(modelJson), ...pictures.map(towersJson)],
+    in_use: inUse ?? null,
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+function towersJson(model: InstalledTowers): z.infer<typeof modelSchema> {
+  const { name, state } = model;
+  if (model.state === 'damaged') return { name, state, purpose: 'pictures', problem: model.problem.message };
+  const { manifest, bytes, licence } = model;
+  return { name, state, purpose: 'pictures', dtype: manifest.dtype, bytes, ...licenceJson(licence) };
+}
+
+function licenceJson(licence: Licence | undefined): Pick<z.infer<typeof modelSchema>, 'licence'> {
+  return licence ? { licence: { id: licence.id, name: licence.name, summary: licence.summary } } : {};
 }
 
 function modelJson(model: InstalledModel): z.infer<typeof modelSchema> {
@@ -54,6 +74,6 @@ function modelJson(model: InstalledModel): z.infer<typeof modelSchema> {
     dtype: manifest.dtype,
     bytes,
     ...(config.sees === undefined ? {} : { sees: config.sees }),
-    ...(licence ? { licence: { id: licence.id, name: licence.name, summary: licence.summary } } : {}),
+    ...licenceJson(licence),
   };
 }

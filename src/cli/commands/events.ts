@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { eventJson } from '../../../api/schema/event.js';
-import { EVENT_KINDS, type EventKind } from '../../event.js';
+import { EVENT_KINDS, type EventKind, TELLING_KINDS } from '../../event.js';
 import { formatTime } from '../../time.js';
 import { type CommonOptions, everyRow, timeRange, verb, withEngine } from '../command.js';
 import { EXIT, visible } from '../terminal.js';
@@ -14,9 +14,10 @@ interface EventsOptions extends CommonOptions {
 export const eventsCommand = verb('events', 'what happens in one video, in order')
   .argument('<video>', 'id, id prefix or path')
   .addOption(
-    new Option('--kind <kind>', 'only this kind; repeat for several').argParser(
-      (value: string, before: EventKind[] | undefined) => [...(before ?? []), checkedKind(value)],
-    ),
+    new Option(
+      '--kind <kind>',
+      'only this kind; repeat for several (default: all but `picture`, which has no words)',
+    ).argParser((value: string, before: EventKind[] | undefined) => [...(before ?? []), checkedKind(value)]),
   )
   .option('--from <time>', 'only what lies after this time')
   .option('--to <time>', 'only what lies before this time')
@@ -25,7 +26,7 @@ export const eventsCommand = verb('events', 'what happens in one video, in order
       const video = engine.library.findVideo(name);
       const range = timeRange(options.from, options.to);
       const filter = {
-        ...(options.kind === undefined ? {} : { kinds: options.kind }),
+        kinds: options.kind ?? TELLING_KINDS,
         ...(range === undefined ? {} : { range }),
       };
       const events = await everyRow((page) => engine.library.events(video.id, { ...filter, ...page }));
