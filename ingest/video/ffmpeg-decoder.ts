@@ -3,6 +3,7 @@
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
 import { BlockReader, BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { type Clip, type ClipRequest, planFile } from './clip.js';
 import {
   decodeCommand,
   MAX_PIXELS,
@@ -207,6 +208,20 @@ export class FfmpegDecoder implements Decoder {
       }));
     }
     return [];
+  }
+
+  async clip(path: string, probe: VideoProbe, request: ClipRequest, options: DecodeOptions = {}): Promise<Clip> {
+    const file = await checkSourceFile(path);
+    return planFile(
+      {
+        engine: this.engine,
+        path: file.path,
+        probe,
+        limits: slowReading(options, file),
+        seekPoints: (wanted) => seekPoints(wanted, request.firstFrameTime, probe),
+      },
+      request,
+    );
   }
 
   async #stretchFrom(
