@@ -7,6 +7,7 @@ import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId,
 import type { ApiParts, Log } from './ports.js';
 import { onError, problemResponse, validationError } from './problem-response.js';
 import { askRoutes } from './routes/ask.js';
+import { clipRoutes } from './routes/clip.js';
 import { eventRoutes } from './routes/events.js';
 import { exportRoutes } from './routes/export.js';
 import { frameRoutes } from './routes/frames.js';
@@ -55,6 +56,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.route('/', exportRoutes(parts));
   app.route('/', mediaRoutes(parts));
   app.route('/', frameRoutes(parts));
+  app.route('/', clipRoutes(parts));
   app.route('/', lookRoutes(parts));
   app.route('/', summaryRoutes(parts));
   app.route('/', modelRoutes(parts));

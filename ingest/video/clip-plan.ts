@@ -180,7 +180,9 @@ export function clipArguments(
       ...guards,
       // Rounded up, so that the seek does not fall short of the key frame.
       ...['-noaccurate_seek', '-seek_timestamp', '1', '-ss', (Math.ceil(seconds(plan.start) * 1e6) / 1e6).toFixed(6)],
-      ...['-i', io.input, '-map', `0:${video.index}`, '-c:v', 'copy', '-frames:v', String(plan.packets ?? 0)],
+      ...['-i', io.input, '-map', `0:${video.index}`, '-c:v', 'copy'],
+      // A limit of frames (`-frames`) would end the sound with the picture's last packet, which comes before its last moment.
+      ...['-bsf:v', `noise=drop=gte(n\\,${plan.packets ?? 0})`],
       ...(video.codec === 'hevc' ? ['-tag:v', 'hvc1'] : []),
       ...(audio ? ['-map', `0:${audio.index}`, '-copypriorss:a', '0', ...audioCodec(audio.codec)] : []),
       ...['-t', length, ...plain, ...MP4, io.output],

@@ -30,6 +30,7 @@ const ROUTES = [
   'GET /v1/videos',
   'GET /v1/videos/{id}',
   'GET /v1/videos/{id}/chapters',
+  'GET /v1/videos/{id}/clip',
   'GET /v1/videos/{id}/events',
   'GET /v1/videos/{id}/export',
   'GET /v1/videos/{id}/frames/{frame}',
