@@ -15,6 +15,7 @@ import { Jobs } from './jobs.js';
 import type { EventRecord, JobRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
+import { Timelines } from './timeline.js';
 import { Videos } from './videos.js';
 import { Windows } from './windows.js';
 
@@ -41,6 +42,7 @@ export class SqliteLibrary implements Library {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #windows: Windows;
+  readonly #timelines: Timelines;
   readonly #summaries: Summaries;
   readonly #jobs: Jobs;
   readonly #embeddings: Embeddings;
@@ -57,6 +59,7 @@ export class SqliteLibrary implements Library {
     this.#videos = new Videos(this.#db);
     this.#embeddings = new Embeddings(this.#db);
     this.#windows = new Windows(this.#db, this.#videos, this.#embeddings);
+    this.#timelines = new Timelines(this.#db, this.#videos);
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
     this.#fullText = new FullText(this.#db);
@@ -104,6 +107,10 @@ export class SqliteLibrary implements Library {
 
   segments(...[videoId, page]: Parameters<Library['segments']>) {
     return this.#windows.segments(videoId, page);
+  }
+
+  timeline(...[videoId, range, part]: Parameters<Library['timeline']>) {
+    return this.#timelines.of(videoId, range, part);
   }
 
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[] {
