@@ -22,9 +22,10 @@ import { searchRoutes } from './routes/search.js';
 import { segmentRoutes } from './routes/segments.js';
 import { sessionRoutes } from './routes/session.js';
 import { summaryRoutes } from './routes/summary.js';
+import { UPLOADS_PATH, uploadRoutes } from './routes/uploads.js';
 import { videoRoutes } from './routes/videos.js';
 
-/** Bodies here are questions and paths. */
+/** Bodies are questions and paths, but for the pieces of uploads. */
 const BODY_BYTES_MAX = 1024 * 1024;
 
 /** Paths that are answered without a token. */
@@ -45,11 +46,13 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.use(requestId(), logLine(log), headers());
   app.use(hostGuard(config));
   if (config.token !== undefined) app.use(tokenGuard(config.token, OPEN_PATHS));
-  app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
+  const limited = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody });
+  app.use((c, next) => (c.req.path.startsWith(UPLOADS_PATH) ? next() : limited(c, next)));
 
   app.route('/', searchRoutes(parts));
   app.route('/', askRoutes(parts, shutdown));
   app.route('/', videoRoutes(parts));
+  app.route('/', uploadRoutes(parts));
   app.route('/', segmentRoutes(parts));
   app.route('/', eventRoutes(parts));
   app.route('/', overviewRoutes(parts));

@@ -19,6 +19,7 @@ interface Document {
 const ROUTES = [
   'DELETE /v1/jobs/{id}',
   'DELETE /v1/session',
+  'DELETE /v1/uploads/{id}',
   'DELETE /v1/videos/{id}',
   'GET /live',
   'GET /ready',
@@ -27,6 +28,7 @@ const ROUTES = [
   'GET /v1/jobs/{id}',
   'GET /v1/models',
   'GET /v1/search',
+  'GET /v1/uploads/{id}',
   'GET /v1/videos',
   'GET /v1/videos/{id}',
   'GET /v1/videos/{id}/chapters',
@@ -39,9 +41,11 @@ const ROUTES = [
   'GET /v1/videos/{id}/summary',
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
+  'PATCH /v1/uploads/{id}',
   'POST /v1/ask',
   'POST /v1/search',
   'POST /v1/session',
+  'POST /v1/uploads',
   'POST /v1/videos',
   'POST /v1/videos/{id}/look',
 ];
