@@ -6,7 +6,7 @@
 import { ask } from './dom.js';
 
 /** Parts of a tile. */
-const PARTS = 512;
+const PARTS = 256;
 /** No tile is shorter, in seconds. */
 const SHORTEST = 4;
 const TILES_KEPT = 256;

@@ -8,7 +8,7 @@ import { Tiles } from './timeline-tiles.js';
 /** Shortest stretch that fills the timeline, in seconds. */
 const CLOSEST = 1;
 /** A part is at most this wide in pixels before the next level is taken. */
-const PART_WIDTH = 1.5;
+const PART_WIDTH = 2;
 /** Pixels that a pointer may move and still click, and that it may miss a mark by. */
 const CLICK_SLOP = 4;
 const AIM = 4;

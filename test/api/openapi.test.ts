@@ -117,15 +117,15 @@ describe('the page', () => {
     const files = [...html.matchAll(/(?:src|href)="(\/(?:page\/)?[\w.]+\.(?:js|css|svg))"/g)].map(
       (match) => match[1] ?? '',
     );
-    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js']);
+    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/work.css']);
     const seen = new Set(files);
     for (const file of seen) {
       const { status, body } = await harness.get(file);
       expect([file, status]).toEqual([file, 200]);
       if (file.endsWith('.js'))
-        for (const match of String(body).matchAll(/from '\.\/(\w+\.js)'/g)) seen.add(`/page/${match[1]}`);
+        for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(8);
+    expect(seen.size).toBe(19);
   });
 
   it('is not sent again to a browser that has it', async () => {
