@@ -193,7 +193,7 @@ export class UploadFolder {
 /** Writes from the upload's offset on; returns where it ended. */
 async function write(handle: FileHandle, piece: AsyncIterable<Uint8Array>, { offset, size }: Upload): Promise<number> {
   let position = offset;
-  for await (const bytes of piece) {
+  for await (const bytes of arriving(piece)) {
     if (position + bytes.length > size)
       throw new LongwatchError('payload_too_large', `The file was said to have ${size} bytes, and more came.`, {
         hint: 'Begin a new upload with the right size.',
@@ -209,6 +209,21 @@ async function write(handle: FileHandle, piece: AsyncIterable<Uint8Array>, { off
     position += bytes.length;
   }
   return position;
+}
+
+/** A line that breaks is nobody's fault here. */
+async function* arriving(piece: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const source = piece[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await source.next().catch((cause: unknown) => {
+      throw new LongwatchError('bad_request', 'The piece broke off before its end.', {
+        hint: 'What came is kept: ask for the offset and go on from there.',
+        cause,
+      });
+    });
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
 /** Names that Windows keeps for devices. */

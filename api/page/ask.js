@@ -52,7 +52,7 @@ function about(answer) {
     quotes: 'No model wrote this: it is what stands at the places that the search found.',
     search: 'Ask in other words, or search for one thing at a time.',
   }[answer.by];
-  return [answer.found ? '' : 'The library does not show it.', answer.note, by].filter(Boolean).join(' ');
+  return [answer.found ? '' : 'The library does not show it.', answer.note ?? by].filter(Boolean).join(' ');
 }
 
 function sentence({ text, citations }) {

@@ -11,6 +11,8 @@ const BLOCKS_KEPT = 24;
 
 /** By place in the file, the least recently used first. @type {Map<number, Uint8Array>} */
 const blocks = new Map();
+/** What they are of. */
+let cachedUrl;
 
 /** The part of a `Blob` that ffmpeg's file system uses. */
 class RangeFile {
@@ -41,6 +43,8 @@ class RangeReader {
 }
 
 function blockAt(url, whole, number) {
+  if (url !== cachedUrl) blocks.clear();
+  cachedUrl = url;
   const known = blocks.get(number);
   const block = known ?? fetchBlock(url, number * BLOCK, Math.min(whole, (number + 1) * BLOCK));
   blocks.delete(number);

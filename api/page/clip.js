@@ -52,23 +52,31 @@ form.addEventListener('submit', async (event) => {
       `This clip would have about ${sizeText(estimate)}, and the browser holds at most ${sizeText(CLIP_BYTES_MAX)} in its memory.`,
       serverLink(record, start, end),
     );
-  byId('clip-stop').hidden = false;
+  working(true);
   try {
     const clip = await cut(record, { start, end });
     // A clip of another video than the one that is open now would be a surprise.
     if (clip && opened() === record) offer(record, clip);
   } catch (error) {
+    // One that was stopped has said so already.
+    if (!cutter) return undefined;
     say(`The browser could not cut it: ${error.message ?? error}`, serverLink(record, start, end));
     stop();
   } finally {
-    byId('clip-stop').hidden = true;
+    working(false);
   }
+  return undefined;
 });
 
 byId('clip-stop').addEventListener('click', () => {
   stop();
   say('Stopped.');
 });
+
+function working(on) {
+  byId('clip-stop').hidden = !on;
+  form.querySelector('button[type=submit]').disabled = on;
+}
 
 function stop() {
   cutter?.terminate();

@@ -104,8 +104,10 @@ async function sendFile(file, signal, onState) {
       const passing = error.status === 0 || error.status === 409 || error.status >= 500;
       if (signal.aborted || !passing || error.status === 507 || failures === TRIES.length) throw error;
       await new Promise((resolve) => setTimeout(resolve, TRIES[failures]));
-      failures++;
-      upload = await ask(address, { signal }).catch(() => upload);
+      const there = await ask(address, { signal }).catch(() => upload);
+      // A slow line breaks off and still gets on.
+      failures = there.offset_bytes > upload.offset_bytes ? 0 : failures + 1;
+      upload = there;
     }
     onState(upload);
   }

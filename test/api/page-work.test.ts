@@ -167,7 +167,7 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
     await page.click('#ask');
     await page.locator('#sentences .cite').first().waitFor();
     expect(await browser.text('#sentences p')).toContain('The rabbit opens its eyes.');
-    await expect.poll(() => browser.text('#reply-note')).toContain('No model wrote this');
+    await expect.poll(() => browser.text('#reply-note')).toContain('The sentences are what stands at the places');
     await page.locator('#sentences .cite').first().click();
     await expect.poll(frame).toBe(FIRST);
     const box = await canvasBox();

@@ -36,7 +36,7 @@ describe('an upload', () => {
         controller.error(new Error('gone'));
       },
     });
-    expect((await piece(address, 300, broken)).status).toBe(500);
+    expect((await piece(address, 300, broken)).status).toBe(400);
     const { body, headers } = await harness.get(address);
     expect(body).toMatchObject({ name: 'film.mp4', size_bytes: 1000, offset_bytes: 500 });
     expect(headers.get('upload-offset')).toBe('500');
