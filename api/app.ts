@@ -8,6 +8,7 @@ import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId,
 import type { ApiParts, Log } from './ports.js';
 import { onError, problemResponse, validationError } from './problem-response.js';
 import { askRoutes } from './routes/ask.js';
+import { clipRoutes } from './routes/clip.js';
 import { estimateRoutes } from './routes/estimate.js';
 import { eventRoutes } from './routes/events.js';
 import { exportRoutes } from './routes/export.js';
@@ -23,9 +24,10 @@ import { searchRoutes } from './routes/search.js';
 import { segmentRoutes } from './routes/segments.js';
 import { sessionRoutes } from './routes/session.js';
 import { summaryRoutes } from './routes/summary.js';
+import { UPLOADS_PATH, uploadRoutes } from './routes/uploads.js';
 import { videoRoutes } from './routes/videos.js';
 
-/** Bodies here are questions and paths. */
+/** Bodies are questions and paths, but for the pieces of uploads. */
 const BODY_BYTES_MAX = 1024 * 1024;
 /** A search may carry a picture, in base64. */
 const SEARCH_BYTES_MAX = BODY_BYTES_MAX + Math.ceil((4 / 3) * MAX_PICTURE_BYTES);
@@ -49,18 +51,24 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
   app.use(hostGuard(config));
   if (config.token !== undefined) app.use(tokenGuard(config.token, OPEN_PATHS));
   const [small, large] = [BODY_BYTES_MAX, SEARCH_BYTES_MAX].map(limitBody) as [Guard, Guard];
-  app.use((c, next) => (c.req.path === '/v1/search' ? large : small)(c, next));
+  app.use((c, next) => {
+    // Pieces of uploads have limits of their own.
+    if (c.req.path.startsWith(UPLOADS_PATH)) return next();
+    return (c.req.path === '/v1/search' ? large : small)(c, next);
+  });
 
   app.route('/', searchRoutes(parts));
   app.route('/', askRoutes(parts, shutdown));
   app.route('/', videoRoutes(parts));
   app.route('/', estimateRoutes(parts));
+  app.route('/', uploadRoutes(parts));
   app.route('/', segmentRoutes(parts));
   app.route('/', eventRoutes(parts));
   app.route('/', overviewRoutes(parts));
   app.route('/', exportRoutes(parts));
   app.route('/', mediaRoutes(parts));
   app.route('/', frameRoutes(parts));
+  app.route('/', clipRoutes(parts));
   app.route('/', lookRoutes(parts));
   app.route('/', summaryRoutes(parts));
   app.route('/', modelRoutes(parts));
@@ -127,7 +135,9 @@ function headers(): MiddlewareHandler<ApiEnv> {
   return secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
-      scriptSrc: ["'self'"],
+      // The page cuts clips with ffmpeg in WebAssembly; no text is ever run as a script.
+      scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+      workerSrc: ["'self'"],
       styleSrc: ["'self'"],
       imgSrc: ["'self'"],
       mediaSrc: ["'self'"],

@@ -15,6 +15,7 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { Timeline } from './store/timeline.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
@@ -110,6 +111,9 @@ export interface Library {
     videoId: string,
     page?: { readonly cursor?: string; readonly limit?: number; readonly range?: TimeRange },
   ): Page<SegmentRecord>;
+
+  /** The events and windows that overlap `range`, gathered by parts of the length `part`, for a picture of any stretch of any video. */
+  timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
 
   /** Full text over event texts: stemmed, prefix on the last word. Any input is safe; an input without a word gives no hits. */
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[];

@@ -1,5 +1,6 @@
 /** A video's index as a file. */
 
+import { attachment } from '../attachment.js';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormat } from '../export/formats.js';
 import { LAYERS } from '../export/layer.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
@@ -41,12 +42,4 @@ export function exportRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
     const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video));
     return c.newResponse(textStream(pieces), 200, headers);
   });
-}
-
-/** RFC 6266: a plain name for old clients, the exact one in UTF-8. */
-function attachment(name: string): string {
-  const safe = name.replace(/[\p{Cc}\p{Cs}/\\:*?"<>|]/gu, '_').slice(-200);
-  const plain = safe.replace(/[^\x20-\x7e]|%/g, '_');
-  const exact = encodeURIComponent(safe).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }

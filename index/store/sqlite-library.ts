@@ -17,6 +17,7 @@ import { LayerPasses } from './layer-passes.js';
 import type { EventRecord, JobRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
+import { Timelines } from './timeline.js';
 import { Videos } from './videos.js';
 import { Windows } from './windows.js';
 
@@ -45,6 +46,7 @@ export class SqliteLibrary implements Library {
   readonly #events: Events;
   readonly #windows: Windows;
   readonly #layers: LayerPasses;
+  readonly #timelines: Timelines;
   readonly #summaries: Summaries;
   readonly #jobs: Jobs;
   readonly #embeddings: Embeddings;
@@ -63,6 +65,7 @@ export class SqliteLibrary implements Library {
     this.#events = new Events(this.#db, this.#videos, this.#embeddings);
     this.#windows = new Windows(this.#db, this.#videos, this.#events);
     this.#layers = new LayerPasses(this.#db, this.#videos, this.#events);
+    this.#timelines = new Timelines(this.#db, this.#videos);
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
     this.#fullText = new FullText(this.#db);
@@ -122,6 +125,10 @@ export class SqliteLibrary implements Library {
 
   segments(...[videoId, page]: Parameters<Library['segments']>) {
     return this.#windows.segments(videoId, page);
+  }
+
+  timeline(...[videoId, range, part]: Parameters<Library['timeline']>) {
+    return this.#timelines.of(videoId, range, part);
   }
 
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[] {

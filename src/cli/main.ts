@@ -7,6 +7,7 @@ import { toLongwatchError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { askCommand } from './commands/ask.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
+import { clipCommand } from './commands/clip.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estimateCommand } from './commands/estimate.js';
@@ -48,6 +49,7 @@ for (const command of [
   summaryCommand,
   eventsCommand,
   exportCommand,
+  clipCommand,
   frameCommand,
   removeCommand,
   serveCommand,

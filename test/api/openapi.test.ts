@@ -19,6 +19,7 @@ interface Document {
 const ROUTES = [
   'DELETE /v1/jobs/{id}',
   'DELETE /v1/session',
+  'DELETE /v1/uploads/{id}',
   'DELETE /v1/videos/{id}',
   'GET /live',
   'GET /ready',
@@ -27,9 +28,11 @@ const ROUTES = [
   'GET /v1/jobs/{id}',
   'GET /v1/models',
   'GET /v1/search',
+  'GET /v1/uploads/{id}',
   'GET /v1/videos',
   'GET /v1/videos/{id}',
   'GET /v1/videos/{id}/chapters',
+  'GET /v1/videos/{id}/clip',
   'GET /v1/videos/{id}/events',
   'GET /v1/videos/{id}/export',
   'GET /v1/videos/{id}/frames/{frame}',
@@ -38,10 +41,12 @@ const ROUTES = [
   'GET /v1/videos/{id}/summary',
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
+  'PATCH /v1/uploads/{id}',
   'POST /v1/ask',
   'POST /v1/estimate',
   'POST /v1/search',
   'POST /v1/session',
+  'POST /v1/uploads',
   'POST /v1/videos',
   'POST /v1/videos/{id}/look',
 ];
@@ -113,15 +118,15 @@ describe('the page', () => {
     const files = [...html.matchAll(/(?:src|href)="(\/(?:page\/)?[\w.]+\.(?:js|css|svg))"/g)].map(
       (match) => match[1] ?? '',
     );
-    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js']);
+    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/work.css']);
     const seen = new Set(files);
     for (const file of seen) {
       const { status, body } = await harness.get(file);
       expect([file, status]).toEqual([file, 200]);
       if (file.endsWith('.js'))
-        for (const match of String(body).matchAll(/from '\.\/(\w+\.js)'/g)) seen.add(`/page/${match[1]}`);
+        for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(8);
+    expect(seen.size).toBe(19);
   });
 
   it('is not sent again to a browser that has it', async () => {
