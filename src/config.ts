@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { LongwatchError } from './errors.js';
+import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 
 const DECODERS = ['auto', 'wasm', 'native'] as const;
 const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -87,6 +88,8 @@ export interface Config {
   readonly hosts: readonly string[];
   /** @default info */
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Where this process is to die or a write to fail, for tests; from `LONGWATCH_FAILPOINT` only. */
+  readonly failpoint?: ArmedFailpoint;
   /** Folders where native programs are looked for. */
   readonly searchPath: readonly string[];
   /** Colour on a terminal; off when `NO_COLOR` is set. */
@@ -142,6 +145,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
       ...(env.LONGWATCH_HUB_TOKEN ? { token: env.LONGWATCH_HUB_TOKEN } : {}),
     },
     ...remoteOf(checked.remote, env),
+    ...(env.LONGWATCH_FAILPOINT ? { failpoint: parseFailpoint(env.LONGWATCH_FAILPOINT) } : {}),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
   };

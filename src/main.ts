@@ -6,6 +6,7 @@ import { createSearcher } from '../index/search/searcher.js';
 import type { Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
+import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
@@ -14,6 +15,7 @@ import { openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenModel, modelOverview, openChosenModel } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
+import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
@@ -61,17 +63,18 @@ export interface Engine {
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
  */
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+  armFailpoint(config.failpoint);
   const library = openLibrary(config.library, { create });
   const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
 
-  const parts = async (): Promise<PipelineParts> => {
+  const parts = async (fence?: JobFence): Promise<PipelineParts> => {
     const { embedder } = await meaning();
     const { backend } = await model();
     return {
       decoder: await decoder(),
-      library,
+      library: fence ? library.underJob(fence) : library,
       ...(embedder ? { embedder } : {}),
       ...(backend ? { model: new BackendModel(backend) } : {}),
     };
@@ -79,8 +82,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   const ingest: Engine['ingest'] = async (file, options) => ingestVideo(await parts(), file, options);
   const jobs = new JobQueue({
     store: library,
-    work: async (file, report, signal) => {
-      const { video } = await ingest(file, { signal, onProgress: report });
+    work: async (file, report, signal, fence) => {
+      const { video } = await ingestVideo(await parts(fence), file, { signal, onProgress: report });
       return { videoId: video.id };
     },
   });

@@ -84,6 +84,22 @@ export interface WindowWrite {
   }[];
 }
 
+/** A file on disk, as far as it can be told without reading it. */
+export interface FilePlace {
+  /** Absolute, symbolic links resolved. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modified: Milliseconds;
+}
+
+/** A file that has, or had, the content of a video. */
+export interface VideoFile extends FilePlace {
+  readonly videoId: string;
+  readonly state: VideoState;
+  /** The video is at another path; this is a further copy of its content. */
+  readonly copy: boolean;
+}
+
 /** A sentence about a stretch of a video. */
 export interface SummarySentence extends TimeRange {
   /** Half the distance that its true edges may lie away. */

@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { failpoint } from '../../src/failpoint.js';
 import { EF_CONSTRUCTION, M } from './hnsw.js';
 
 const FORMAT = 1;
@@ -118,6 +119,7 @@ export class HnswFiles {
     remove(graph);
     renameSync(temporary, graph);
     syncFolder(this.folder);
+    failpoint('index_rename');
     const manifest: Manifest = {
       format: FORMAT,
       embedderId: this.embedderId,

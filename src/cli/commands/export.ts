@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { Option } from 'commander';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormatName } from '../../../api/export/formats.js';
 import { LAYERS, type Layer } from '../../../api/export/layer.js';
+import { failpoint } from '../../failpoint.js';
 import { type CommonOptions, verb, withEngine } from '../command.js';
 import { EXIT } from '../terminal.js';
 
@@ -41,7 +42,9 @@ async function writeWhole(file: string, text: AsyncIterable<string>, signal: Abo
   const unfinished = `${file}.tmp-${process.pid}`;
   try {
     await pipeline(Readable.from(text), createWriteStream(unfinished, { flush: true }), { signal });
+    failpoint('export_tmp');
     await rename(unfinished, file);
+    failpoint('export_rename');
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
