@@ -1,17 +1,15 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
 import type { JobFence, JobStore } from '../ingest/jobs/job.js';
+import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { EventSource } from '../src/event.js';
 import type { Seconds, TimeRange } from '../src/time.js';
-import type { LastJob } from './store/jobs.js';
 import type {
   EventFilter,
   EventRecord,
-  FilePlace,
   Page,
   SegmentRecord,
   SummaryRecord,
-  VideoFile,
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
@@ -65,7 +63,7 @@ export interface LibraryStats {
  * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
  * not at all: after any throw the library is as it was before the call.
  */
-export interface Library extends JobStore {
+export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
   /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
@@ -106,8 +104,6 @@ export interface Library extends JobStore {
   /** Kept until a window of the video is written or dropped. */
   putSummary(videoId: string, content: string, summary: SummaryRecord): void;
 
-  /** The newest job of every path that has one. */
-  lastJobs(): LastJob[];
   /**
    * The same library, as the work of a job sees it: each of its writes is refused with `lease_lost` once the job is no longer held, decided
    * in the transaction that would write. Open as long as this one is; closing it does nothing.
@@ -125,17 +121,6 @@ export interface Library extends JobStore {
   giveUpWindow(videoId: string, index: number): void;
   /** Where the windows lie that were written without the model, in order. */
   givenUpWindows(videoId: string): TimeRange[];
-
-  /** Every file that videos are known by, also those that are missing. */
-  videoFiles(): VideoFile[];
-  /** The file of a video is at this place now; a missing one is back. @throws {LongwatchError} `not_found` */
-  placeVideo(id: string, place: FilePlace): VideoRecord;
-  /** A further file with the content of a video. @throws {LongwatchError} `not_found` */
-  addCopy(id: string, place: FilePlace): void;
-  dropCopy(path: string): void;
-  /** Its file is nowhere. What was learnt is kept, and its state for when the file is back. */
-  missVideo(id: string): void;
-  videoOfContent(sha256: string): VideoRecord | undefined;
 
   stats(): LibraryStats;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */

@@ -48,6 +48,18 @@ const fileSchema = z.strictObject({
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
+  /** Folders that are watched, each with its own rules. */
+  watch: z
+    .array(
+      z.strictObject({
+        dir: z.string().min(1),
+        /** Only files that match one of these globs. */
+        include: z.array(z.string().min(1)).optional(),
+        /** No file and no folder that matches one of these. */
+        exclude: z.array(z.string().min(1)).optional(),
+      }),
+    )
+    .optional(),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
 });
 
@@ -86,6 +98,12 @@ export interface Config {
   /** Absolute paths; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
+  /** Folders that `watch` and `serve` keep in the library, with absolute paths. @default none */
+  readonly watch: readonly {
+    readonly dir: string;
+    readonly include: readonly string[];
+    readonly exclude: readonly string[];
+  }[];
   /** @default info */
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
   /** Where this process is to die or a write to fail, for tests; from `LONGWATCH_FAILPOINT` only. */
@@ -137,6 +155,11 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
     hosts: checked.hosts ?? [],
+    watch: (checked.watch ?? []).map(({ dir, include = [], exclude = [] }) => ({
+      dir: path.resolve(dir),
+      include,
+      exclude,
+    })),
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,

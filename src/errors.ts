@@ -69,8 +69,11 @@ export interface ErrorDetails {
   readonly path?: string;
   /** JSON pointer into the request body. */
   readonly pointer?: string;
-  /** `smaller`: the same request with less in it may succeed, since what failed is its size, or may be. */
-  readonly retry?: 'smaller';
+  /**
+   * `smaller`: the same request with less in it may succeed, since what failed is its size, or may be.
+   * `later`: another one is at it, and the same request may succeed when that one has finished.
+   */
+  readonly retry?: 'smaller' | 'later';
   readonly cause?: unknown;
 }
 

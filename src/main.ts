@@ -1,15 +1,19 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
 import type { ModelOverview } from '../api/ports.js';
 import type { Library } from '../index/library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
+import { identifyFile } from '../ingest/file.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
 import { openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenModel, modelOverview, openChosenModel } from './chosen-model.js';
@@ -35,8 +39,13 @@ export interface Engine {
   readonly searcher: Searcher;
   readonly jobs: JobQueue;
   decoder(): Promise<Decoder>;
-  /** See `ingestVideo`. */
+  /**
+   * See `ingestVideo`.
+   * @throws {LongwatchError} also `conflict`, with `retry: 'later'` while another process is at this file
+   */
   ingest(file: string, options?: IngestOptions): Promise<IngestResult>;
+  /** Keeps the library in step with folders; see `FolderWatcher`. Its jobs are done by this process or another. */
+  watch(options: Omit<WatchOptions, 'store' | 'jobs' | 'identify'>): FolderWatcher;
   /** The frame that is on screen at `time`. @throws {LongwatchError} of the file or the decoder */
   still(
     video: VideoRecord,
@@ -79,7 +88,21 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       ...(backend ? { model: new BackendModel(backend) } : {}),
     };
   };
-  const ingest: Engine['ingest'] = async (file, options) => ingestVideo(await parts(), file, options);
+  const ingest: Engine['ingest'] = async (file, options) => {
+    // A file that is not there is said to be so by the ingest itself.
+    const place = await realpath(file).catch(() => path.resolve(file));
+    return jobs.hold(
+      place,
+      async (fence, signal, report) => {
+        const onProgress: IngestOptions['onProgress'] = (step) => {
+          report(step);
+          options?.onProgress?.(step);
+        };
+        return ingestVideo(await parts(fence), file, { ...options, signal, onProgress });
+      },
+      options?.signal,
+    );
+  };
   const jobs = new JobQueue({
     store: library,
     work: async (file, report, signal, fence) => {
@@ -107,6 +130,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     jobs,
     decoder,
     ingest,
+    watch: (options) => new FolderWatcher({ ...options, store: library, jobs, identify: identifyFile }),
     searcher: engineSearcher,
     async still(video, time, signal) {
       const options = signal ? { signal } : {};

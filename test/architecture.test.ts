@@ -46,6 +46,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/errors.ts',
     'src/event.ts',
     'src/failpoint.ts',
+    'src/process.ts',
     'src/config.ts',
     'src/thread.ts',
     'src/tokenizer-file.ts',

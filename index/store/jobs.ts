@@ -5,12 +5,14 @@ import {
   ATTEMPTS_MAX,
   DEFAULT_PRIORITY,
   type FileState,
+  type HeldJob,
   type JobClaim,
   type JobEnd,
   type JobFence,
   type JobStep,
   type NewJob,
 } from '../../ingest/jobs/job.js';
+import type { LastJob } from '../../ingest/watch/watch-store.js';
 import { isTransient, LongwatchError } from '../../src/errors.js';
 import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
@@ -41,16 +43,6 @@ interface JobRow extends ErrorColumns {
   readonly created_ms: number;
   readonly updated_ms: number;
   readonly progressed_ms: number;
-}
-
-/** The newest job of a path, as far as a watcher asks. */
-export interface LastJob {
-  readonly path: string;
-  readonly state: JobState;
-  readonly file?: FileState;
-  /** Of a failed one: whether it may succeed with the file unchanged. */
-  readonly transient: boolean;
-  readonly updated: Milliseconds;
 }
 
 /** What takes a job out of its holder's hands: whoever holds the old token may not write any more. */
@@ -85,7 +77,7 @@ export class Jobs {
           modified_ms: file?.modified ?? null,
         },
       );
-      const row = this.#db.get<JobRow>(`SELECT * FROM job WHERE path = @path AND ${ALIVE}`, { path });
+      const row = this.#alive(path);
       if (!row) throw new LongwatchError('internal', `The job for ${path} was stored and is not there.`);
       return toRecord(row);
     });
@@ -109,6 +101,17 @@ export class Jobs {
       );
       failpoint('claim');
       return row && { job: toRecord(row), fence: { jobId: row.id, token: row.lease_token } };
+    });
+  }
+
+  hold(path: string, claim: Omit<JobClaim, 'id'>): HeldJob {
+    return this.#db.write(() => {
+      this.#freeGone(claim.isGone);
+      this.#failWornOut(Date.now());
+      const known = this.#alive(path);
+      const job = known ? toRecord(known) : this.add({ path });
+      if (known?.state === 'queued') this.resume(job.id);
+      return { job, ...this.claim({ ...claim, id: job.id }), isNew: known === undefined };
     });
   }
 
@@ -136,6 +139,10 @@ export class Jobs {
   }
 
   end({ jobId, token }: JobFence, end: JobEnd): JobRecord | undefined {
+    if (end.kind === 'forgotten') {
+      this.#db.write(() => this.#db.run(`DELETE FROM job WHERE ${HELD}`, { id: jobId, token }));
+      return undefined;
+    }
     const set = endColumns(end);
     return this.#db.write(() => {
       const row = this.#db.get<JobRow>(
@@ -195,7 +202,7 @@ export class Jobs {
           },
         );
       }
-      const alive = this.#db.get<JobRow>(`SELECT * FROM job WHERE path = @path AND ${ALIVE}`, { path: job.path });
+      const alive = this.#alive(job.path);
       if (alive) {
         throw new LongwatchError('conflict', `The job ${alive.id} is at ${job.path} already.`, {
           hint: 'Wait for that one.',
@@ -244,13 +251,17 @@ export class Jobs {
   lastByPath(): LastJob[] {
     // SQLite takes the other columns from the row that has the maximum.
     const rows = this.#db.all<
-      Pick<JobRow, 'path' | 'state' | 'size_bytes' | 'modified_ms' | 'updated_ms'> & {
+      Pick<JobRow, 'id' | 'path' | 'state' | 'video_id' | 'size_bytes' | 'modified_ms' | 'updated_ms'> & {
         readonly error_class: string | null;
       }
-    >('SELECT path, state, size_bytes, modified_ms, updated_ms, error_class, max(created_ms) FROM job GROUP BY path');
+    >(
+      'SELECT id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class, max(created_ms) FROM job GROUP BY path',
+    );
     return rows.map((row) => ({
+      id: row.id,
       path: row.path,
       state: row.state,
+      ...optional('videoId', row.video_id),
       ...fileField(row),
       transient: row.error_class === 'transient',
       updated: row.updated_ms,
@@ -281,6 +292,10 @@ export class Jobs {
     );
   }
 
+  #alive(path: string): JobRow | undefined {
+    return this.#db.get<JobRow>(`SELECT * FROM job WHERE path = @path AND ${ALIVE}`, { path });
+  }
+
   #require(id: string): JobRecord {
     const job = this.get(id);
     if (job) return job;
@@ -298,7 +313,10 @@ export class Jobs {
   }
 }
 
-function endColumns(end: JobEnd): { readonly sql: string; readonly parameters: SqlParameters } {
+function endColumns(end: Exclude<JobEnd, { kind: 'forgotten' }>): {
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+} {
   switch (end.kind) {
     case 'done':
       return {

@@ -180,6 +180,10 @@ export class SqliteLibrary implements Library {
     return this.#jobs.claim(claim);
   }
 
+  holdJob(...[path, claim]: Parameters<Library['holdJob']>) {
+    return this.#jobs.hold(path, claim);
+  }
+
   renewJob(...[fence, lease, step]: Parameters<Library['renewJob']>) {
     return this.#jobs.renew(fence, lease, step);
   }

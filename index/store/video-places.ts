@@ -1,8 +1,9 @@
 /** Where the files of the videos lie: the path that a video is known by, further copies of its content, and whether any is there. */
 
 import path from 'node:path';
+import type { FilePlace, VideoFile } from '../../ingest/watch/watch-store.js';
 import type { Database } from './database.js';
-import type { FilePlace, VideoFile, VideoRecord, VideoState } from './records.js';
+import type { VideoRecord, VideoState } from './records.js';
 import { finite } from './values.js';
 import type { Videos } from './videos.js';
 

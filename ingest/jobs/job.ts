@@ -82,8 +82,16 @@ export interface JobClaim {
   readonly id?: string;
 }
 
-/** How an attempt ended. `later`: put back, since the process ends; it does not count as an attempt. */
+export interface HeldJob {
+  readonly job: JobRecord;
+  readonly fence?: JobFence;
+  /** It was made for this. */
+  readonly isNew: boolean;
+}
+
+/** How an attempt ended. `later`: put back, since the process ends; it does not count as an attempt. `forgotten`: the job is removed. */
 export type JobEnd =
+  | { readonly kind: 'forgotten' }
   | { readonly kind: 'done'; readonly videoId: string }
   | { readonly kind: 'failed'; readonly error: StoredError }
   | { readonly kind: 'retry'; readonly error: StoredError; readonly runAt: Milliseconds }
@@ -99,6 +107,11 @@ export interface JobStore {
    * A job that ends its process `ATTEMPTS_MAX` times is failed instead.
    */
   claimJob(claim: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined;
+  /**
+   * Takes the job of a path, or makes one, whether it may run now or not and also while the queue is paused: a person waits for it.
+   * Without a fence when it cannot be had: another process is at it, or a person has paused it.
+   */
+  holdJob(path: string, claim: Omit<JobClaim, 'id'>): HeldJob;
   /** Makes the lease longer and stores how far the job is. False when the job is no longer this holder's. */
   renewJob(fence: JobFence, lease: Milliseconds, step: JobStep): boolean;
   /** Ends the attempt. Undefined when the job is no longer this holder's; then nothing is changed. */

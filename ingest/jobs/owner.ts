@@ -2,6 +2,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import os from 'node:os';
+import { isProcessAlive } from '../../src/process.js';
 
 /**
  * `<place>/<process id>/<random>`. The place is the running system and its process-id namespace where Linux says so: two containers
@@ -14,13 +15,7 @@ export function ownerName(unique: string): string {
 /** Whether `owner` is a process of this place that no longer runs. False when that cannot be told. */
 export function isGone(owner: string): boolean {
   const [where, pid] = owner.split('/');
-  if (where !== place() || !/^\d+$/.test(pid ?? '')) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return where === place() && /^[1-9]\d*$/.test(pid ?? '') && !isProcessAlive(Number(pid));
 }
 
 let known: string | undefined;

@@ -5,10 +5,18 @@
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
-import { isTransient, toLongwatchError, toStoredError } from '../../src/errors.js';
+import { isTransient, LongwatchError, toLongwatchError, toStoredError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 import { backOff } from './back-off.js';
-import { ATTEMPTS_MAX, type JobEnd, type JobFence, type JobRecord, type JobStore, type NewJob } from './job.js';
+import {
+  ATTEMPTS_MAX,
+  type JobClaim,
+  type JobEnd,
+  type JobFence,
+  type JobRecord,
+  type JobStore,
+  type NewJob,
+} from './job.js';
 import { isGone, ownerName } from './owner.js';
 
 /** What a running job says about itself. */
@@ -142,6 +150,36 @@ export class JobQueue {
     return this.#store.jobsPaused();
   }
 
+  /**
+   * Works on a path here and now, outside the queue and its pauses, yet under a lease: no other process is at it meanwhile. Of a job that
+   * was waiting for this path it is an attempt, the last one if it fails; otherwise nothing is remembered of it.
+   * @throws {LongwatchError} `conflict`, with `retry: 'later'` while another process is at it; what `work` throws
+   */
+  async hold<T extends { readonly video: { readonly id: string } }>(
+    path: string,
+    work: (fence: JobFence, signal: AbortSignal, report: (progress: JobProgress) => void) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const { job, fence, isNew } = this.#store.holdJob(path, this.#claim());
+    if (!fence) throw takenBy(job);
+    const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
+    const letGo = this.#keepAlive(mine);
+    let end: JobEnd = { kind: 'cancelled' };
+    try {
+      const stop = AbortSignal.any([mine.abort.signal, ...(signal ? [signal] : [])]);
+      const result = await work(fence, stop, (progress) => advance(mine, progress));
+      end = { kind: 'done', videoId: result.video.id };
+      return result;
+    } catch (thrown) {
+      const error = mine.abort.signal.aborted ? takenAway(path) : toLongwatchError(thrown);
+      if (!signal?.aborted) end = { kind: 'failed', error: toStoredError(error) };
+      throw error;
+    } finally {
+      letGo();
+      this.#attempt(() => this.#store.endJob(fence, isNew ? { kind: 'forgotten' } : end));
+    }
+  }
+
   get(id: string): JobRecord | undefined {
     return this.#mine.get(id)?.job ?? this.#store.getJob(id);
   }
@@ -179,8 +217,7 @@ export class JobQueue {
 
   #takeUp(): void {
     while (!this.#closed && this.#mine.size < this.#options.concurrency) {
-      const { lease } = this.#options;
-      const claimed = this.#attempt(() => this.#store.claimJob({ owner: this.#owner, lease, isGone }));
+      const claimed = this.#attempt(() => this.#store.claimJob(this.#claim()));
       if (!claimed) return;
       this.#start(claimed);
     }
@@ -197,12 +234,10 @@ export class JobQueue {
     const { fence, abort } = mine;
     this.#tell(mine.job);
     const report = (progress: JobProgress) => {
-      const now = Date.now();
-      const gotOn = progress.progress > mine.job.progress || progress.stage !== mine.job.stage;
-      mine.job = { ...mine.job, ...progress, updated: now, ...(gotOn ? { progressed: now } : {}) };
+      advance(mine, progress);
       this.#tell(mine.job);
     };
-    const heart = setInterval(() => this.#beat(mine), this.#options.heartbeat).unref();
+    const letGo = this.#keepAlive(mine);
     let end: JobEnd | undefined;
     try {
       const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence);
@@ -210,7 +245,7 @@ export class JobQueue {
     } catch (thrown) {
       end = this.#endOf(mine, thrown);
     } finally {
-      clearInterval(heart);
+      letGo();
     }
     // A write that fails here leaves the job to the lease: it runs out, and the job is taken up again.
     const ended = this.#attempt(
@@ -232,9 +267,18 @@ export class JobQueue {
     return { kind: 'retry', error, runAt: Date.now() + this.#options.wait(attempts) };
   }
 
-  #beat({ fence, job, abort }: RunningJob): void {
-    const held = this.#attempt(() => this.#store.renewJob(fence, this.#options.lease, job));
-    if (held === false) abort.abort(TAKEN);
+  #claim(): JobClaim {
+    return { owner: this.#owner, lease: this.#options.lease, isGone };
+  }
+
+  /** Gives signs of life and stores how far the job is, until the returned function is called. */
+  #keepAlive(mine: RunningJob): () => void {
+    const { lease, heartbeat } = this.#options;
+    const heart = setInterval(() => {
+      const held = this.#attempt(() => this.#store.renewJob(mine.fence, lease, mine.job));
+      if (held === false) mine.abort.abort(TAKEN);
+    }, heartbeat).unref();
+    return () => clearInterval(heart);
   }
 
   async #takeAway(id: string, take: () => JobRecord): Promise<JobRecord> {
@@ -266,6 +310,36 @@ export class JobQueue {
   #tell(job: JobRecord): void {
     for (const listener of this.#listeners) listener(job);
   }
+}
+
+function advance(mine: RunningJob, progress: JobProgress): void {
+  const now = Date.now();
+  const gotOn = progress.progress > mine.job.progress || progress.stage !== mine.job.stage;
+  mine.job = { ...mine.job, ...progress, updated: now, ...(gotOn ? { progressed: now } : {}) };
+}
+
+function takenBy({ id, path, state }: JobRecord): LongwatchError {
+  if (state === 'paused')
+    return new LongwatchError('conflict', `The job for ${path} is paused.`, {
+      path,
+      hint: `Let it go on with \`longwatch jobs resume ${id}\`.`,
+    });
+  return new LongwatchError('conflict', `Another process is at ${path}.`, {
+    path,
+    hint: 'See `longwatch jobs`.',
+    retry: 'later',
+  });
+}
+
+function takenAway(path: string): LongwatchError {
+  return new LongwatchError(
+    'lease_lost',
+    `The job for ${path} was cancelled, paused or taken over by another process.`,
+    {
+      path,
+      hint: 'What is finished is kept. See `longwatch jobs`.',
+    },
+  );
 }
 
 /** Reasons of an abort: the process ends and the job is done later; the job was cancelled, paused or taken over. */
