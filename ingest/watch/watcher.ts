@@ -54,7 +54,7 @@ export type WatchEvent =
   | { readonly kind: 'remark'; readonly text: string };
 
 export interface WatchReport {
-  /** Files that the library had as they are. */
+  /** Files that the library had as they are, before anything was done. */
   readonly known: number;
   /** The jobs that were made, as they ended. */
   readonly jobs: readonly JobRecord[];
@@ -131,6 +131,7 @@ export class FolderWatcher {
       return this.#open.size > 0;
     };
     await this.#scan(signal);
+    const known = this.#known;
     while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
@@ -140,7 +141,7 @@ export class FolderWatcher {
     // What was ingested may have taken the place of another video's content.
     await this.#scan(signal);
     return {
-      known: this.#known,
+      known,
       jobs: jobs.flatMap((id) => this.#options.jobs.get(id) ?? []),
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore: this.#failedBefore,

@@ -89,11 +89,11 @@ async function once(
     videos: jobs.map((job) => outcomeOf(job, engine)),
     changes: changes.map(changeJson),
     waiting: [...waiting].map(([file, why]) => ({ path: file, why })),
-    known: known - done,
+    known,
     failed_before: failedBefore,
   });
   const failed = jobs.filter(({ state }) => state === 'failed').length;
-  const parts = [`${known - done} known`, `${done} read`, `${failed} failed`, `${waiting.size} not complete yet`];
+  const parts = [`${known} known`, `${done} read`, `${failed} failed`, `${waiting.size} not complete yet`];
   if (failedBefore.length > 0) parts.push(`${failedBefore.length} failed before and did not change`);
   const unfinished = jobs.length - done - failed;
   if (unfinished > 0) parts.push(`${unfinished} paused or cancelled`);
