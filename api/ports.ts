@@ -16,16 +16,26 @@ import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
   /**
-   * Queues the ingest of a file and returns at once. A path that is already queued or running gives the job that is there.
+   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
    * @param path Absolute, without symbolic links.
    */
-  enqueue(path: string): JobRecord | Promise<JobRecord>;
+  enqueue(path: string, options?: { readonly priority?: number }): JobRecord | Promise<JobRecord>;
   /**
-   * Ends a queued or running job as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
+   * Ends a job that has not ended as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
    * A job that has already ended is left as it is.
    * @throws {LongwatchError} `not_found`
    */
   cancel(id: string): JobRecord | Promise<JobRecord>;
+  /** Lets a job wait until it is resumed. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  pause(id: string): JobRecord | Promise<JobRecord>;
+  /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  resume(id: string): JobRecord | Promise<JobRecord>;
+  /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
+  retry(id: string): JobRecord | Promise<JobRecord>;
+  /** Stops the whole queue, in every process of the library; running jobs are put back. */
+  pauseAll(): void | Promise<void>;
+  resumeAll(): void | Promise<void>;
+  paused(): boolean;
   get(id: string): JobRecord | undefined;
   /** Newest first. */
   list(page?: { readonly cursor?: string; readonly limit?: number }): {

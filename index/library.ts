@@ -1,12 +1,13 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
+import type { JobFence, JobStore } from '../ingest/jobs/job.js';
+import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type {
   EventFilter,
   EventRecord,
-  JobRecord,
   LayerProgress,
   LayerWrite,
   Page,
@@ -71,7 +72,7 @@ export interface LibraryStats {
  * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
  * not at all: after any throw the library is as it was before the call.
  */
-export interface Library {
+export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
   /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
@@ -129,11 +130,23 @@ export interface Library {
   /** Kept until a window of the video is written or dropped. */
   putSummary(videoId: string, content: string, summary: SummaryRecord): void;
 
-  /** Jobs survive the process. */
-  putJob(job: JobRecord): void;
-  getJob(id: string): JobRecord | undefined;
-  /** Newest first. */
-  listJobs(page?: { readonly cursor?: string; readonly limit?: number }): Page<JobRecord>;
+  /**
+   * The same library, as the work of a job sees it: each of its writes is refused with `lease_lost` once the job is no longer held, decided
+   * in the transaction that would write. Open as long as this one is; closing it does nothing.
+   */
+  underJob(fence: JobFence): Library;
+
+  /**
+   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun before without either: as often as
+   * that, its process died there.
+   */
+  beginWindow(videoId: string, index: number): number;
+  /** The window failed, and its process lives. */
+  leaveWindow(videoId: string, index: number): void;
+  /** A window that was begun will be written without the model. Holds until the windows of the video are dropped. */
+  giveUpWindow(videoId: string, index: number): void;
+  /** Where the windows lie that were written without the model, in order. */
+  givenUpWindows(videoId: string): TimeRange[];
 
   stats(): LibraryStats;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { LongwatchError } from './errors.js';
+import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 
 /** Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. */
@@ -63,6 +64,18 @@ const fileSchema = z.strictObject({
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
+  /** Folders that are watched, each with its own rules. */
+  watch: z
+    .array(
+      z.strictObject({
+        dir: z.string().min(1),
+        /** Only files that match one of these globs. */
+        include: z.array(z.string().min(1)).optional(),
+        /** No file and no folder that matches one of these. */
+        exclude: z.array(z.string().min(1)).optional(),
+      }),
+    )
+    .optional(),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
 });
 
@@ -107,8 +120,16 @@ export interface Config {
   /** Absolute paths; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
+  /** Folders that `watch` and `serve` keep in the library, with absolute paths. @default none */
+  readonly watch: readonly {
+    readonly dir: string;
+    readonly include: readonly string[];
+    readonly exclude: readonly string[];
+  }[];
   /** @default info */
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Where this process is to die or a write to fail, for tests; from `LONGWATCH_FAILPOINT` only. */
+  readonly failpoint?: ArmedFailpoint;
   /** Folders where native programs are looked for. */
   readonly searchPath: readonly string[];
   /** Colour on a terminal; off when `NO_COLOR` is set. */
@@ -161,6 +182,11 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
     hosts: checked.hosts ?? [],
+    watch: (checked.watch ?? []).map(({ dir, include = [], exclude = [] }) => ({
+      dir: path.resolve(dir),
+      include,
+      exclude,
+    })),
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
@@ -169,6 +195,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
       ...(env.LONGWATCH_HUB_TOKEN ? { token: env.LONGWATCH_HUB_TOKEN } : {}),
     },
     ...remoteOf(checked.remote, env),
+    ...(env.LONGWATCH_FAILPOINT ? { failpoint: parseFailpoint(env.LONGWATCH_FAILPOINT) } : {}),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
   };
