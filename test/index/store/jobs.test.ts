@@ -206,6 +206,7 @@ describe('the job table', () => {
   it('takes the jobs of an older library over: what waited or ran waits, once for each path', async () => {
     const directory = temporaryFolder();
     const db = new BetterSqlite3(join(directory, DATABASE_FILE));
+    db.pragma('foreign_keys = OFF');
     for (const { version, sql } of MIGRATIONS.filter((step) => step.version < 4)) {
       db.exec(sql);
       db.pragma(`user_version = ${version}`);
