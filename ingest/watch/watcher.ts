@@ -132,6 +132,7 @@ export class FolderWatcher {
     };
     await this.#scan(signal);
     const known = this.#known;
+    const failedBefore = this.#failedBefore;
     while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
@@ -144,7 +145,7 @@ export class FolderWatcher {
       known,
       jobs: jobs.flatMap((id) => this.#options.jobs.get(id) ?? []),
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
-      failedBefore: this.#failedBefore,
+      failedBefore,
     };
   }
 

@@ -37,6 +37,11 @@ export function runScript(
     ...(cwd === undefined ? {} : { cwd }),
   });
   onStart?.(child);
+  return finished(child);
+}
+
+/** What a process says until it has ended. */
+export function finished(child: ChildProcess): Promise<Finished> {
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
