@@ -3,6 +3,8 @@
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
+import type { JobCounts } from './store/jobs.js';
+import type { KeptAnswers } from './store/kept-answers.js';
 import type {
   EventFilter,
   EventRecord,
@@ -15,6 +17,7 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { Watches } from './store/watches.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
@@ -121,6 +124,13 @@ export interface Library {
   getJob(id: string): JobRecord | undefined;
   /** Newest first. */
   listJobs(page?: { readonly cursor?: string; readonly limit?: number }): Page<JobRecord>;
+  /** How many jobs there are of each state, and since when the oldest one waits. */
+  jobCounts(): JobCounts;
+
+  /** Standing queries and the notices that are owed to them. */
+  readonly watches: Watches;
+  /** Answers that were given under an `Idempotency-Key`. */
+  readonly keptAnswers: KeptAnswers;
 
   stats(): LibraryStats;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */

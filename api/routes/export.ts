@@ -27,7 +27,7 @@ const get = createRoute({
   responses: { 200: binary('*/*', 'The file; its media type follows the format.'), ...problems },
 });
 
-export function exportRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function exportRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
     const { format: name, layer } = c.req.valid('query');
     const video = videoById(library, c.req.valid('param').id);

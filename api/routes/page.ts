@@ -24,7 +24,7 @@ const FILES = {
 export const PAGE_PATHS = Object.keys(FILES);
 
 /** @param document The OpenAPI document of the finished app. */
-export function pageRoutes(document: () => OpenApiDocument): OpenAPIHono<ApiEnv> {
+export function pageRoutes(document: () => OpenApiDocument) {
   const app = new OpenAPIHono<ApiEnv>();
   for (const [path, { name, type }] of Object.entries(FILES)) {
     const body = readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8');

@@ -1,18 +1,12 @@
 /** "When does X happen?" */
 
-import type { SearchHit, SearchRequest } from '../../index/search/types.js';
-import { roundToMilliseconds } from '../../src/time.js';
+import type { SearchRequest } from '../../index/search/types.js';
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { type HitLinks, searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { hitLinks } from './place-links.js';
 import { json, problems } from './responses.js';
 import { rangeOf, rangeOfQuery } from './time-range.js';
-import { frameUrl, mediaUrl } from './video-id.js';
-
-const links: HitLinks = {
-  frameUrl: (hit: SearchHit) => frameUrl(hit.videoId, roundToMilliseconds(hit.start)),
-  mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
-};
 
 const post = createRoute({
   method: 'post',
@@ -34,7 +28,7 @@ const get = createRoute({
   responses: { 200: json(searchSchema, 'The moments, best first.'), ...problems },
 });
 
-export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
+export function searchRoutes({ searcher }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(post, async (c) => {
       const body = c.req.valid('json');
@@ -48,7 +42,7 @@ export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
         ground: body.ground,
         groundWindows: body.ground_windows,
       });
-      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), hitLinks), 200);
     })
     .openapi(get, async (c) => {
       const query = c.req.valid('query');
@@ -62,7 +56,7 @@ export function searchRoutes({ searcher }: ApiParts): OpenAPIHono<ApiEnv> {
         ground: query.ground === undefined ? undefined : query.ground === 'true',
         groundWindows: query.ground_windows,
       });
-      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), hitLinks), 200);
     });
 }
 

@@ -11,6 +11,17 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).openapi({ type: 'integer' }),
 });
 
+/** Which page of a listing is asked for. */
+export function pageOf(query: { readonly cursor?: string | undefined; readonly limit?: number | undefined }): {
+  readonly cursor?: string;
+  readonly limit?: number;
+} {
+  return {
+    ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+    ...(query.limit === undefined ? {} : { limit: query.limit }),
+  };
+}
+
 /** `{items, next_cursor?}`; no `next_cursor` means that this was the last page. */
 export function pageSchema<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), next_cursor: z.string().optional() });

@@ -133,7 +133,7 @@ export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
   };
 }
 
-function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
+export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
   return {
     video_id: hit.videoId,
     path: hit.path,

@@ -1,5 +1,6 @@
 /** Jobs: what was asked to be done and how far it is. They outlive the process and the video. */
 
+import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import type { JobRecord, JobState, Page } from './records.js';
@@ -19,6 +20,13 @@ interface JobRow extends ErrorColumns {
   readonly eta_ms: number | null;
   readonly created_ms: number;
   readonly updated_ms: number;
+}
+
+export interface JobCounts {
+  /** Of each state that occurs. */
+  readonly byState: Readonly<Partial<Record<JobState, number>>>;
+  /** When the oldest job that waits was made. */
+  readonly oldestQueued?: Milliseconds;
 }
 
 export class Jobs {
@@ -66,6 +74,17 @@ export class Jobs {
       { limit: size + 1, ...(before && { created: before[0], id: before[1] }) },
     );
     return toPage(LIST, rows.map(toRecord), size, (job) => [job.created, job.id]);
+  }
+
+  counts(): JobCounts {
+    const rows = this.#db.all<{ readonly state: JobState; readonly count: number; readonly oldest: number }>(
+      'SELECT state, count(*) AS count, min(created_ms) AS oldest FROM job GROUP BY state',
+    );
+    const queued = rows.find(({ state }) => state === 'queued');
+    return {
+      byState: Object.fromEntries(rows.map(({ state, count }) => [state, count])),
+      ...(queued ? { oldestQueued: queued.oldest } : {}),
+    };
   }
 }
 

@@ -13,11 +13,13 @@ import { Embeddings } from './embeddings.js';
 import { Events } from './events.js';
 import { checkIntegrity } from './integrity.js';
 import { Jobs } from './jobs.js';
+import { KeptAnswers } from './kept-answers.js';
 import { LayerPasses } from './layer-passes.js';
 import type { EventRecord, JobRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
 import { Videos } from './videos.js';
+import { Watches } from './watches.js';
 import { Windows } from './windows.js';
 
 /** Name of the database in a library folder. */
@@ -51,6 +53,8 @@ export class SqliteLibrary implements Library {
   readonly #fullText: FullText;
   readonly #searches = new Map<string, VectorSearch>();
   readonly #options: LibraryOptions;
+  readonly watches: Watches;
+  readonly keptAnswers: KeptAnswers;
 
   constructor(
     readonly directory: string,
@@ -66,6 +70,8 @@ export class SqliteLibrary implements Library {
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
     this.#fullText = new FullText(this.#db);
+    this.watches = new Watches(this.#db);
+    this.keptAnswers = new KeptAnswers(this.#db);
   }
 
   addVideo(...[video]: Parameters<Library['addVideo']>) {
@@ -163,6 +169,10 @@ export class SqliteLibrary implements Library {
 
   listJobs(...[page]: Parameters<Library['listJobs']>) {
     return this.#jobs.list(page);
+  }
+
+  jobCounts() {
+    return this.#jobs.counts();
   }
 
   stats(): LibraryStats {

@@ -20,7 +20,9 @@ const ROUTES = [
   'DELETE /v1/jobs/{id}',
   'DELETE /v1/session',
   'DELETE /v1/videos/{id}',
+  'DELETE /v1/watches/{id}',
   'GET /live',
+  'GET /metrics',
   'GET /ready',
   'GET /v1/events/stream',
   'GET /v1/jobs',
@@ -38,12 +40,18 @@ const ROUTES = [
   'GET /v1/videos/{id}/summary',
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
+  'GET /v1/watches',
+  'GET /v1/watches/{id}',
+  'GET /v1/watches/{id}/deliveries',
+  'POST /mcp',
   'POST /v1/ask',
+  'POST /v1/chat/completions',
   'POST /v1/estimate',
   'POST /v1/search',
   'POST /v1/session',
   'POST /v1/videos',
   'POST /v1/videos/{id}/look',
+  'POST /v1/watches',
 ];
 
 let harness: Harness;

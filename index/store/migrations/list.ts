@@ -3,8 +3,9 @@
 import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
+import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, standingQueries];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
