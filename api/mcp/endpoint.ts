@@ -33,8 +33,7 @@ export function mcpEndpoint({ version, tools, log }: McpEndpointOptions) {
       }
       return server;
     },
-    // Tools say nothing before their result, so a stream would carry one message.
-    { responseMode: 'json', onerror: (error) => log.warn({ err: error }, 'an MCP request was refused') },
+    { onerror: (error) => log.warn({ err: error }, 'an MCP request was refused') },
   );
   return (request: Request, body: unknown): Promise<Response> => handler.fetch(request, { parsedBody: body });
 }

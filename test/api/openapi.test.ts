@@ -77,9 +77,10 @@ describe('the OpenAPI document', () => {
     for (const operation of operations) {
       expect(operation.summary).toMatch(/^\S.{5,}[^.]$/);
       expect(Object.keys(operation.responses).some((status) => /^[23]\d\d$/.test(status))).toBe(true);
-      expect(operation.responses['default']?.content?.['application/problem+json']?.schema).toEqual({
-        $ref: '#/components/schemas/Problem',
-      });
+      for (const range of ['4XX', '5XX'])
+        expect(operation.responses[range]?.content?.['application/problem+json']?.schema).toEqual({
+          $ref: '#/components/schemas/Problem',
+        });
     }
   });
 
