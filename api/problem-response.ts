@@ -22,7 +22,8 @@ export function problemResponse(c: Context<ApiEnv>, error: LongwatchError): Resp
 export function onError(log: Log): (thrown: Error, c: Context<ApiEnv>) => Response {
   return (thrown, c) => {
     const error = thrown instanceof HTTPException ? fromHttpException(thrown) : toLongwatchError(thrown);
-    if (error.status >= 500)
+    // A part that is not installed is no fault, and everybody can ask for it.
+    if (error.status >= 500 && error.code !== 'part_missing')
       log.error({ request: c.get('requestId'), code: error.code, err: error.cause ?? error }, error.message);
     return problemResponse(c, error);
   };

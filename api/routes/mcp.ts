@@ -33,6 +33,13 @@ const post = createRoute({
     200: json(z.looseObject({}), 'The answer, a JSON-RPC response.'),
     202: { description: 'A notification was taken.' },
     ...problems,
+    '4XX': {
+      description: 'A JSON-RPC error where the message was read, else a problem.',
+      content: {
+        'application/json': { schema: z.looseObject({ jsonrpc: z.literal('2.0') }) },
+        ...problems['4XX'].content,
+      },
+    },
   },
 });
 

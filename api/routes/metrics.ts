@@ -12,6 +12,8 @@ import { binary, problems } from './responses.js';
 const MEDIA_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 /** Counting a large library takes milliseconds; monitors ask every 15 s or less often. */
 const COUNTS_FOR: Milliseconds = 10_000;
+/** The event loop's delay is sampled so often. */
+const SAMPLED_EVERY: Milliseconds = 20;
 const QUANTILES = [0.5, 0.95, 0.99, 1] as const;
 
 const get = createRoute({
@@ -25,7 +27,7 @@ const get = createRoute({
 
 /** @param shutdown Ends the clock that watches the event loop. */
 export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, shutdown: AbortSignal) {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  const delay = monitorEventLoopDelay({ resolution: SAMPLED_EVERY });
   delay.enable();
   shutdown.addEventListener('abort', () => delay.disable());
   let counted: { readonly at: Milliseconds; readonly lines: readonly string[] } | undefined;
@@ -42,7 +44,7 @@ export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, s
         'How late timers came since the last reading.',
         QUANTILES.map((quantile) => ({
           labels: { quantile: String(quantile) },
-          value: nanoseconds(delay.percentile(quantile * 100)),
+          value: lateness(delay.percentile(quantile * 100)),
         })),
       ),
     );
@@ -90,6 +92,7 @@ function* processLines(): Generator<string> {
   yield* gauge('nodejs_external_memory_bytes', 'Memory that JavaScript holds outside its heap.', [{ value: external }]);
 }
 
-function nanoseconds(value: number): number {
-  return Number.isFinite(value) ? value / 1e9 : 0;
+/** @param interval in nanoseconds between two samples, of which what was wanted is no delay */
+function lateness(interval: number): number {
+  return Number.isFinite(interval) ? Math.max(0, interval / 1e9 - SAMPLED_EVERY / 1000) : 0;
 }

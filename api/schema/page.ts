@@ -2,13 +2,14 @@
 
 import type { Page } from '../../index/store/records.js';
 import { z } from '../hono.js';
+import { integerQuery } from './units.js';
 
 export const PAGE_LIMIT_DEFAULT = 100;
 export const PAGE_LIMIT_MAX = 1000;
 
 export const pageQuery = z.object({
   cursor: z.string().min(1).max(512).optional().openapi({ description: '`next_cursor` of the page before.' }),
-  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).openapi({ type: 'integer' }),
+  limit: integerQuery(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
 });
 
 /** Which page of a listing is asked for. */

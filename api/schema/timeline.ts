@@ -2,7 +2,7 @@
 
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { z } from '../hono.js';
-import { rangeSchema, secondsSchema } from './units.js';
+import { numbersOf, rangeSchema, secondsSchema } from './units.js';
 
 export const timelineSchema = z
   .object({
@@ -11,7 +11,7 @@ export const timelineSchema = z
     coverage: z.array(rangeSchema),
     shots: z.array(rangeSchema),
     activity: z
-      .array(z.tuple([z.number(), z.number(), z.number()]))
+      .array(z.tuple([z.number(), z.number(), z.number()]).openapi(numbersOf(3)))
       .openapi({ description: '[start_s, end_s, mean change per second] of each window.' }),
     moments: z.array(
       z.object({
