@@ -7,6 +7,7 @@ import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { InstalledTowers } from '../src/clip/installed-towers.js';
+import type { AccessToken, RateLimit } from '../src/config.js';
 import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
@@ -56,8 +57,12 @@ export interface Log {
 export interface ApiConfig {
   /** Shown by the OpenAPI document. */
   readonly version: string;
-  /** When set, every route but `/live`, `/ready`, the page's files and `POST /v1/session` asks for it. */
+  /** When set, every route but `/live`, `/ready`, the page's files and `POST /v1/session` asks for it or one of `tokens`. */
   readonly token?: string;
+  /** Tokens that may do less. @default none */
+  readonly tokens?: readonly AccessToken[];
+  /** Of each token, or of each address where there is none. @default none */
+  readonly rateLimit?: RateLimit | false;
   /** Folders whose files `POST /v1/videos` may ingest. Empty: none. */
   readonly allowedRoots: readonly string[];
   /**
@@ -65,6 +70,8 @@ export interface ApiConfig {
    * With a token and no names any host is accepted: a page that rebinds its name to this address does not have the token.
    */
   readonly hostNames?: readonly string[];
+  /** Hosts in private networks that notices of standing queries may go to. @default none */
+  readonly privateHosts?: readonly string[] | 'all';
 }
 
 /** Models as they lie on the disk; none is opened for it. */

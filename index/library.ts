@@ -5,6 +5,8 @@ import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
+import type { JobCounts } from './store/jobs.js';
+import type { KeptAnswers } from './store/kept-answers.js';
 import type {
   EventFilter,
   EventRecord,
@@ -17,6 +19,7 @@ import type {
   WindowWrite,
 } from './store/records.js';
 import type { Timeline } from './store/timeline.js';
+import type { Watches } from './store/watches.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
@@ -147,6 +150,14 @@ export interface Library extends JobStore, WatchStore {
   giveUpWindow(videoId: string, index: number): void;
   /** Where the windows lie that were written without the model, in order. */
   givenUpWindows(videoId: string): TimeRange[];
+
+  /** How many jobs there are of each state, and since when the oldest one waits. */
+  jobCounts(): JobCounts;
+
+  /** Standing queries and the notices that are owed to them. */
+  readonly watches: Watches;
+  /** Answers that were given under an `Idempotency-Key`. */
+  readonly keptAnswers: KeptAnswers;
 
   stats(): LibraryStats;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */

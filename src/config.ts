@@ -19,6 +19,22 @@ export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
 const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
 export type Profile = (typeof PROFILE_NAMES)[number];
 
+/** What a token of the API may do: ask and look; bring videos in; everything, `read` and `ingest` included. */
+export const SCOPES = ['read', 'ingest', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** A token of the API and what it may do. */
+export interface AccessToken {
+  readonly token: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** How often one caller may ask: `perMinute` on average, `burst` at once. */
+export interface RateLimit {
+  readonly perMinute: number;
+  readonly burst: number;
+}
+
 const DECODERS = ['auto', 'wasm', 'native'] as const;
 const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 
@@ -58,8 +74,27 @@ const fileSchema = z.strictObject({
     .optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
-  /** Bearer token of the API. */
+  /** Bearer token of the API that may do everything. */
   token: z.string().min(16).optional(),
+  /** Bearer tokens that may do less. */
+  tokens: z
+    .array(z.strictObject({ token: z.string().min(16), scopes: z.array(z.enum(SCOPES)).min(1) }))
+    .max(100)
+    .optional(),
+  /** Requests of one caller. */
+  rateLimit: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        perMinute: z.number().int().min(1).max(1_000_000),
+        burst: z.number().int().min(1).max(100_000).optional(),
+      }),
+    ])
+    .optional(),
+  /** Where webhooks may go beside public addresses: names and addresses, as they stand in the URL, or every one. */
+  webhooks: z
+    .strictObject({ privateHosts: z.union([z.literal('all'), z.array(z.string().min(1)).max(100)]).optional() })
+    .optional(),
   /** Folders that the API may ingest from. */
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
@@ -117,6 +152,12 @@ export interface Config {
   /** @default 7333 */
   readonly port: number;
   readonly token?: string;
+  /** @default none */
+  readonly tokens: readonly AccessToken[];
+  /** `false`: no limit. Undefined: what `startServer` finds fit for where it listens. */
+  readonly rateLimit?: RateLimit | false;
+  /** Hosts in private networks that webhooks may go to. @default none */
+  readonly privateHosts: readonly string[] | 'all';
   /** Absolute paths; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
@@ -198,7 +239,18 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     ...(env.LONGWATCH_FAILPOINT ? { failpoint: parseFailpoint(env.LONGWATCH_FAILPOINT) } : {}),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
+    tokens: checked.tokens ?? [],
+    privateHosts: checked.webhooks?.privateHosts ?? [],
+    ...rateLimitOf(checked.rateLimit),
   };
+}
+
+/** A burst is what a tenth of a minute would bring, and never less than a page asks for at once. */
+function rateLimitOf(given: FileSettings['rateLimit']): Pick<Config, 'rateLimit'> {
+  if (given === undefined) return {};
+  if (given === false) return { rateLimit: false };
+  const { perMinute, burst = Math.max(20, Math.ceil(perMinute / 10)) } = given;
+  return { rateLimit: { perMinute, burst } };
 }
 
 function definite(layers: FileSettings['layers'] = {}): Config['layers'] {

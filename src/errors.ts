@@ -21,6 +21,7 @@ export const ERROR_TABLE = {
   range_not_satisfiable: { status: 416, title: 'The byte range lies outside the file' },
   method_not_allowed: { status: 405, title: 'The method is not possible here' },
   payload_too_large: { status: 413, title: 'The request is too large' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   path_not_allowed: { status: 403, title: 'The path lies outside the allowed folders' },
   // the file

@@ -3,6 +3,8 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelOverview } from '../api/ports.js';
+import { hitLinks } from '../api/routes/place-links.js';
+import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
@@ -25,6 +27,7 @@ import type { LookRequest, LookResult } from './look-request.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
+import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
@@ -66,6 +69,8 @@ export interface Engine {
   model(): Promise<ChosenModel>;
   /** Which models there are, and which one is used; opens none. */
   models(): Promise<ModelOverview>;
+  /** Looks after the standing queries once it is started, as a server does. */
+  readonly standing: StandingQueries;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
   meaningMissing(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -121,12 +126,20 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return new VideoSummaries(library, backend);
   });
 
+  const standing = new StandingQueries({
+    library,
+    searcher: engineSearcher,
+    privateHosts: config.privateHosts,
+    noticeOf: (id, watch, matches) => JSON.stringify(noticeJson(id, watch, matches, hitLinks)),
+  });
+
   let estimating: Promise<unknown> = Promise.resolve();
 
   return {
     config,
     library,
     jobs,
+    standing,
     decoder,
     ingest,
     watch: (options) => new FolderWatcher({ ...options, store: library, jobs, identify: identifyFile }),
@@ -160,6 +173,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
+      await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();
       await library.close();

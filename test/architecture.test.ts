@@ -83,6 +83,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/grounded-search.ts',
     'src/video-summary.ts',
     'src/read-layers.ts',
+    'src/standing-queries/',
     'src/pipeline.ts',
     'src/estimate.ts',
   ],
@@ -111,6 +112,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['api/server.ts'],
   '@huggingface/jinja': ['src/qwen/chat-template.ts'],
   '@huggingface/tokenizers': ['src/tokenizer-file.ts'],
+  '@modelcontextprotocol/server': ['api/mcp/endpoint.ts'],
   '@jsquash/jpeg': ['src/remote/jpeg.ts'],
   'better-sqlite3': ['index/store/database.ts'],
   commander: ['src/cli/'],
@@ -121,7 +123,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'p-queue': ['ingest/jobs/queue.ts', 'src/remote/remote-backend.ts'],
   pino: ['src/cli/commands/serve.ts'],
   zod: ['src/config.ts', 'src/eval/annotations.ts'],
-  hono: ['api/hono.ts'],
+  hono: ['api/hono.ts', 'api/client.ts'],
   '@hono/zod-openapi': ['api/hono.ts'],
 };
 

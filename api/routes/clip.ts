@@ -42,7 +42,7 @@ const get = createRoute({
   },
 });
 
-export function clipRoutes({ library, decoder }: ApiParts): OpenAPIHono<ApiEnv> {
+export function clipRoutes({ library, decoder }: ApiParts) {
   const desk = new ClipDesk();
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = videoById(library, c.req.valid('param').id);

@@ -113,7 +113,7 @@ const stream = createRoute({
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
-export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
   const feed = new JobFeed(jobs);
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, (c) => {

@@ -42,7 +42,7 @@ const timeline = createRoute({
   responses: { 200: json(timelineSchema, 'The timeline.'), ...problems },
 });
 
-export function overviewRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function overviewRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(chapters, async (c) => {
       const video = videoById(library, c.req.valid('param').id);

@@ -43,7 +43,7 @@ const ASSETS = ffmpegAssets();
 export const PAGE_PATHS: readonly string[] = [...Object.keys(FILES), PLAN_PATH, ...ASSETS.keys()];
 
 /** @param document The OpenAPI document of the finished app. */
-export function pageRoutes(document: () => OpenApiDocument): OpenAPIHono<ApiEnv> {
+export function pageRoutes(document: () => OpenApiDocument) {
   const app = new OpenAPIHono<ApiEnv>();
   for (const [path, { name, type }] of Object.entries(FILES)) {
     const body = readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8');

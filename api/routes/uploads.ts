@@ -83,7 +83,7 @@ const remove = createRoute({
   responses: { 204: { description: 'It is gone.' }, ...problems },
 });
 
-export function uploadRoutes({ library, jobs }: ApiParts): OpenAPIHono<ApiEnv> {
+export function uploadRoutes({ library, jobs }: ApiParts) {
   const uploads = new UploadFolder(path.join(library.directory, FOLDER));
   const answer = (c: Context<ApiEnv>, upload: Upload) => {
     c.header('Upload-Offset', String(upload.offset));

@@ -69,7 +69,7 @@ const remove = createRoute({
   responses: { 204: { description: 'It is forgotten.' }, ...problems },
 });
 
-export function videoRoutes({ library, jobs, config }: ApiParts): OpenAPIHono<ApiEnv> {
+export function videoRoutes({ library, jobs, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, (c) => {
       const { cursor, limit } = c.req.valid('query');

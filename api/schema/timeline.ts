@@ -2,7 +2,7 @@
 
 import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { z } from '../hono.js';
-import { rangeSchema, secondsSchema } from './units.js';
+import { numbersOf, rangeSchema, secondsSchema } from './units.js';
 
 /** Parts that a stretch may be divided into. */
 export const PARTS_MAX = 2000;
@@ -27,7 +27,7 @@ export const timelineSchema = z
       .number()
       .openapi({ description: 'Length of a part. Marks of one kind are at least so far apart, or are single events.' }),
     coverage: z.array(rangeSchema),
-    activity: z.array(z.tuple([z.number(), z.number(), z.number()])).openapi({
+    activity: z.array(z.tuple([z.number(), z.number(), z.number()]).openapi(numbersOf(3))).openapi({
       description: '[start_s, end_s, mean change per second] of the windows that begin in each part.',
     }),
     marks: z

@@ -53,6 +53,13 @@ const NO_ERROR = 'error_code = NULL, error_detail = NULL, error_hint = NULL, err
 const ERROR =
   'error_code = @error_code, error_detail = @error_detail, error_hint = @error_hint, error_class = @error_class';
 
+export interface JobCounts {
+  /** Of each state that occurs. */
+  readonly byState: Readonly<Partial<Record<JobState, number>>>;
+  /** When the oldest job that waits was made. */
+  readonly oldestQueued?: Milliseconds;
+}
+
 export class Jobs {
   readonly #db: Database;
 
@@ -245,6 +252,17 @@ export class Jobs {
       { limit: size + 1, ...(before && { created: before[0], id: before[1] }) },
     );
     return toPage(LIST, rows.map(toRecord), size, (job) => [job.created, job.id]);
+  }
+
+  counts(): JobCounts {
+    const rows = this.#db.all<{ readonly state: JobState; readonly count: number; readonly oldest: number }>(
+      'SELECT state, count(*) AS count, min(created_ms) AS oldest FROM job GROUP BY state',
+    );
+    const queued = rows.find(({ state }) => state === 'queued');
+    return {
+      byState: Object.fromEntries(rows.map(({ state, count }) => [state, count])),
+      ...(queued ? { oldestQueued: queued.oldest } : {}),
+    };
   }
 
   /** The newest job of every path that has one. */

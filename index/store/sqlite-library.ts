@@ -15,6 +15,7 @@ import { Embeddings } from './embeddings.js';
 import { Events } from './events.js';
 import { checkIntegrity } from './integrity.js';
 import { Jobs } from './jobs.js';
+import { KeptAnswers } from './kept-answers.js';
 import { LayerPasses } from './layer-passes.js';
 import type { EventRecord } from './records.js';
 import { rangeParameters } from './scope.js';
@@ -22,6 +23,7 @@ import { Summaries } from './summaries.js';
 import { Timelines } from './timeline.js';
 import { VideoPlaces } from './video-places.js';
 import { Videos } from './videos.js';
+import { Watches } from './watches.js';
 import { WindowAttempts } from './window-attempts.js';
 import { Windows } from './windows.js';
 
@@ -57,6 +59,8 @@ export class SqliteLibrary implements Library {
   readonly #fullText: FullText;
   readonly #searches = new Map<string, VectorSearch>();
   readonly #options: LibraryOptions;
+  readonly watches: Watches;
+  readonly keptAnswers: KeptAnswers;
 
   readonly #attempts: WindowAttempts;
   readonly #places: VideoPlaces;
@@ -85,6 +89,8 @@ export class SqliteLibrary implements Library {
     this.#attempts = held?.attempts ?? new WindowAttempts(this.#db, this.#videos);
     this.#places = new VideoPlaces(this.#db, this.#videos);
     this.#fullText = new FullText(this.#db);
+    this.watches = new Watches(this.#db);
+    this.keptAnswers = new KeptAnswers(this.#db);
   }
 
   addVideo(...[video]: Parameters<Library['addVideo']>) {
@@ -312,6 +318,10 @@ export class SqliteLibrary implements Library {
 
   videoOfContent(sha256: string) {
     return this.#videos.ofContent(sha256);
+  }
+
+  jobCounts() {
+    return this.#jobs.counts();
   }
 
   stats(): LibraryStats {

@@ -21,7 +21,9 @@ const ROUTES = [
   'DELETE /v1/session',
   'DELETE /v1/uploads/{id}',
   'DELETE /v1/videos/{id}',
+  'DELETE /v1/watches/{id}',
   'GET /live',
+  'GET /metrics',
   'GET /ready',
   'GET /v1/events/stream',
   'GET /v1/jobs',
@@ -41,8 +43,13 @@ const ROUTES = [
   'GET /v1/videos/{id}/summary',
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
+  'GET /v1/watches',
+  'GET /v1/watches/{id}',
+  'GET /v1/watches/{id}/deliveries',
   'PATCH /v1/uploads/{id}',
+  'POST /mcp',
   'POST /v1/ask',
+  'POST /v1/chat/completions',
   'POST /v1/estimate',
   'POST /v1/jobs/pause',
   'POST /v1/jobs/resume',
@@ -54,6 +61,7 @@ const ROUTES = [
   'POST /v1/uploads',
   'POST /v1/videos',
   'POST /v1/videos/{id}/look',
+  'POST /v1/watches',
 ];
 
 let harness: Harness;
@@ -79,9 +87,10 @@ describe('the OpenAPI document', () => {
     for (const operation of operations) {
       expect(operation.summary).toMatch(/^\S.{5,}[^.]$/);
       expect(Object.keys(operation.responses).some((status) => /^[23]\d\d$/.test(status))).toBe(true);
-      expect(operation.responses['default']?.content?.['application/problem+json']?.schema).toEqual({
-        $ref: '#/components/schemas/Problem',
-      });
+      for (const range of ['4XX', '5XX'])
+        expect(operation.responses[range]?.content?.['application/problem+json']?.schema).toEqual({
+          $ref: '#/components/schemas/Problem',
+        });
     }
   });
 

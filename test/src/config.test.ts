@@ -51,6 +51,22 @@ describe('settings', () => {
     expect(() => loadConfig({ config: typo }, {})).toThrowError(expect.objectContaining({ code: 'bad_config' }));
   });
 
+  it('name tokens with scopes, a limit and private hosts in the file', () => {
+    const api = path.join(folder, 'api.json');
+    const tokens = [{ token: 'a-token-that-reads', scopes: ['read'] }];
+    const webhooks = { privateHosts: ['10.0.0.5'] };
+    writeFileSync(api, JSON.stringify({ tokens, rateLimit: { perMinute: 600 }, webhooks }));
+    expect(loadConfig({ config: api }, {})).toMatchObject({
+      tokens,
+      rateLimit: { perMinute: 600, burst: 60 },
+      privateHosts: ['10.0.0.5'],
+    });
+    expect(loadConfig({}, {})).toMatchObject({ tokens: [], privateHosts: [] });
+    expect(loadConfig({}, {})).not.toHaveProperty('rateLimit');
+    writeFileSync(api, JSON.stringify({ tokens: [{ token: 'a-token-that-reads', scopes: ['all'] }] }));
+    expect(() => loadConfig({ config: api }, {})).toThrowError(expect.objectContaining({ code: 'bad_config' }));
+  });
+
   it('obey NO_COLOR', () => {
     expect(loadConfig({}, {}).color).toBe(true);
     expect(loadConfig({}, { NO_COLOR: '1' }).color).toBe(false);

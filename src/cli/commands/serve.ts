@@ -34,7 +34,10 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       watch: options.watch?.map((dir) => ({ dir })),
     });
     const log = pino(
-      { level: options.quiet ? 'error' : config.logLevel, redact: ['token', 'authorization'] },
+      {
+        level: options.quiet ? 'error' : config.logLevel,
+        redact: ['token', 'tokens', 'authorization', 'secret', '*.token', '*.authorization', '*.secret'],
+      },
       pino.destination(2),
     );
     const engine = await openEngine(config, { create: true });
@@ -55,6 +58,9 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
             version: VERSION,
             allowedRoots: config.roots,
             hostNames: config.hosts,
+            tokens: config.tokens,
+            privateHosts: config.privateHosts,
+            ...(config.rateLimit === undefined ? {} : { rateLimit: config.rateLimit }),
             ...(config.token === undefined ? {} : { token: config.token }),
           },
           log,
@@ -62,6 +68,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         { host: config.host, port: config.port },
       );
       engine.jobs.takeUpWaiting();
+      engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
       terminal.document({ url: server.url, library: config.library });
       terminal.line(`Longwatch ${VERSION} on ${server.url} (library ${config.library}). Stop with Ctrl-C.`);
       if (config.roots.length === 0) terminal.note('The API ingests from no folder: give --root DIR to allow one.');
