@@ -22,10 +22,11 @@ const RUN_UPS = [0, 10];
 
 const form = byId('clip');
 let cutter;
+let cutting = false;
 let link;
 
 onOpen(() => {
-  stop();
+  if (cutting) stop();
   say('');
 });
 
@@ -74,6 +75,7 @@ byId('clip-stop').addEventListener('click', () => {
 });
 
 function working(on) {
+  cutting = on;
   byId('clip-stop').hidden = !on;
   form.querySelector('button[type=submit]').disabled = on;
 }

@@ -2,8 +2,8 @@
 
 import { clock, clockShort } from './dom.js';
 
-export const RULER = 20;
-export const ROW = 22;
+const RULER = 20;
+const ROW = 22;
 const GAP = 3;
 const TEXT_FROM = 46;
 
