@@ -1,10 +1,10 @@
 /** Cuts a stretch of the open video into a file, in the browser, by the same rules as the server. */
 
 import {
-  COPIED_CONTAINERS,
-  COPIED_VIDEO,
   clipArguments,
   clipTicks,
+  INDEXED_CONTAINERS,
+  isCopyable,
   PACKET_LIST,
   planClip,
   readClipPackets,
@@ -22,10 +22,11 @@ const RUN_UPS = [0, 10];
 
 const form = byId('clip');
 let cutter;
+let cutting = false;
 let link;
 
 onOpen(() => {
-  stop();
+  if (cutting) stop();
   say('');
 });
 
@@ -43,7 +44,7 @@ form.addEventListener('submit', async (event) => {
     return say('Write times as seconds (90.5) or as a clock does (1:30, 0:01:30.250).');
   if (!(end > start)) return say('The clip ends before it begins.');
   if (start >= record.duration_s) return say(`The video ends at ${clock(record.duration_s)}.`);
-  if (!COPIED_CONTAINERS.includes(record.container))
+  if (!INDEXED_CONTAINERS.includes(record.container))
     return say('The browser does not cut this kind of file.', serverLink(record, start, end));
   const length = Math.min(end, record.duration_s) - start;
   const estimate = (record.size_bytes / record.duration_s) * length;
@@ -74,6 +75,7 @@ byId('clip-stop').addEventListener('click', () => {
 });
 
 function working(on) {
+  cutting = on;
   byId('clip-stop').hidden = !on;
   form.querySelector('button[type=submit]').disabled = on;
 }
@@ -158,7 +160,7 @@ async function makePlan(ffmpeg, input, { timeBase, video }, record, range) {
   const ticks = clipTicks(range, first, timeBase, record.duration_s);
   const options = {
     cut: 'auto',
-    copyable: COPIED_VIDEO.includes(video.codec),
+    copyable: isCopyable(record.container, video, timeBase),
     timeBase,
     endOfVideo: first + Math.round(record.duration_s / seconds(1, timeBase)),
   };

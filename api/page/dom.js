@@ -22,6 +22,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Text in which `…` marks what is typed, as nodes. */
+export function withCode(text) {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? make('code', {}, part) : part));
+}
+
 /** A failure that a person can read: the server's own sentence and its hint. */
 export class ApiError extends Error {
   constructor(status, problem) {

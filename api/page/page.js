@@ -5,7 +5,7 @@ import './keys.js';
 import './scenes.js';
 import './timeline.js';
 import { askQuestion, clearReply } from './ask.js';
-import { ask, byId } from './dom.js';
+import { ask, byId, withCode } from './dom.js';
 import { clear, search } from './hits.js';
 import { guarded, onSignIn } from './session.js';
 import { takeDrops } from './uploads.js';
@@ -17,7 +17,7 @@ const scope = byId('scope');
 /** Whose words these are, where that is not a model for any picture. */
 async function sayWhoSpeaks() {
   const { note } = await ask('/v1/models').catch(() => ({}));
-  byId('model-note').textContent = note ?? '';
+  byId('model-note').replaceChildren(...withCode(note ?? ''));
 }
 
 async function begin() {

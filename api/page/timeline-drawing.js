@@ -2,8 +2,8 @@
 
 import { clock, clockShort } from './dom.js';
 
-export const RULER = 20;
-export const ROW = 22;
+const RULER = 20;
+const ROW = 22;
 const GAP = 3;
 const TEXT_FROM = 46;
 
@@ -15,7 +15,8 @@ export const ROWS = [
   { id: 'text', label: 'Text', kinds: ['text'] },
   { id: 'speech', label: 'Speech', kinds: ['speech'] },
   { id: 'subtitles', label: 'Subtitles', kinds: ['subtitle'] },
-  { id: 'events', label: 'Events', kinds: ['caption', 'activity', 'picture'] },
+  { id: 'events', label: 'Events', kinds: ['activity', 'picture'] },
+  { id: 'captions', label: 'Captions', kinds: ['caption'] },
   { id: 'chapters', label: 'Chapters', kinds: ['chapter'] },
   { id: 'hits', label: 'Hits', kinds: [] },
 ];
@@ -23,7 +24,7 @@ export const ROWS = [
 /** The row of a kind; undefined for what is said of the whole video. */
 export function rowOf(kind) {
   if (kind === 'tag') return undefined;
-  return (ROWS.find(({ kinds }) => kinds.includes(kind)) ?? ROWS[6]).id;
+  return ROWS.find(({ kinds }) => kinds.includes(kind))?.id ?? 'events';
 }
 
 /** Steps of the ruler in seconds. */

@@ -31,8 +31,6 @@ export interface ClipPlan {
   readonly start: number;
   /** End of the last frame: the pts of the frame behind it, or the end of the video. */
   readonly end: number;
-  /** Packets that are copied, from the key frame on. Only with `copy`. */
-  readonly packets?: number;
 }
 
 /** ffprobe's options for the list that `readClipPackets` reads. */
@@ -109,7 +107,7 @@ export function planClip(packets: readonly ClipPacket[], ticks: ClipTicks, optio
   for (; count < rest.length && latest > (smallest[count] ?? Infinity); count++)
     latest = Math.max(latest, rest[count]?.pts ?? latest);
   const key = rest[0]?.pts ?? start;
-  const copied = { cut: 'copy', start: key, end: endOf(shown, latest + 1, options), packets: count } as const;
+  const copied = { cut: 'copy', start: key, end: endOf(shown, latest + 1, options) } as const;
   const overrun = ((copied.end - exact.end) * options.timeBase.num) / options.timeBase.den;
   return options.cut === 'copy' || overrun <= MAX_OVERRUN ? copied : exact;
 }
@@ -140,6 +138,13 @@ function keyFrame(packets: readonly ClipPacket[], start: number, earlier: boolea
   return undefined;
 }
 
+/**
+ * Packets of the picture are taken by their times. Not by their number: a seek may land before the wanted key frame (ffmpeg seeks early
+ * where frames are stored out of order), and a limit of frames would end the sound with the picture's last packet. The filter sees ticks of
+ * the clip, which are those of the file (see `isCopyable`), from 0 on; between two frames there is far more than this, in seconds.
+ */
+const CLOCK_NOISE: Seconds = 0.0004;
+
 /** What the command of a clip needs to know beside the plan. */
 export interface ClipStreams {
   readonly timeBase: TimeBase;
@@ -150,10 +155,15 @@ export interface ClipStreams {
   readonly seekTo?: Seconds | undefined;
 }
 
-/** Containers that are copied from: their index finds a key frame by its presentation time. */
-export const COPIED_CONTAINERS: readonly string[] = ['mp4', 'matroska'];
+/** Containers whose packets tell when they are shown, and whose index finds a key frame by that time. */
+export const INDEXED_CONTAINERS: readonly string[] = ['mp4', 'matroska'];
 /** Video that an MP4 carries and that browsers and players read there. */
-export const COPIED_VIDEO: readonly string[] = ['h264', 'hevc', 'av1', 'vp9'];
+const COPIED_VIDEO: readonly string[] = ['h264', 'hevc', 'av1', 'vp9'];
+/** Whether stored frames can go into a clip as they are: the clip has the same ticks then, so their times stay exact. */
+export function isCopyable(container: string, video: { readonly codec: string }, { num, den }: TimeBase): boolean {
+  return INDEXED_CONTAINERS.includes(container) && COPIED_VIDEO.includes(video.codec) && num === 1 && den < 2 ** 31;
+}
+
 /** Sound that goes into the MP4 as it is; all other sound is coded as AAC. */
 const COPIED_AUDIO: readonly string[] = ['aac', 'mp3', 'opus', 'ac3', 'eac3'];
 
@@ -176,13 +186,14 @@ export function clipArguments(
   const plain = ['-map_metadata', '-1', '-map_chapters', '-1', '-dn', '-sn'];
   const guards = io.guards ?? [];
   if (plan.cut === 'copy') {
+    const noise = CLOCK_NOISE * timeBase.den;
     return [
       ...guards,
       // Rounded up, so that the seek does not fall short of the key frame.
       ...['-noaccurate_seek', '-seek_timestamp', '1', '-ss', (Math.ceil(seconds(plan.start) * 1e6) / 1e6).toFixed(6)],
       ...['-i', io.input, '-map', `0:${video.index}`, '-c:v', 'copy'],
-      // A limit of frames (`-frames`) would end the sound with the picture's last packet, which comes before its last moment.
-      ...['-bsf:v', `noise=drop=gte(n\\,${plan.packets ?? 0})`],
+      ...['-bsf:v', `noise=drop=lt(pts\\,${-noise})+gte(pts\\,${plan.end - plan.start - noise})`],
+      ...['-video_track_timescale', String(timeBase.den)],
       ...(video.codec === 'hevc' ? ['-tag:v', 'hvc1'] : []),
       ...(audio ? ['-map', `0:${audio.index}`, '-copypriorss:a', '0', ...audioCodec(audio.codec)] : []),
       ...['-t', length, ...plain, ...MP4, io.output],

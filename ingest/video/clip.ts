@@ -7,9 +7,9 @@ import {
   type ClipCut,
   type ClipPlan,
   type ClipTicks,
-  COPIED_CONTAINERS,
-  COPIED_VIDEO,
   clipTicks,
+  INDEXED_CONTAINERS,
+  isCopyable,
   type PlanOptions,
   planClip,
   readClipPackets,
@@ -74,8 +74,8 @@ export async function planFile(source: ClipSource, request: ClipRequest): Promis
   const ticks = clipTicks(range, firstPts, timeBase, request.duration);
   const endOfVideo = firstPts + Math.round((request.duration * timeBase.den) / timeBase.num);
   const cut = request.cut ?? 'auto';
-  const indexed = COPIED_CONTAINERS.includes(probe.container);
-  const copyable = indexed && COPIED_VIDEO.includes(video.codec);
+  const indexed = INDEXED_CONTAINERS.includes(probe.container);
+  const copyable = isCopyable(probe.container, video, timeBase);
   if (cut === 'copy' && !copyable)
     throw new LongwatchError(
       'unsupported_codec',

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -22,6 +23,9 @@ const KEYED: ClipRecipe = {
   bFrames: 2,
 };
 const DURATION = 120 * STEP;
+
+/** What a coder of sound may put before its first sample, and the grain of its packets. */
+const AAC_FRAME = 1024 / 44_100;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'longwatch-clip-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,6 +75,12 @@ describe.each(DECODERS)('a clip by the $id decoder', ({ skipped, open }) => {
 describe.skipIf(DECODERS[1]?.skipped)('a clip', () => {
   const decoder = DECODERS[1]?.open() as Decoder;
 
+  it('is copied from where it says in a Matroska too, where ffmpeg seeks early', async () => {
+    const request = { range: { start: 2.002, end: 58 * STEP }, duration: DURATION };
+    const clip = await cut(decoder, { ...KEYED, name: 'keyed-matroska', container: 'mkv' }, request);
+    expect(clip).toMatchObject({ cut: 'copy', start: 2.002, numbers: from(48, 58) });
+  });
+
   it('begins at the key frame before, when a copy is asked for', async () => {
     const clip = await cut(decoder, KEYED, { range: { start: 1.252, end: 1.5 }, duration: DURATION, cut: 'copy' });
     expect(clip).toMatchObject({ cut: 'copy', start: 24 * STEP });
@@ -93,6 +103,31 @@ describe.skipIf(DECODERS[1]?.skipped)('a clip', () => {
       expect([clip.start, clip.end].map((time) => time.toFixed(6))).toEqual(['0.400000', '0.800000']);
     },
   );
+
+  it.each([
+    ['mkv', 4, 'copy'],
+    ['mp4', 3.3, 'encode'],
+  ] as const)('of a %s from %d s on keeps the sound beside the picture', async (extension, start, how) => {
+    // White and a tone from 5.0 to 5.2 s.
+    const [file, target] = [path.join(folder, `flash.${extension}`), path.join(folder, 'flash-clip.mp4')];
+    const white = "color=black:s=64x36:r=25:d=8,drawbox=c=white:t=fill:enable='between(t,5,5.19)'";
+    const tone = "aevalsrc='if(between(t,5,5.2),sin(5000*t),0)':s=48000:d=8";
+    const coding = ['-c:v', 'libx264', '-bf', '2', '-g', '50', '-c:a', 'aac'];
+    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', white, '-f', 'lavfi', '-i', tone, ...coding, file]);
+    const probe = await decoder.probe(file);
+    const firstFrameTime = extension === 'mkv' ? 0.021 : 0;
+    const clip = await decoder.clip(file, probe, { range: { start, end: 7 }, duration: 8, firstFrameTime });
+    const parts: Uint8Array[] = [];
+    for await (const bytes of clip.bytes()) parts.push(bytes);
+    writeFileSync(target, Buffer.concat(parts));
+    const find = ['-vf', 'blackdetect=d=0.1:pix_th=0.3', '-af', 'silencedetect=n=-40dB:d=0.1', '-f', 'null', '-'];
+    const { stderr } = spawnSync('ffmpeg', ['-hide_banner', '-i', target, ...find], { encoding: 'utf8' });
+    const seen = Number(/black_end:([\d.]+)/.exec(stderr)?.[1]);
+    const heard = Number(/silence_end: ([\d.]+)/.exec(stderr)?.[1]);
+    expect(clip.cut).toBe(how);
+    expect(Math.abs(seen - (5 - clip.start))).toBeLessThan(AAC_FRAME);
+    expect(Math.abs(heard - seen)).toBeLessThan(AAC_FRAME);
+  });
 
   it('refuses what is no stretch of the video', async () => {
     const code = (request: Omit<ClipRequest, 'firstFrameTime'>) =>
@@ -120,9 +155,9 @@ describe('the plan of a clip', () => {
   const frames = (start: number, end: number) => ({ start: 4 * start, end: 4 * end });
 
   it.each([
-    ['K0 1 2 K3 4 5', frames(3, 5), { cut: 'copy', ...frames(3, 5), packets: 2 }],
+    ['K0 1 2 K3 4 5', frames(3, 5), { cut: 'copy', ...frames(3, 5) }],
     ['K0 1 2 K3 4 5', frames(2, 5), { cut: 'encode', ...frames(2, 5) }],
-    ['K0 3 1 2 6 4 5', frames(0, 2), { cut: 'copy', ...frames(0, 4), packets: 4 }],
+    ['K0 3 1 2 6 4 5', frames(0, 2), { cut: 'copy', ...frames(0, 4) }],
     ['K0 1 K4 2 3 5 6', frames(4, 6), { cut: 'encode', ...frames(4, 6) }],
     ['hK0 h1 2 3 4', frames(2, 4), { cut: 'encode', ...frames(2, 4) }],
     ['K0 1 2 3', { start: 8, end: undefined }, { cut: 'encode', start: 8, end: 100 }],
