@@ -3,70 +3,84 @@
 import { LongwatchError } from '../src/errors.js';
 import { MAX_PICTURE_BYTES } from '../src/picture-search.js';
 import { hostGuard } from './guard/host.js';
-import { tokenGuard } from './guard/token.js';
-import { type ApiEnv, bodyLimit, type MiddlewareHandler, OpenAPIHono, requestId, secureHeaders } from './hono.js';
+import { idempotencyGuard } from './guard/idempotency.js';
+import { RateLimiter, rateGuard } from './guard/rate-limit.js';
+import { saturationGuard } from './guard/saturation.js';
+import { scopesOf } from './guard/scope.js';
+import { asksForToken, identify, tokenGuard } from './guard/token.js';
+import {
+  type ApiEnv,
+  bodyLimit,
+  type Context,
+  type MiddlewareHandler,
+  matchedRoutes,
+  OpenAPIHono,
+  requestId,
+  secureHeaders,
+} from './hono.js';
+import { RequestMetrics } from './metrics.js';
 import type { ApiParts, Log } from './ports.js';
 import { onError, problemResponse, validationError } from './problem-response.js';
-import { askRoutes } from './routes/ask.js';
-import { estimateRoutes } from './routes/estimate.js';
-import { eventRoutes } from './routes/events.js';
-import { exportRoutes } from './routes/export.js';
-import { frameRoutes } from './routes/frames.js';
-import { healthRoutes } from './routes/health.js';
-import { jobRoutes } from './routes/jobs.js';
-import { lookRoutes } from './routes/look.js';
-import { mediaRoutes } from './routes/media.js';
-import { modelRoutes } from './routes/models.js';
-import { overviewRoutes } from './routes/overview.js';
+import { addRoutes } from './routes/add-routes.js';
 import { PAGE_PATHS, pageRoutes } from './routes/page.js';
-import { searchRoutes } from './routes/search.js';
-import { segmentRoutes } from './routes/segments.js';
-import { sessionRoutes } from './routes/session.js';
-import { summaryRoutes } from './routes/summary.js';
-import { videoRoutes } from './routes/videos.js';
+import { UPLOADS_PATH } from './routes/uploads.js';
 
-/** Bodies here are questions and paths. */
+/** Bodies are questions and paths, but for the pieces of uploads. */
 const BODY_BYTES_MAX = 1024 * 1024;
 /** A search may carry a picture, in base64. */
 const SEARCH_BYTES_MAX = BODY_BYTES_MAX + Math.ceil((4 / 3) * MAX_PICTURE_BYTES);
 
 /** Paths that are answered without a token. */
 const OPEN_PATHS = new Set(['/live', '/ready', '/v1/session', ...PAGE_PATHS]);
+/** Paths that are not counted: they cost nothing, and a monitor must not be told that it asks too often. Signing in is counted. */
+const STATIC_PATHS = new Set(['/live', '/ready', ...PAGE_PATHS]);
+
+/** Requests that a model answers, one after another, and how many of them may wait for it. */
+const MODEL_REQUESTS_MAX = 32;
+const MODEL_PATHS = ['/v1/ask', '/v1/chat/completions', '/v1/videos/:id/look', '/v1/videos/:id/summary', '/mcp'];
+const SEARCHES_MAX = 256;
+
+/** Requests that bring something in, which a client that heard no answer sends again. */
+const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads'];
+
+/** The other end of a connection, as the server knows it; no header says it. */
+export type AddressOf = (c: Context<ApiEnv>) => string | undefined;
 
 /**
  * Every route of `INTERFACE` that this part serves, with its guards. Errors are problem details; the app never throws.
  * @param shutdown Ends the streams of clients, so that a server can close. @default never
+ * @param addressOf @default nobody's address is known, so that limits count all as one
  */
-export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortController().signal): OpenAPIHono<ApiEnv> {
+export function createApp(
+  parts: ApiParts,
+  shutdown: AbortSignal = new AbortController().signal,
+  addressOf: AddressOf = () => undefined,
+): OpenAPIHono<ApiEnv> {
   const { config, log } = parts;
+  const metrics = new RequestMetrics();
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
       if (!result.success) throw validationError(result.error, result.target);
     },
   });
   app.onError(onError(log));
-  app.use(requestId(), logLine(log), headers());
+  app.use(requestId(), observe(log, metrics), headers());
   app.use(hostGuard(config));
-  if (config.token !== undefined) app.use(tokenGuard(config.token, OPEN_PATHS));
+  app.use(identify(config));
+  if (config.rateLimit) app.use(rateGuard(new RateLimiter(config.rateLimit), addressOf, STATIC_PATHS));
+  if (asksForToken(config)) app.use(tokenGuard(OPEN_PATHS));
   const [small, large] = [BODY_BYTES_MAX, SEARCH_BYTES_MAX].map(limitBody) as [Guard, Guard];
-  app.use((c, next) => (c.req.path === '/v1/search' ? large : small)(c, next));
+  app.use((c, next) => {
+    // Pieces of uploads have limits of their own.
+    if (c.req.path.startsWith(UPLOADS_PATH)) return next();
+    return (c.req.path === '/v1/search' ? large : small)(c, next);
+  });
+  for (const path of IDEMPOTENT_PATHS) app.use(path, idempotencyGuard(parts.library));
+  const questions = saturationGuard(MODEL_REQUESTS_MAX, 'questions');
+  for (const path of MODEL_PATHS) app.use(path, questions);
+  app.use('/v1/search', saturationGuard(SEARCHES_MAX, 'searches'));
 
-  app.route('/', searchRoutes(parts));
-  app.route('/', askRoutes(parts, shutdown));
-  app.route('/', videoRoutes(parts));
-  app.route('/', estimateRoutes(parts));
-  app.route('/', segmentRoutes(parts));
-  app.route('/', eventRoutes(parts));
-  app.route('/', overviewRoutes(parts));
-  app.route('/', exportRoutes(parts));
-  app.route('/', mediaRoutes(parts));
-  app.route('/', frameRoutes(parts));
-  app.route('/', lookRoutes(parts));
-  app.route('/', summaryRoutes(parts));
-  app.route('/', modelRoutes(parts));
-  app.route('/', jobRoutes(parts, shutdown));
-  app.route('/', sessionRoutes(parts));
-  app.route('/', healthRoutes(parts, shutdown));
+  addRoutes(app, { parts, shutdown, metrics });
   app.route(
     '/',
     pageRoutes(() => openApiDocument(app, config.version)),
@@ -90,7 +104,7 @@ export function createApp(parts: ApiParts, shutdown: AbortSignal = new AbortCont
 
 /** OpenAPI 3.1 of all routes. */
 export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string) {
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Longwatch',
@@ -99,6 +113,21 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string) {
     },
     servers: [{ url: '/' }],
   });
+  document.components = {
+    ...document.components,
+    securitySchemes: {
+      bearer: { type: 'http', scheme: 'bearer', description: 'Asked for where the server has tokens.' },
+    },
+  };
+  // OpenAPI 3.1 lets any scheme name the roles that an operation needs.
+  for (const [path, item] of Object.entries(document.paths ?? {}))
+    for (const method of ['get', 'post', 'put', 'patch', 'delete', 'head'] as const) {
+      const operation = item[method];
+      if (!operation) continue;
+      const scopes = scopesOf(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, 'x'));
+      operation.security = OPEN_PATHS.has(path) ? [] : scopes.map((scope) => ({ bearer: [scope] }));
+    }
+  return document;
 }
 
 type Guard = MiddlewareHandler<ApiEnv>;
@@ -112,22 +141,48 @@ function limitBody(maxSize: number): Guard {
   });
 }
 
-/** One line per request: no query and no headers, where questions and tokens stand. */
-function logLine(log: Log): MiddlewareHandler<ApiEnv> {
+/** One line per request: no query and no headers, where questions and tokens stand. And what a monitor counts. */
+function observe(log: Log, metrics: RequestMetrics): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const start = performance.now();
-    await next();
-    const ms = Math.round(performance.now() - start);
+    metrics.inFlight++;
+    try {
+      await next();
+    } finally {
+      metrics.inFlight--;
+    }
+    const took = performance.now() - start;
     const { status } = c.res;
-    log.info({ request: c.get('requestId'), method: c.req.method, path: c.req.path, status, ms }, 'request');
+    const caller = c.get('caller');
+    metrics.record(METHODS.has(c.req.method) ? c.req.method : 'other', routeOf(c), status, took);
+    log.info(
+      {
+        request: c.get('requestId'),
+        method: c.req.method,
+        path: c.req.path,
+        status,
+        ms: Math.round(took),
+        ...(caller ? { caller: caller.id } : {}),
+      },
+      'request',
+    );
   };
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** The pattern of the route that answered; "none" where there is none. */
+function routeOf(c: Context<ApiEnv>): string {
+  return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'none';
 }
 
 function headers(): MiddlewareHandler<ApiEnv> {
   return secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
-      scriptSrc: ["'self'"],
+      // The page cuts clips with ffmpeg in WebAssembly; no text is ever run as a script.
+      scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+      workerSrc: ["'self'"],
       styleSrc: ["'self'"],
       imgSrc: ["'self'"],
       mediaSrc: ["'self'"],

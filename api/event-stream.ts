@@ -20,3 +20,18 @@ export const STILL_HERE = ': still here\n\n';
 export function serverSentEvent(name: string, data: unknown, id?: string | number): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
+
+/** Waits for what comes, and says `silence` at every heartbeat until then: a model may think for minutes. */
+export async function* orSilence<T>(coming: Promise<T>): AsyncGenerator<T | 'silence'> {
+  // A client that leaves during a heartbeat leaves nobody to hear how it ended.
+  coming.catch(() => undefined);
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<'silence'>((resolve) => {
+      timer = setTimeout(() => resolve('silence'), HEARTBEAT);
+    });
+    const waited = await Promise.race([coming, silence]).finally(() => clearTimeout(timer));
+    yield waited;
+    if (waited !== 'silence') return;
+  }
+}

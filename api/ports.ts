@@ -7,6 +7,7 @@ import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { InstalledTowers } from '../src/clip/installed-towers.js';
+import type { AccessToken, RateLimit } from '../src/config.js';
 import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
@@ -16,16 +17,26 @@ import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
   /**
-   * Queues the ingest of a file and returns at once. A path that is already queued or running gives the job that is there.
+   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
    * @param path Absolute, without symbolic links.
    */
-  enqueue(path: string): JobRecord | Promise<JobRecord>;
+  enqueue(path: string, options?: { readonly priority?: number }): JobRecord | Promise<JobRecord>;
   /**
-   * Ends a queued or running job as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
+   * Ends a job that has not ended as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
    * A job that has already ended is left as it is.
    * @throws {LongwatchError} `not_found`
    */
   cancel(id: string): JobRecord | Promise<JobRecord>;
+  /** Lets a job wait until it is resumed. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  pause(id: string): JobRecord | Promise<JobRecord>;
+  /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  resume(id: string): JobRecord | Promise<JobRecord>;
+  /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
+  retry(id: string): JobRecord | Promise<JobRecord>;
+  /** Stops the whole queue, in every process of the library; running jobs are put back. */
+  pauseAll(): void | Promise<void>;
+  resumeAll(): void | Promise<void>;
+  paused(): boolean;
   get(id: string): JobRecord | undefined;
   /** Newest first. */
   list(page?: { readonly cursor?: string; readonly limit?: number }): {
@@ -46,8 +57,12 @@ export interface Log {
 export interface ApiConfig {
   /** Shown by the OpenAPI document. */
   readonly version: string;
-  /** When set, every route but `/live`, `/ready`, the page's files and `POST /v1/session` asks for it. */
+  /** When set, every route but `/live`, `/ready`, the page's files and `POST /v1/session` asks for it or one of `tokens`. */
   readonly token?: string;
+  /** Tokens that may do less. @default none */
+  readonly tokens?: readonly AccessToken[];
+  /** Of each token, or of each address where there is none. @default none */
+  readonly rateLimit?: RateLimit | false;
   /** Folders whose files `POST /v1/videos` may ingest. Empty: none. */
   readonly allowedRoots: readonly string[];
   /**
@@ -55,6 +70,8 @@ export interface ApiConfig {
    * With a token and no names any host is accepted: a page that rebinds its name to this address does not have the token.
    */
   readonly hostNames?: readonly string[];
+  /** Hosts in private networks that notices of standing queries may go to. @default none */
+  readonly privateHosts?: readonly string[] | 'all';
 }
 
 /** Models as they lie on the disk; none is opened for it. */

@@ -3,13 +3,14 @@
 import { LongwatchError, toLongwatchError } from '../src/errors.js';
 import { type ApiEnv, type ContentfulStatusCode, type Context, HTTPException, type z } from './hono.js';
 import type { Log } from './ports.js';
+import { CHAT_PATH, chatError } from './schema/chat.js';
 import { problemJson } from './schema/problem.js';
 
 /** Statuses after which the same request may succeed later, and how many seconds to wait. */
 const RETRY_AFTER_S: Readonly<Record<number, number>> = { 503: 5, 504: 30 };
 
 export function problemResponse(c: Context<ApiEnv>, error: LongwatchError): Response {
-  const problem = problemJson(error, c.get('requestId'));
+  const problem = { ...problemJson(error, c.get('requestId')), ...(c.req.path === CHAT_PATH ? chatError(error) : {}) };
   const retry = RETRY_AFTER_S[error.status];
   if (retry !== undefined) c.header('Retry-After', String(retry));
   c.header('Content-Type', 'application/problem+json');
@@ -21,7 +22,8 @@ export function problemResponse(c: Context<ApiEnv>, error: LongwatchError): Resp
 export function onError(log: Log): (thrown: Error, c: Context<ApiEnv>) => Response {
   return (thrown, c) => {
     const error = thrown instanceof HTTPException ? fromHttpException(thrown) : toLongwatchError(thrown);
-    if (error.status >= 500)
+    // A part that is not installed is no fault, and everybody can ask for it.
+    if (error.status >= 500 && error.code !== 'part_missing')
       log.error({ request: c.get('requestId'), code: error.code, err: error.cause ?? error }, error.message);
     return problemResponse(c, error);
   };

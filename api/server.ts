@@ -3,10 +3,13 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import type { RateLimit } from '../src/config.js';
 import { LongwatchError } from '../src/errors.js';
 import type { Milliseconds } from '../src/time.js';
 import { createApp } from './app.js';
 import { isLoopback } from './guard/host.js';
+import { asksForToken } from './guard/token.js';
 import type { ApiParts } from './ports.js';
 
 export interface ServerOptions {
@@ -27,6 +30,8 @@ export interface ApiServer {
   close(grace?: Milliseconds): Promise<void>;
 }
 
+/** Where others can ask. Two a second is more than a person clicks; a page asks for twenty frames at once. */
+const DEFAULT_RATE_LIMIT: RateLimit = { perMinute: 600, burst: 120 };
 /** A client must send its head, and then its whole request, within these times. */
 const HEADERS_TIMEOUT: Milliseconds = 15_000;
 const REQUEST_TIMEOUT: Milliseconds = 60_000;
@@ -39,12 +44,18 @@ const IDLE_TIMEOUT: Milliseconds = 5 * 60_000;
  * machines and no token is set
  */
 export async function startServer(parts: ApiParts, { host = '127.0.0.1', port }: ServerOptions): Promise<ApiServer> {
-  if (!isLoopback(host) && parts.config.token === undefined)
+  const guarded = asksForToken(parts.config);
+  if (!isLoopback(host) && !guarded)
     throw new LongwatchError('bad_config', `Without a token the server does not listen on ${host}.`, {
       hint: 'Other machines could read the library. Set a token, or listen on 127.0.0.1.',
     });
   const shutdown = new AbortController();
-  const app = createApp(parts, shutdown.signal);
+  const rateLimit = parts.config.rateLimit ?? (isLoopback(host) && !guarded ? false : DEFAULT_RATE_LIMIT);
+  const app = createApp(
+    { ...parts, config: { ...parts.config, rateLimit } },
+    shutdown.signal,
+    (c) => getConnInfo(c).remote.address,
+  );
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
   server.headersTimeout = HEADERS_TIMEOUT;
   server.requestTimeout = REQUEST_TIMEOUT;

@@ -1,12 +1,15 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
+import type { JobFence, JobStore } from '../ingest/jobs/job.js';
+import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
+import type { JobCounts } from './store/jobs.js';
+import type { KeptAnswers } from './store/kept-answers.js';
 import type {
   EventFilter,
   EventRecord,
-  JobRecord,
   LayerProgress,
   LayerWrite,
   Page,
@@ -15,6 +18,8 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { Timeline } from './store/timeline.js';
+import type { Watches } from './store/watches.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
@@ -70,7 +75,7 @@ export interface LibraryStats {
  * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
  * not at all: after any throw the library is as it was before the call.
  */
-export interface Library {
+export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
   /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
@@ -111,6 +116,9 @@ export interface Library {
     page?: { readonly cursor?: string; readonly limit?: number; readonly range?: TimeRange },
   ): Page<SegmentRecord>;
 
+  /** The events and windows that overlap `range`, gathered by parts of the length `part`, for a picture of any stretch of any video. */
+  timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
+
   /** Full text over event texts: stemmed, prefix on the last word. Any input is safe; an input without a word gives no hits. */
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
@@ -125,11 +133,31 @@ export interface Library {
   /** Kept until a window of the video is written or dropped. */
   putSummary(videoId: string, content: string, summary: SummaryRecord): void;
 
-  /** Jobs survive the process. */
-  putJob(job: JobRecord): void;
-  getJob(id: string): JobRecord | undefined;
-  /** Newest first. */
-  listJobs(page?: { readonly cursor?: string; readonly limit?: number }): Page<JobRecord>;
+  /**
+   * The same library, as the work of a job sees it: each of its writes is refused with `lease_lost` once the job is no longer held, decided
+   * in the transaction that would write. Open as long as this one is; closing it does nothing.
+   */
+  underJob(fence: JobFence): Library;
+
+  /**
+   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun before without either: as often as
+   * that, its process died there.
+   */
+  beginWindow(videoId: string, index: number): number;
+  /** The window failed, and its process lives. */
+  leaveWindow(videoId: string, index: number): void;
+  /** A window that was begun will be written without the model. Holds until the windows of the video are dropped. */
+  giveUpWindow(videoId: string, index: number): void;
+  /** Where the windows lie that were written without the model, in order. */
+  givenUpWindows(videoId: string): TimeRange[];
+
+  /** How many jobs there are of each state, and since when the oldest one waits. */
+  jobCounts(): JobCounts;
+
+  /** Standing queries and the notices that are owed to them. */
+  readonly watches: Watches;
+  /** Answers that were given under an `Idempotency-Key`. */
+  readonly keptAnswers: KeptAnswers;
 
   stats(): LibraryStats;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */

@@ -52,6 +52,7 @@ async function* walk(folder: string): AsyncGenerator<string> {
   }
 }
 
-function isVideoName(name: string): boolean {
+/** Whether a file of a folder is taken by its name: a video, and not one that is still being written. */
+export function isVideoName(name: string): boolean {
   return VIDEO_EXTENSIONS.has(path.extname(name).toLowerCase()) && !UNFINISHED.test(name);
 }

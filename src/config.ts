@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { LongwatchError } from './errors.js';
+import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 
 /** Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. */
@@ -17,6 +18,22 @@ export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
 };
 const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
 export type Profile = (typeof PROFILE_NAMES)[number];
+
+/** What a token of the API may do: ask and look; bring videos in; everything, `read` and `ingest` included. */
+export const SCOPES = ['read', 'ingest', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** A token of the API and what it may do. */
+export interface AccessToken {
+  readonly token: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** How often one caller may ask: `perMinute` on average, `burst` at once. */
+export interface RateLimit {
+  readonly perMinute: number;
+  readonly burst: number;
+}
 
 const DECODERS = ['auto', 'wasm', 'native'] as const;
 const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -57,12 +74,43 @@ const fileSchema = z.strictObject({
     .optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
-  /** Bearer token of the API. */
+  /** Bearer token of the API that may do everything. */
   token: z.string().min(16).optional(),
+  /** Bearer tokens that may do less. */
+  tokens: z
+    .array(z.strictObject({ token: z.string().min(16), scopes: z.array(z.enum(SCOPES)).min(1) }))
+    .max(100)
+    .optional(),
+  /** Requests of one caller. */
+  rateLimit: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        perMinute: z.number().int().min(1).max(1_000_000),
+        burst: z.number().int().min(1).max(100_000).optional(),
+      }),
+    ])
+    .optional(),
+  /** Where webhooks may go beside public addresses: names and addresses, as they stand in the URL, or every one. */
+  webhooks: z
+    .strictObject({ privateHosts: z.union([z.literal('all'), z.array(z.string().min(1)).max(100)]).optional() })
+    .optional(),
   /** Folders that the API may ingest from. */
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
+  /** Folders that are watched, each with its own rules. */
+  watch: z
+    .array(
+      z.strictObject({
+        dir: z.string().min(1),
+        /** Only files that match one of these globs. */
+        include: z.array(z.string().min(1)).optional(),
+        /** No file and no folder that matches one of these. */
+        exclude: z.array(z.string().min(1)).optional(),
+      }),
+    )
+    .optional(),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
 });
 
@@ -104,11 +152,25 @@ export interface Config {
   /** @default 7333 */
   readonly port: number;
   readonly token?: string;
+  /** @default none */
+  readonly tokens: readonly AccessToken[];
+  /** `false`: no limit. Undefined: what `startServer` finds fit for where it listens. */
+  readonly rateLimit?: RateLimit | false;
+  /** Hosts in private networks that webhooks may go to. @default none */
+  readonly privateHosts: readonly string[] | 'all';
   /** Absolute paths; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
+  /** Folders that `watch` and `serve` keep in the library, with absolute paths. @default none */
+  readonly watch: readonly {
+    readonly dir: string;
+    readonly include: readonly string[];
+    readonly exclude: readonly string[];
+  }[];
   /** @default info */
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Where this process is to die or a write to fail, for tests; from `LONGWATCH_FAILPOINT` only. */
+  readonly failpoint?: ArmedFailpoint;
   /** Folders where native programs are looked for. */
   readonly searchPath: readonly string[];
   /** Colour on a terminal; off when `NO_COLOR` is set. */
@@ -161,6 +223,11 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
     hosts: checked.hosts ?? [],
+    watch: (checked.watch ?? []).map(({ dir, include = [], exclude = [] }) => ({
+      dir: path.resolve(dir),
+      include,
+      exclude,
+    })),
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
@@ -169,9 +236,21 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
       ...(env.LONGWATCH_HUB_TOKEN ? { token: env.LONGWATCH_HUB_TOKEN } : {}),
     },
     ...remoteOf(checked.remote, env),
+    ...(env.LONGWATCH_FAILPOINT ? { failpoint: parseFailpoint(env.LONGWATCH_FAILPOINT) } : {}),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
+    tokens: checked.tokens ?? [],
+    privateHosts: checked.webhooks?.privateHosts ?? [],
+    ...rateLimitOf(checked.rateLimit),
   };
+}
+
+/** A burst is what a tenth of a minute would bring, and never less than a page asks for at once. */
+function rateLimitOf(given: FileSettings['rateLimit']): Pick<Config, 'rateLimit'> {
+  if (given === undefined) return {};
+  if (given === false) return { rateLimit: false };
+  const { perMinute, burst = Math.max(20, Math.ceil(perMinute / 10)) } = given;
+  return { rateLimit: { perMinute, burst } };
 }
 
 function definite(layers: FileSettings['layers'] = {}): Config['layers'] {

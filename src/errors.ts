@@ -3,7 +3,10 @@
  * The table is the one place that maps a code to an HTTP status; the command line prints the same text.
  */
 
-/** Stable code → HTTP status and title. Codes are part of the public contract: add, never rename. */
+/**
+ * Stable code → HTTP status, title, and whether the same work may succeed later with nothing changed (`transient`; else it is permanent).
+ * Codes are part of the public contract: add, never rename.
+ */
 export const ERROR_TABLE = {
   // the request
   bad_request: { status: 400, title: 'The request cannot be read' },
@@ -18,39 +21,47 @@ export const ERROR_TABLE = {
   range_not_satisfiable: { status: 416, title: 'The byte range lies outside the file' },
   method_not_allowed: { status: 405, title: 'The method is not possible here' },
   payload_too_large: { status: 413, title: 'The request is too large' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   path_not_allowed: { status: 403, title: 'The path lies outside the allowed folders' },
   // the file
   file_not_found: { status: 404, title: 'There is no such file' },
   not_a_file: { status: 422, title: 'Not a regular file' },
-  unreadable_file: { status: 422, title: 'The file cannot be read' },
-  file_changed: { status: 409, title: 'The file changed while it was read' },
+  unreadable_file: { status: 422, title: 'The file cannot be read', transient: true },
+  file_changed: { status: 409, title: 'The file changed while it was read', transient: true },
   invalid_media: { status: 422, title: 'Not a video that can be decoded' },
   incomplete_media: { status: 422, title: 'The file is not complete' },
   no_video: { status: 422, title: 'There is no video stream' },
   too_large: { status: 422, title: 'The picture is larger than the limit' },
   unsupported_codec: { status: 422, title: 'The codec is not supported by this decoder' },
-  decode_timeout: { status: 504, title: 'Decoding took longer than its limit' },
-  decode_failed: { status: 500, title: 'The decoder failed' },
+  decode_timeout: { status: 504, title: 'Decoding took longer than its limit', transient: true },
+  decode_failed: { status: 500, title: 'The decoder failed', transient: true },
   // the library
   library_not_found: { status: 404, title: 'There is no library here' },
   library_newer: { status: 500, title: 'The library was written by a newer Longwatch' },
   library_damaged: { status: 500, title: 'The library is damaged' },
-  library_busy: { status: 503, title: 'The library is in use' },
-  disk_full: { status: 507, title: 'No space is left' },
+  library_busy: { status: 503, title: 'The library is in use', transient: true },
+  lease_lost: { status: 409, title: 'The work was taken from this process' },
+  disk_full: { status: 507, title: 'No space is left', transient: true },
   // parts
   part_missing: { status: 501, title: 'An optional part is not installed' },
-  model_failed: { status: 500, title: 'The model failed' },
+  model_failed: { status: 500, title: 'The model failed', transient: true },
   bad_weights: { status: 500, title: 'The weights cannot be used' },
   licence_not_accepted: { status: 403, title: 'The licence was not accepted' },
-  download_failed: { status: 502, title: 'The download failed' },
+  download_failed: { status: 502, title: 'The download failed', transient: true },
   bad_config: { status: 500, title: 'The configuration cannot be used' },
   cancelled: { status: 499, title: 'Cancelled' },
-  overloaded: { status: 503, title: 'Too much to do at once' },
-  internal: { status: 500, title: 'An error inside Longwatch' },
-} as const satisfies Record<string, { status: number; title: string }>;
+  overloaded: { status: 503, title: 'Too much to do at once', transient: true },
+  internal: { status: 500, title: 'An error inside Longwatch', transient: true },
+} as const satisfies Record<string, { status: number; title: string; transient?: true }>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** Whether the same work may succeed later with nothing changed. A code of another version counts as permanent. */
+export function isTransient(code: string): boolean {
+  const known: Readonly<Record<string, { readonly status: number; readonly transient?: true }>> = ERROR_TABLE;
+  return Object.hasOwn(known, code) && known[code]?.transient === true;
+}
 
 export interface ErrorDetails {
   /** What the reader can do next, in one sentence. */
@@ -59,8 +70,11 @@ export interface ErrorDetails {
   readonly path?: string;
   /** JSON pointer into the request body. */
   readonly pointer?: string;
-  /** `smaller`: the same request with less in it may succeed, since what failed is its size, or may be. */
-  readonly retry?: 'smaller';
+  /**
+   * `smaller`: the same request with less in it may succeed, since what failed is its size, or may be.
+   * `later`: another one is at it, and the same request may succeed when that one has finished.
+   */
+  readonly retry?: 'smaller' | 'later';
   readonly cause?: unknown;
 }
 
@@ -144,8 +158,15 @@ export function toLongwatchError(thrown: unknown, path?: string): LongwatchError
         ...details,
         hint: 'Check the permissions and the disk.',
       });
+    case 'EMFILE':
+    case 'ENFILE':
+      return new LongwatchError('overloaded', message, {
+        ...details,
+        hint: 'Too many files are open: allow more (`ulimit -n`), or ask for less at once.',
+      });
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'EFBIG':
     case 'SQLITE_FULL':
       return new LongwatchError('disk_full', message, {
         ...details,

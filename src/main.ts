@@ -1,24 +1,33 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
 import type { ModelOverview } from '../api/ports.js';
+import { hitLinks } from '../api/routes/place-links.js';
+import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
+import { identifyFile } from '../ingest/file.js';
+import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
 import { type ChosenModel, modelOverview } from './chosen-model.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
+import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
+import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
@@ -35,10 +44,15 @@ export interface Engine {
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
   decoder(): Promise<Decoder>;
-  /** See `ingestVideo`. */
+  /**
+   * See `ingestVideo`.
+   * @throws {LongwatchError} also `conflict`, with `retry: 'later'` while another process is at this file
+   */
   ingest(file: string, options?: IngestOptions): Promise<IngestResult>;
   /** What an ingest of the file will take. See `estimateIngest` */
   estimate(file: string, options?: EstimateOptions): Promise<IngestEstimate>;
+  /** Keeps the library in step with folders; see `FolderWatcher`. Its jobs are done by this process or another. */
+  watch(options: Omit<WatchOptions, 'store' | 'jobs' | 'identify'>): FolderWatcher;
   /** The frame that is on screen at `time`. @throws {LongwatchError} of the file or the decoder */
   still(
     video: VideoRecord,
@@ -55,6 +69,8 @@ export interface Engine {
   model(): Promise<ChosenModel>;
   /** Which models there are, and which one is used; opens none. */
   models(): Promise<ModelOverview>;
+  /** Looks after the standing queries once it is started, as a server does. */
+  readonly standing: StandingQueries;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
   meaningMissing(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -65,15 +81,33 @@ export interface Engine {
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
  */
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+  armFailpoint(config.failpoint);
   const library = openLibrary(config.library, { create });
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
-  const ingest: Engine['ingest'] = async (file, options) =>
-    ingestVideo({ ...(await parts.pipeline()), library }, file, options);
+  const pipelineUnder = async (fence?: JobFence) => ({
+    ...(await parts.pipeline()),
+    library: fence ? library.underJob(fence) : library,
+  });
+  const ingest: Engine['ingest'] = async (file, options) => {
+    // A file that is not there is said to be so by the ingest itself.
+    const place = await realpath(file).catch(() => path.resolve(file));
+    return jobs.hold(
+      place,
+      async (fence, signal, report) => {
+        const onProgress: IngestOptions['onProgress'] = (step) => {
+          report(step);
+          options?.onProgress?.(step);
+        };
+        return ingestVideo(await pipelineUnder(fence), file, { ...options, signal, onProgress });
+      },
+      options?.signal,
+    );
+  };
   const jobs = new JobQueue({
     store: library,
-    work: async (file, report, signal) => {
-      const { video } = await ingest(file, { signal, onProgress: report });
+    work: async (file, report, signal, fence) => {
+      const { video } = await ingestVideo(await pipelineUnder(fence), file, { signal, onProgress: report });
       return { videoId: video.id };
     },
   });
@@ -92,14 +126,23 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     return new VideoSummaries(library, backend);
   });
 
+  const standing = new StandingQueries({
+    library,
+    searcher: engineSearcher,
+    privateHosts: config.privateHosts,
+    noticeOf: (id, watch, matches) => JSON.stringify(noticeJson(id, watch, matches, hitLinks)),
+  });
+
   let estimating: Promise<unknown> = Promise.resolve();
 
   return {
     config,
     library,
     jobs,
+    standing,
     decoder,
     ingest,
+    watch: (options) => new FolderWatcher({ ...options, store: library, jobs, identify: identifyFile }),
     searcher: engineSearcher,
     searchByPicture: (request, signal) =>
       searchByPicture({ searcher: plainSearcher, decoder, pictures }, request, signal),
@@ -130,6 +173,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
+      await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();
       await library.close();

@@ -16,6 +16,7 @@ import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../inges
 import { LongwatchError, toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
+import { failpoint } from './failpoint.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
@@ -25,6 +26,7 @@ import { PictureRing } from './picture-ring.js';
 import { type LayerParts, missingStages, readLayers } from './read-layers.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
+import { attemptWindow, givenUpWarnings } from './window-attempt.js';
 import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
 
 export interface PipelineParts extends LayerParts {
@@ -86,7 +88,12 @@ export async function ingestVideo(
       library.updateVideo(video.id, beginning(parts, probe, subtitles));
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
       await refuseChangedFile(identity);
-      library.updateVideo(video.id, conclusion(parts, summary, subtitles));
+      failpoint('conclude');
+      const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
+      library.updateVideo(video.id, {
+        ...concluded,
+        warnings: [...warnings, ...givenUpWarnings(library, video.id)],
+      });
     }
     const read = await ingestLayers(parts, video.id, identity, probe, options);
     const outcome = there && !read ? 'already' : 'ingested';
@@ -156,11 +163,14 @@ export async function ingestWindows(
       planned.shift();
       const shown = size ? pictures.take(next.window) : [];
       if (written.has(next.window.index)) continue;
-      const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-      const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
-      const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
-      signal?.throwIfAborted();
-      library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
+      await attemptWindow(library, videoId, next.window.index, model, async (model) => {
+        failpoint('infer');
+        const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
+        const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
+        const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
+        signal?.throwIfAborted();
+        library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
+      });
     }
   };
 
@@ -177,6 +187,7 @@ export async function ingestWindows(
         await write();
         return step.value;
       }
+      failpoint('decode');
       const frame = step.value;
       if (frame.kind === 'picture') {
         pictures.add(frame);

@@ -3,6 +3,7 @@
 import { LongwatchError } from '../../src/errors.js';
 import type { ApiEnv, MiddlewareHandler } from '../hono.js';
 import type { ApiConfig } from '../ports.js';
+import { asksForToken } from './token.js';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
@@ -18,7 +19,7 @@ export function isLoopback(host: string): boolean {
  */
 export function hostGuard(config: ApiConfig): MiddlewareHandler<ApiEnv> {
   const known = new Set([...LOOPBACK_NAMES, ...(config.hostNames ?? []).map((name) => name.toLowerCase())]);
-  const anyHost = config.token !== undefined && (config.hostNames ?? []).length === 0;
+  const anyHost = asksForToken(config) && (config.hostNames ?? []).length === 0;
   return async (c, next) => {
     const host = (c.req.header('host') ?? new URL(c.req.url).host).toLowerCase();
     if (!anyHost && !known.has(nameOf(host)) && !isLoopback(nameOf(host)))

@@ -31,12 +31,19 @@ export class ApiError extends Error {
   }
 }
 
-/** Asks the API. @throws {ApiError} */
-export async function ask(path, { body, ...options } = {}) {
-  const request =
-    body === undefined
-      ? options
-      : { ...options, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+/**
+ * Asks the API.
+ * @param {{ body?: unknown, bytes?: Blob, whole?: boolean } & RequestInit} options `body` goes as JSON, `bytes` as they are; `whole` gives
+ * the response itself
+ * @throws {ApiError}
+ */
+export async function ask(path, { body, bytes, whole = false, ...options } = {}) {
+  const request = { ...options };
+  if (body !== undefined) {
+    request.body = JSON.stringify(body);
+    request.headers = { 'Content-Type': 'application/json', ...options.headers };
+  }
+  if (bytes !== undefined) request.body = bytes;
   let response;
   try {
     response = await fetch(path, request);
@@ -48,7 +55,10 @@ export async function ask(path, { body, ...options } = {}) {
       hint: 'Check that it still runs.',
     });
   }
-  if (response.ok) return response.status === 204 ? undefined : response.json();
+  if (response.ok) {
+    if (whole) return response;
+    return response.status === 204 ? undefined : response.json();
+  }
   const problem = await response.json().catch(() => ({ detail: `The server answered with ${response.status}.` }));
   throw new ApiError(response.status, problem);
 }
@@ -58,6 +68,20 @@ export function clock(seconds) {
   const millis = Math.round(seconds * 1000);
   const part = (unit, size, width) => String(Math.floor(millis / unit) % size).padStart(width, '0');
   return `${Math.floor(millis / 3_600_000)}:${part(60_000, 60, 2)}:${part(1000, 60, 2)}.${part(1, 1000, 3)}`;
+}
+
+/** Seconds that a person wrote: `90`, `1:30`, `0:01:30.250`; undefined for anything else. */
+export function parseClock(text) {
+  const match = /^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$/.exec(text.trim());
+  if (!match || (match[2] !== undefined && Number(match[3]) >= 60)) return undefined;
+  return Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3]);
+}
+
+/** A size in bytes for people. */
+export function sizeText(bytes) {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
 /** `H:MM:SS`, for a length. */

@@ -2,6 +2,7 @@
 
 import { ask, byId, clock, frameImage, make } from './dom.js';
 import { play } from './player.js';
+import { markHits } from './timeline.js';
 import { videoOf } from './videos.js';
 
 let running;
@@ -20,6 +21,7 @@ export async function search(query, scope) {
   } catch (error) {
     if (error.name === 'AbortError') return;
     byId('hits').replaceChildren();
+    markHits([]);
     note(error.message);
     throw error;
   } finally {
@@ -31,10 +33,12 @@ export function clear() {
   running?.abort();
   byId('answer').hidden = true;
   byId('hits').replaceChildren();
+  markHits([]);
 }
 
 function show(answer) {
   byId('hits').replaceChildren(...answer.results.map(hitItem));
+  markHits(answer.results);
   const count = answer.results.length;
   if (answer.no_match)
     note(

@@ -1,25 +1,18 @@
-/** Wires the page: the question in the address, signing in, shortcuts. */
+/** Wires the page: the question in the address, who speaks, and the parts that need no call of their own. */
 
+import './clip.js';
+import './keys.js';
+import './scenes.js';
+import './timeline.js';
+import { askQuestion, clearReply } from './ask.js';
 import { ask, byId } from './dom.js';
 import { clear, search } from './hits.js';
+import { guarded, onSignIn } from './session.js';
+import { takeDrops } from './uploads.js';
 import { start } from './videos.js';
 
 const query = byId('query');
 const scope = byId('scope');
-const signIn = byId('sign-in');
-
-async function guarded(work) {
-  try {
-    await work();
-    signIn.hidden = true;
-  } catch (error) {
-    if (error.status === 401) {
-      signIn.hidden = false;
-      byId('token').focus();
-    }
-    return error;
-  }
-}
 
 /** Whose words these are, where that is not a model for any picture. */
 async function sayWhoSpeaks() {
@@ -30,48 +23,43 @@ async function sayWhoSpeaks() {
 async function begin() {
   const error = await guarded(start);
   if (error) byId('videos-note').textContent = error.message;
-  else await Promise.all([sayWhoSpeaks(), askQuestion()]);
+  else await Promise.all([sayWhoSpeaks(), answer()]);
 }
 
-async function askQuestion() {
-  const text = query.value.trim();
-  if (text === '') clear();
-  else await guarded(() => search(text, scope.value));
+/** Answers what stands in the address. */
+async function answer() {
+  const { q = '', ask: asked } = Object.fromEntries(new URL(location.href).searchParams);
+  query.value = q;
+  if (q === '') clear();
+  if (q === '' || asked === undefined) clearReply();
+  if (q === '') return;
+  // An answer in sentences comes beside the moments that the search finds.
+  await guarded(() =>
+    Promise.all([search(q, scope.value), asked === undefined ? undefined : askQuestion(q, scope.value)]),
+  );
 }
 
-byId('search').addEventListener('submit', async (event) => {
-  event.preventDefault();
+async function submit(asked) {
   const address = new URL(location.href);
-  if (query.value.trim() === '') address.searchParams.delete('q');
-  else address.searchParams.set('q', query.value.trim());
+  const text = query.value.trim();
+  address.search = '';
+  if (text !== '') address.searchParams.set('q', text);
+  if (text !== '' && asked) address.searchParams.set('ask', '1');
   if (address.href !== location.href) history.pushState(undefined, '', address);
-  await askQuestion();
-});
+  await answer();
+}
 
-window.addEventListener('popstate', () => {
-  query.value = new URL(location.href).searchParams.get('q') ?? '';
-  askQuestion();
-});
-
-signIn.addEventListener('submit', async (event) => {
+byId('search').addEventListener('submit', (event) => {
   event.preventDefault();
-  const note = byId('sign-in-error');
-  note.textContent = '';
-  try {
-    await ask('/v1/session', { method: 'POST', body: { token: byId('token').value } });
-    await begin();
-  } catch (error) {
-    note.textContent = error.message;
-  }
+  submit(event.submitter === byId('ask'));
 });
-
-document.addEventListener('keydown', (event) => {
-  const typing = event.target.closest('input, select, textarea, video');
-  if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+query.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
-  query.focus();
-  query.select();
+  submit(true);
 });
+window.addEventListener('popstate', answer);
 
-query.value = new URL(location.href).searchParams.get('q') ?? '';
+onSignIn(begin);
+takeDrops();
 begin();

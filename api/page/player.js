@@ -1,4 +1,4 @@
-/** The player: opens a video and lands on the frame that a time means. */
+/** The player: opens a video and lands on the frame that a time means. Other parts of the page hear from it what is open and where it is. */
 
 import { ask, byId, clock, make } from './dom.js';
 
@@ -21,8 +21,39 @@ const FORMATS = [
   ['csv', 'CSV'],
 ];
 
-/** What is open: the video, and where media time 0 lies on the player's own clock. @type {{ id: string, zero: Promise<number> } | undefined} */
+/** What is open: the video, and where media time 0 lies on the player's own clock. @type {{ record: object, zero: Promise<number>, offset: number } | undefined} */
 let open;
+/** @type {((record: object) => void)[]} */
+const openListeners = [];
+/** @type {((span: { start: number, end?: number }) => void)[]} */
+const spanListeners = [];
+/** @type {((time: number) => void)[]} */
+const timeListeners = [];
+
+/** Calls back with every video that is opened. */
+export function onOpen(listener) {
+  openListeners.push(listener);
+}
+
+/** Calls back with every stretch that is shown. */
+export function onSpan(listener) {
+  spanListeners.push(listener);
+}
+
+/** Calls back with the media time, while it plays and when it is set. */
+export function onTime(listener) {
+  timeListeners.push(listener);
+}
+
+/** The video that is open. */
+export function opened() {
+  return open?.record;
+}
+
+/** Media time that is on screen. */
+export function mediaTime() {
+  return Math.max(0, video.currentTime - (open?.offset ?? 0));
+}
 
 /** Opens the video (unless it is open already) and shows the frame at `start`. @param {{ start: number, end?: number }} span */
 export async function play(record, { start, end }) {
@@ -30,25 +61,50 @@ export async function play(record, { start, end }) {
   byId('player').parentElement.classList.add('watching');
   byId('player-title').textContent = record.title;
   byId('player-span').textContent = end === undefined ? clock(start) : `${clock(start)} – ${clock(end)}`;
-  if (open?.id !== record.id) load(record);
-  const { id, zero } = open;
-  const offset = await zero;
-  if (open.id !== id) return;
+  if (open?.record.id !== record.id) load(record);
+  for (const listener of spanListeners) listener({ start, end });
+  const target = open;
+  await target.zero;
+  if (open !== target) return;
   video.pause();
-  video.currentTime = start + offset + INTO_FRAME;
-  byId('player').scrollIntoView({ block: 'nearest' });
+  seek(start);
+  video.scrollIntoView({ block: 'nearest' });
+}
+
+/** Shows the frame at a media time of the open video. */
+export function seek(time) {
+  if (!open) return;
+  video.currentTime = Math.max(0, time) + open.offset + INTO_FRAME;
+  tellTime();
+}
+
+/** Plays, or stops playing. */
+export function toggle() {
+  if (video.paused) video.play().catch(() => {});
+  else video.pause();
+}
+
+/** One frame on or back, as long as the frames of this video usually are. */
+export function step(direction) {
+  if (!open) return;
+  video.pause();
+  seek(mediaTime() - INTO_FRAME + direction / (open.record.fps.nominal || 25));
 }
 
 function load(record) {
   byId('player-error').hidden = true;
   video.src = `/v1/videos/${record.id}/media`;
-  open = { id: record.id, zero: firstFrameTime(record) };
+  const opening = { record, offset: Math.max(0, record.first_frame_s), zero: Promise.resolve(0) };
+  opening.zero = firstFrameTime(record).then((zero) => {
+    opening.offset = zero;
+  });
+  open = opening;
   const base = `/v1/videos/${record.id}/export?format=`;
   byId('exports').replaceChildren(
     'Export ',
     ...FORMATS.map(([format, label]) => make('a', { href: base + format, download: '' }, label)),
   );
-  showChapters(record);
+  for (const listener of openListeners) listener(record);
 }
 
 /**
@@ -60,30 +116,23 @@ function firstFrameTime(record) {
   if (!('requestVideoFrameCallback' in video)) return Promise.resolve(stated);
   return new Promise((resolve) => {
     const late = setTimeout(() => resolve(stated), FIRST_FRAME_LIMIT);
-    video.requestVideoFrameCallback((_now, { mediaTime }) => {
+    video.requestVideoFrameCallback((_now, { mediaTime: first }) => {
       clearTimeout(late);
-      resolve(mediaTime);
+      resolve(first);
     });
   });
 }
 
-async function showChapters(record) {
-  const list = byId('chapters');
-  list.replaceChildren();
-  const { chapters } = await ask(`/v1/videos/${record.id}/chapters`).catch(() => ({ chapters: [] }));
-  if (open?.id !== record.id || chapters.length < 2) return;
-  list.replaceChildren(
-    ...chapters.slice(0, 200).map((chapter) => {
-      const button = make(
-        'button',
-        { type: 'button', title: chapter.title },
-        `${clock(chapter.start_s)} ${chapter.title}`,
-      );
-      button.addEventListener('click', () => play(record, { start: chapter.start_s, end: chapter.end_s }));
-      return button;
-    }),
-  );
+function tellTime() {
+  const time = mediaTime();
+  for (const listener of timeListeners) listener(time);
 }
+
+video.addEventListener('timeupdate', tellTime);
+video.addEventListener('play', function follow() {
+  tellTime();
+  if (!video.paused) requestAnimationFrame(follow);
+});
 
 video.addEventListener('error', async () => {
   const note = byId('player-error');

@@ -52,7 +52,9 @@ async function refresh(id) {
 function draw() {
   byId('videos').replaceChildren(...[...videos.values()].map(videoItem));
   byId('videos-note').textContent =
-    videos.size > 0 ? '' : 'The library is empty. Run “longwatch ingest FILE” beside the server, or add a video below.';
+    videos.size > 0
+      ? ''
+      : 'The library is empty. Run “longwatch ingest FILE” beside the server, or drop a video on this page.';
   byId('more-videos').hidden = cursor === undefined;
   const scope = byId('scope');
   const chosen = scope.value;

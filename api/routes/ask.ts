@@ -1,21 +1,15 @@
 /** A question about the library, answered in cited sentences: as one document, or as it comes. */
 
-import type { AskStep, Citation } from '../../src/ask.js';
+import type { AskStep } from '../../src/ask.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
-import { roundToMilliseconds } from '../../src/time.js';
-import { EVENT_STREAM, EVENT_STREAM_HEADERS, HEARTBEAT, STILL_HERE, serverSentEvent } from '../event-stream.js';
+import { EVENT_STREAM, EVENT_STREAM_HEADERS, orSilence, STILL_HERE, serverSentEvent } from '../event-stream.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { askJson, askRequestSchema, askSchema, citationJson, type PlaceLinks } from '../schema/ask.js';
+import { askJson, askRequestSchema, askSchema, citationJson } from '../schema/ask.js';
 import { problemJson } from '../schema/problem.js';
 import { textStream } from '../text-stream.js';
+import { placeLinks } from './place-links.js';
 import { problems } from './responses.js';
-import { frameUrl, mediaUrl } from './video-id.js';
-
-const links: PlaceLinks = {
-  frameUrl: (place: Citation) => frameUrl(place.videoId, roundToMilliseconds(place.start)),
-  mediaUrl: (place: Citation) => mediaUrl(place.videoId),
-};
 
 const post = createRoute({
   method: 'post',
@@ -39,13 +33,13 @@ const post = createRoute({
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
-export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
     const { question, video_ids: videoIds } = c.req.valid('json');
     const request = { question, ...(videoIds ? { videoIds } : {}) };
     if (!(c.req.header('accept') ?? '').includes(EVENT_STREAM)) {
       for await (const step of ask(request, c.req.raw.signal))
-        if (step.kind === 'answer') return c.json(askJson(step.answer, links), 200);
+        if (step.kind === 'answer') return c.json(askJson(step.answer, placeLinks), 200);
       throw new LongwatchError('internal', 'A question ended without an answer.');
     }
     const left = new AbortController();
@@ -68,16 +62,9 @@ async function* answerEvents(
   try {
     for (let next = first; !next.done; ) {
       yield* eventsOf(next.value);
-      const coming = steps.next();
-      // A client that leaves during a heartbeat leaves nobody to hear how it ended.
-      coming.catch(() => undefined);
-      // A model may think for minutes.
-      for (let waited = await orHeartbeat(coming); ; waited = await orHeartbeat(coming)) {
-        if (waited !== 'silence') {
-          next = waited;
-          break;
-        }
-        yield STILL_HERE;
+      for await (const waited of orSilence(steps.next())) {
+        if (waited === 'silence') yield STILL_HERE;
+        else next = waited;
       }
     }
   } catch (thrown) {
@@ -87,22 +74,10 @@ async function* answerEvents(
 
 function* eventsOf(step: AskStep): Generator<string> {
   if (step.kind === 'found') {
-    yield serverSentEvent('found', { citations: step.citations.map((citation) => citationJson(citation, links)) });
+    yield serverSentEvent('found', { citations: step.citations.map((citation) => citationJson(citation, placeLinks)) });
     return;
   }
-  const answer = askJson(step.answer, links);
+  const answer = askJson(step.answer, placeLinks);
   for (const sentence of answer.sentences) yield serverSentEvent('sentence', sentence);
   yield serverSentEvent('answer', answer);
-}
-
-async function orHeartbeat<T>(coming: Promise<T>): Promise<T | 'silence'> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<'silence'>((resolve) => {
-    timer = setTimeout(() => resolve('silence'), HEARTBEAT);
-  });
-  try {
-    return await Promise.race([coming, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -29,7 +29,7 @@ const estimate = createRoute({
   responses: { 200: json(estimateSchema, 'What it will take.'), ...problems },
 });
 
-export function estimateRoutes({ estimate: ask, config }: ApiParts): OpenAPIHono<ApiEnv> {
+export function estimateRoutes({ estimate: ask, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(estimate, async (c) => {
     const file = await allowedFile(c.req.valid('json').path, config.allowedRoots);
     return c.json(estimateJson(await ask(file, c.req.raw.signal)), 200);

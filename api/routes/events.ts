@@ -41,7 +41,7 @@ const transcript = createRoute({
   responses: { 200: json(pageSchema(eventSchema), 'One page of lines.'), ...problems },
 });
 
-export function eventRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function eventRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(events, (c) => {
       const { kind, source, ...query } = c.req.valid('query');

@@ -1,11 +1,13 @@
 /** A video's index as a file. */
 
+import { attachment } from '../attachment.js';
+import { exportSchema } from '../export/document.js';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormat } from '../export/formats.js';
 import { LAYERS } from '../export/layer.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { textStream } from '../text-stream.js';
-import { binary, problems } from './responses.js';
+import { problems } from './responses.js';
 import { videoById, videoParams } from './video-id.js';
 
 const get = createRoute({
@@ -24,10 +26,20 @@ const get = createRoute({
       }),
     }),
   },
-  responses: { 200: binary('*/*', 'The file; its media type follows the format.'), ...problems },
+  responses: { 200: { description: 'The file; its media type follows the format.', content: contents() }, ...problems },
 });
 
-export function exportRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+/** Each format's media type; of JSON its shape too. */
+function contents() {
+  const text = z.string().openapi({ format: 'binary' });
+  const types = Object.values(EXPORT_FORMATS).map(({ mediaType }) => mediaType.replace(/;.*$/, ''));
+  return {
+    ...Object.fromEntries(types.map((type) => [type, { schema: text }])),
+    'application/json': { schema: exportSchema },
+  };
+}
+
+export function exportRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
     const { format: name, layer } = c.req.valid('query');
     const video = videoById(library, c.req.valid('param').id);
@@ -37,16 +49,8 @@ export function exportRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
       'Content-Disposition': attachment(`${video.title}.${format.extension}`),
       'Cache-Control': 'private, no-cache',
     };
-    if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers);
+    if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers) as never;
     const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video));
-    return c.newResponse(textStream(pieces), 200, headers);
+    return c.newResponse(textStream(pieces), 200, headers) as never;
   });
-}
-
-/** RFC 6266: a plain name for old clients, the exact one in UTF-8. */
-function attachment(name: string): string {
-  const safe = name.replace(/[\p{Cc}\p{Cs}/\\:*?"<>|]/gu, '_').slice(-200);
-  const plain = safe.replace(/[^\x20-\x7e]|%/g, '_');
-  const exact = encodeURIComponent(safe).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }

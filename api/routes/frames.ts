@@ -5,7 +5,8 @@ import { roundToMilliseconds } from '../../src/time.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import { openMedia } from '../media-file.js';
 import type { ApiParts } from '../ports.js';
-import { StillMaker } from '../still-maker.js';
+import { integerQuery } from '../schema/units.js';
+import type { StillMaker } from '../still-maker.js';
 import { matchesEtag } from './media.js';
 import { binary, problems } from './responses.js';
 import { videoById, videoParams } from './video-id.js';
@@ -24,13 +25,7 @@ const get = createRoute({
         .openapi({ example: '12.345.jpg' }),
     }),
     query: z.object({
-      width: z.coerce
-        .number()
-        .int()
-        .min(16)
-        .max(4096)
-        .optional()
-        .openapi({ type: 'integer', description: 'Default: as the video is shown.' }),
+      width: integerQuery(16, 4096).optional().openapi({ description: 'Default: as the video is shown.' }),
     }),
   },
   responses: {
@@ -45,8 +40,7 @@ const get = createRoute({
   },
 });
 
-export function frameRoutes({ library, decoder }: ApiParts): OpenAPIHono<ApiEnv> {
-  const stills = new StillMaker(decoder);
+export function frameRoutes({ library, decoder }: ApiParts, stills: StillMaker) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const { id, frame } = c.req.valid('param');
     const { width } = c.req.valid('query');

@@ -25,7 +25,7 @@ const ready = createRoute({
   responses: { 200: json(statusSchema, 'It can.'), ...problems },
 });
 
-export function healthRoutes({ library, log }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+export function healthRoutes({ library, log }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(live, (c) => c.json({ status: 'ok' as const }, 200))
     .openapi(ready, (c) => {

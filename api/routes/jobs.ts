@@ -16,6 +16,10 @@ const READERS_MAX = 100;
 
 const jobParams = z.object({ id: z.string().min(1).max(128) });
 
+const jobPageSchema = pageSchema(jobSchema).extend({
+  paused: z.boolean().openapi({ description: 'The whole queue waits until it is resumed.' }),
+});
+
 const list = createRoute({
   method: 'get',
   path: '/v1/jobs',
@@ -23,7 +27,7 @@ const list = createRoute({
   tags: ['Jobs'],
   summary: 'Jobs, the newest first',
   request: { query: pageQuery },
-  responses: { 200: json(pageSchema(jobSchema), 'One page of jobs.'), ...problems },
+  responses: { 200: json(jobPageSchema, 'One page of jobs.'), ...problems },
 });
 
 const read = createRoute({
@@ -46,6 +50,56 @@ const cancel = createRoute({
   responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
 });
 
+const pause = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/pause',
+  operationId: 'pauseJob',
+  tags: ['Jobs'],
+  summary: 'Let a job wait until it is resumed; what is finished is kept',
+  request: { params: jobParams },
+  responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
+});
+
+const resume = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/resume',
+  operationId: 'resumeJob',
+  tags: ['Jobs'],
+  summary: 'Let a paused job go on, or one that waits for its next attempt begin',
+  request: { params: jobParams },
+  responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
+});
+
+const retry = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/retry',
+  operationId: 'retryJob',
+  tags: ['Jobs'],
+  summary: 'Try a failed or cancelled job again',
+  request: { params: jobParams },
+  responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
+});
+
+const queueSchema = z.object({ paused: z.boolean() }).openapi('Queue');
+
+const pauseAll = createRoute({
+  method: 'post',
+  path: '/v1/jobs/pause',
+  operationId: 'pauseJobs',
+  tags: ['Jobs'],
+  summary: 'Stop the whole queue; running jobs are put back',
+  responses: { 200: json(queueSchema, 'How the queue stands now.'), ...problems },
+});
+
+const resumeAll = createRoute({
+  method: 'post',
+  path: '/v1/jobs/resume',
+  operationId: 'resumeJobs',
+  tags: ['Jobs'],
+  summary: 'Let the whole queue go on',
+  responses: { 200: json(queueSchema, 'How the queue stands now.'), ...problems },
+});
+
 const stream = createRoute({
   method: 'get',
   path: '/v1/events/stream',
@@ -59,12 +113,13 @@ const stream = createRoute({
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
-export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal): OpenAPIHono<ApiEnv> {
+export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
   const feed = new JobFeed(jobs);
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, (c) => {
       const { cursor, limit } = c.req.valid('query');
-      return c.json(pageJson(jobs.list(cursor === undefined ? { limit } : { cursor, limit }), jobJson), 200);
+      const page = jobs.list(cursor === undefined ? { limit } : { cursor, limit });
+      return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: jobs.paused() }, 200);
     })
     .openapi(read, (c) => {
       const { id } = c.req.valid('param');
@@ -73,6 +128,17 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal): OpenAPIHon
       return c.json(jobJson(job), 200);
     })
     .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
+    .openapi(pause, async (c) => c.json(jobJson(await jobs.pause(c.req.valid('param').id)), 200))
+    .openapi(resume, async (c) => c.json(jobJson(await jobs.resume(c.req.valid('param').id)), 200))
+    .openapi(retry, async (c) => c.json(jobJson(await jobs.retry(c.req.valid('param').id)), 200))
+    .openapi(pauseAll, async (c) => {
+      await jobs.pauseAll();
+      return c.json({ paused: jobs.paused() }, 200);
+    })
+    .openapi(resumeAll, async (c) => {
+      await jobs.resumeAll();
+      return c.json({ paused: jobs.paused() }, 200);
+    })
     .openapi(stream, (c) => {
       if (c.req.method === 'HEAD') return c.newResponse(null, 200, EVENT_STREAM_HEADERS);
       if (feed.readers >= READERS_MAX)

@@ -23,7 +23,7 @@ const post = createRoute({
   },
 });
 
-export function lookRoutes({ library, look }: ApiParts): OpenAPIHono<ApiEnv> {
+export function lookRoutes({ library, look }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
     const { range, at_s, ...request } = c.req.valid('json');
     const video = videoById(library, c.req.valid('param').id);

@@ -23,7 +23,7 @@ const get = createRoute({
   },
 });
 
-export function mediaRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function mediaRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = videoById(library, c.req.valid('param').id);
     const { handle, size } = await openMedia(video);

@@ -15,6 +15,6 @@ const list = createRoute({
   responses: { 200: json(modelsSchema, 'The models.'), ...problems },
 });
 
-export function modelRoutes({ models }: ApiParts): OpenAPIHono<ApiEnv> {
+export function modelRoutes({ models }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(list, async (c) => c.json(modelsJson(await models()), 200));
 }

@@ -8,8 +8,11 @@ const problem = (description: string) => ({
   content: { 'application/problem+json': { schema: problemSchema } },
 });
 
-/** Problems that any route may answer with. */
-export const problems = { default: problem('Something is wrong; `code` says what.') };
+/** Problems that any route may answer with. As ranges rather than as a default, so that a typed client knows what is none. */
+export const problems = {
+  '4XX': problem('Something is wrong with the request; `code` says what.'),
+  '5XX': problem('Something is wrong here; `code` says what.'),
+};
 
 export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } };

@@ -1,21 +1,16 @@
 /** "When does X happen?" */
 
 import type { Library } from '../../index/library.js';
-import type { SearchHit, SearchRequest } from '../../index/search/types.js';
+import type { SearchRequest } from '../../index/search/types.js';
 import { LongwatchError } from '../../src/errors.js';
 import type { PictureSource } from '../../src/picture-search.js';
-import { roundToMilliseconds } from '../../src/time.js';
 import { type ApiEnv, createRoute, OpenAPIHono, type z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { type HitLinks, searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { hitLinks } from './place-links.js';
 import { json, problems } from './responses.js';
 import { rangeOf, rangeOfQuery } from './time-range.js';
-import { frameUrl, mediaUrl, videoById } from './video-id.js';
-
-const links: HitLinks = {
-  frameUrl: (hit: SearchHit) => frameUrl(hit.videoId, roundToMilliseconds(hit.start)),
-  mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
-};
+import { videoById } from './video-id.js';
 
 const post = createRoute({
   method: 'post',
@@ -37,7 +32,7 @@ const get = createRoute({
   responses: { 200: json(searchSchema, 'The moments, best first.'), ...problems },
 });
 
-export function searchRoutes({ searcher, searchByPicture, library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(post, async (c) => {
       const body = c.req.valid('json');
@@ -52,7 +47,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts): 
       if (source) {
         if (!searchByPicture) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
         const answer = await searchByPicture({ ...defined(filters), source }, c.req.raw.signal);
-        return c.json(searchJson(answer, links), 200);
+        return c.json(searchJson(answer, hitLinks), 200);
       }
       const request = withoutUndefined({
         query: body.query,
@@ -60,7 +55,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts): 
         ground: body.ground,
         groundWindows: body.ground_windows,
       });
-      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), hitLinks), 200);
     })
     .openapi(get, async (c) => {
       const query = c.req.valid('query');
@@ -74,7 +69,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts): 
         ground: query.ground === undefined ? undefined : query.ground === 'true',
         groundWindows: query.ground_windows,
       });
-      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), links), 200);
+      return c.json(searchJson(await searcher.search(request, c.req.raw.signal), hitLinks), 200);
     });
 }
 

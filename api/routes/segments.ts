@@ -21,7 +21,7 @@ const list = createRoute({
   responses: { 200: json(pageSchema(segmentSchema), 'One page of segments.'), ...problems },
 });
 
-export function segmentRoutes({ library }: ApiParts): OpenAPIHono<ApiEnv> {
+export function segmentRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(list, async (c) => {
     const { cursor, limit, ...times } = c.req.valid('query');
     const video = videoById(library, c.req.valid('param').id);

@@ -1,7 +1,7 @@
 /** Signing in on the page: media elements cannot send a header, so the token is changed for a cookie. */
 
 import { LongwatchError } from '../../src/errors.js';
-import { SESSION_COOKIE, sameSecret, sessionValue } from '../guard/token.js';
+import { knownTokens, SESSION_COOKIE, sameSecret } from '../guard/token.js';
 import { type ApiEnv, createRoute, deleteCookie, OpenAPIHono, setCookie, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { problems } from './responses.js';
@@ -32,17 +32,19 @@ const close = createRoute({
   responses: { 204: { description: 'The cookie is gone.' }, ...problems },
 });
 
-export function sessionRoutes({ config }: ApiParts): OpenAPIHono<ApiEnv> {
+export function sessionRoutes({ config }: ApiParts) {
+  const tokens = knownTokens(config);
   return new OpenAPIHono<ApiEnv>()
     .openapi(open, (c) => {
-      const { token } = config;
-      if (token !== undefined) {
-        if (!sameSecret(c.req.valid('json').token, token))
-          throw new LongwatchError('unauthorized', 'That is not the token of this server.', {
+      if (tokens.length > 0) {
+        const given = c.req.valid('json').token;
+        const known = tokens.find(({ token }) => sameSecret(given, token));
+        if (!known)
+          throw new LongwatchError('unauthorized', 'That is not a token of this server.', {
             hint: 'It stands in the configuration of the server.',
           });
         const secure = new URL(c.req.url).protocol === 'https:';
-        setCookie(c, SESSION_COOKIE, sessionValue(token), { httpOnly: true, sameSite: 'Strict', path: '/', secure });
+        setCookie(c, SESSION_COOKIE, known.session, { httpOnly: true, sameSite: 'Strict', path: '/', secure });
       }
       return c.body(null, 204);
     })

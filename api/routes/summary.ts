@@ -20,7 +20,7 @@ const get = createRoute({
   responses: { 200: json(summarySchema, 'The summary.'), ...problems },
 });
 
-export function summaryRoutes({ library, summary }: ApiParts): OpenAPIHono<ApiEnv> {
+export function summaryRoutes({ library, summary }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = videoById(library, c.req.valid('param').id);
     const range = rangeOfQuery(c.req.valid('query'));

@@ -3,13 +3,14 @@
 import { LongwatchError } from '../../src/errors.js';
 import { parseTime, type Seconds, type TimeRange } from '../../src/time.js';
 import { z } from '../hono.js';
+import { timeQuery } from '../schema/units.js';
 
 /** Stands for "until the end"; later than any video and exact in every store. */
 const OPEN_END: Seconds = Number.MAX_SAFE_INTEGER;
 
 export const rangeQuery = z.object({
-  from: z.string().max(32).optional().openapi({ example: '1:30' }),
-  to: z.string().max(32).optional().openapi({ example: '01:01:30.250' }),
+  from: timeQuery('1:30'),
+  to: timeQuery('01:01:30.250'),
 });
 
 /** @throws {LongwatchError} `bad_time`, `bad_range` */

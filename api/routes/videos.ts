@@ -3,7 +3,7 @@
 import { allowedFile } from '../guard/path.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { jobJson, jobSchema } from '../schema/job.js';
+import { jobJson, jobSchema, prioritySchema } from '../schema/job.js';
 import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
 import { videoJson, videoSchema } from '../schema/video.js';
 import { json, problems } from './responses.js';
@@ -33,6 +33,7 @@ const add = createRoute({
           schema: z
             .strictObject({
               path: z.string().min(1).max(4096).openapi({ description: 'Absolute, in an allowed folder.' }),
+              priority: prioritySchema.optional(),
             })
             .openapi('NewVideo'),
         },
@@ -68,14 +69,16 @@ const remove = createRoute({
   responses: { 204: { description: 'It is forgotten.' }, ...problems },
 });
 
-export function videoRoutes({ library, jobs, config }: ApiParts): OpenAPIHono<ApiEnv> {
+export function videoRoutes({ library, jobs, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, (c) => {
       const { cursor, limit } = c.req.valid('query');
       return c.json(pageJson(library.listVideos(cursor === undefined ? { limit } : { cursor, limit }), videoJson), 200);
     })
     .openapi(add, async (c) => {
-      const job = await jobs.enqueue(await allowedFile(c.req.valid('json').path, config.allowedRoots));
+      const { path, priority } = c.req.valid('json');
+      const file = await allowedFile(path, config.allowedRoots);
+      const job = await jobs.enqueue(file, priority === undefined ? {} : { priority });
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
     .openapi(read, (c) => c.json(videoJson(videoById(library, c.req.valid('param').id)), 200))
@@ -84,7 +87,7 @@ export function videoRoutes({ library, jobs, config }: ApiParts): OpenAPIHono<Ap
       // An ingest that still runs would write into what is being removed.
       for (const job of jobs.list({ limit: 1000 }).items) {
         const concerns = job.videoId === video.id || job.path === video.path;
-        if (concerns && (job.state === 'queued' || job.state === 'running')) await jobs.cancel(job.id);
+        if (concerns && ['queued', 'paused', 'running'].includes(job.state)) await jobs.cancel(job.id);
       }
       library.removeVideo(video.id);
       return c.body(null, 204);

@@ -14,7 +14,7 @@ export const askRequestSchema = z
   })
   .openapi('AskRequest');
 
-const citationSchema = z
+export const citationSchema = z
   .object({
     video_id: z.string(),
     title: z.string(),

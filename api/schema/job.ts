@@ -1,9 +1,17 @@
 /** A job as JSON. */
 
-import { JOB_STATES, type JobRecord } from '../../ingest/jobs/job.js';
+import { JOB_STATES, type JobRecord, PRIORITY_LIMITS } from '../../ingest/jobs/job.js';
+import type { Milliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
 import { dateJson, dateSchema, roundTo } from './units.js';
 import { storedErrorSchema } from './video.js';
+
+export const prioritySchema = z
+  .number()
+  .int()
+  .min(PRIORITY_LIMITS.min)
+  .max(PRIORITY_LIMITS.max)
+  .openapi({ description: 'Higher ones are done first; 0 is usual, a watched folder asks with -10.' });
 
 export const jobSchema = z
   .object({
@@ -12,10 +20,17 @@ export const jobSchema = z
     path: z.string(),
     video_id: z.string().optional(),
     state: z.enum(JOB_STATES),
+    priority: prioritySchema,
+    attempts: z.number().int().openapi({ description: 'Times that it was begun since it last got on.' }),
+    run_at: dateSchema.optional().openapi({ description: 'A job that failed is tried again not before then.' }),
     stage: z.string().openapi({ description: 'The layer it is at.' }),
     progress: z.number().min(0).max(1),
     speed_x: z.number().optional().openapi({ description: 'Media seconds done per second.' }),
     eta_ms: z.number().optional().openapi({ description: 'Time that is left.' }),
+    idle_ms: z
+      .number()
+      .optional()
+      .openapi({ description: 'Of a running job: time since its progress last grew. A long one is a stall.' }),
     error: storedErrorSchema.optional(),
     created_at: dateSchema,
     updated_at: dateSchema,
@@ -24,17 +39,22 @@ export const jobSchema = z
 
 export type JobJson = z.infer<typeof jobSchema>;
 
-export function jobJson(job: JobRecord): JobJson {
+/** @param now wall clock */
+export function jobJson(job: JobRecord, now: Milliseconds = Date.now()): JobJson {
   return {
     id: job.id,
     kind: job.kind,
     path: job.path,
     ...(job.videoId === undefined ? {} : { video_id: job.videoId }),
     state: job.state,
+    priority: job.priority,
+    attempts: job.attempts,
+    ...(job.state === 'queued' && job.runAt > now ? { run_at: dateJson(job.runAt) } : {}),
     stage: job.stage,
     progress: roundTo(job.progress, 4),
     ...(job.speed === undefined ? {} : { speed_x: roundTo(job.speed, 2) }),
     ...(job.eta === undefined ? {} : { eta_ms: Math.round(job.eta) }),
+    ...(job.state === 'running' ? { idle_ms: Math.max(0, Math.round(now - job.progressed)) } : {}),
     ...(job.error === undefined ? {} : { error: job.error }),
     created_at: dateJson(job.created),
     updated_at: dateJson(job.updated),

@@ -6,7 +6,7 @@ import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { MAX_PICTURE_BYTES } from '../../src/picture-search.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
-import { roundTo, secondsSchema } from './units.js';
+import { integerQuery, roundTo, secondsSchema, timeQuery } from './units.js';
 
 const limitSchema = z.number().int().min(1).max(100).openapi({ default: 10 });
 const scoreSchema = z.number().min(0).max(1);
@@ -62,13 +62,13 @@ export const searchRequestSchema = z
 export const searchQuerySchema = z.object({
   q: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
   video_id: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).max(1000)]).optional(),
-  from: z.string().max(32).optional().openapi({ example: '1:30' }),
-  to: z.string().max(32).optional().openapi({ example: '01:01:30.250' }),
-  limit: z.coerce.number().pipe(limitSchema).optional().openapi({ type: 'integer' }),
+  from: timeQuery('1:30'),
+  to: timeQuery('01:01:30.250'),
+  limit: integerQuery(1, 100).optional(),
   group_by: groupBySchema.optional(),
-  min_score: z.coerce.number().pipe(scoreSchema).optional().openapi({ type: 'number' }),
+  min_score: z.coerce.number().pipe(scoreSchema).optional().openapi({ type: 'number', minimum: 0, maximum: 1 }),
   ground: z.enum(['true', 'false']).optional().openapi({ default: 'false', description: GROUND }),
-  ground_windows: z.coerce.number().pipe(groundWindowsSchema).optional().openapi({ type: 'integer' }),
+  ground_windows: integerQuery(1, MAX_GROUND_WINDOWS).optional(),
 });
 
 export const hitSchema = z
@@ -156,7 +156,7 @@ export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
   };
 }
 
-function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
+export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
   return {
     video_id: hit.videoId,
     path: hit.path,

@@ -24,15 +24,27 @@ export interface OpenOptions {
 }
 
 export class Database {
-  readonly #statements = new Map<string, BetterSqlite3.Statement>();
+  readonly #statements: Map<string, BetterSqlite3.Statement>;
   readonly #db: BetterSqlite3.Database;
+  readonly #mayWrite: (() => void) | undefined;
 
   private constructor(
     db: BetterSqlite3.Database,
     readonly file: string,
     readonly readonly: boolean,
+    statements = new Map<string, BetterSqlite3.Statement>(),
+    mayWrite?: () => void,
   ) {
     this.#db = db;
+    this.#statements = statements;
+    this.#mayWrite = mayWrite;
+  }
+
+  /**
+   * The same open database, in whose transactions that write `mayWrite` runs first: what it throws undoes them. Closing it closes both.
+   */
+  guardedBy(mayWrite: () => void): Database {
+    return new Database(this.#db, this.file, this.readonly, this.#statements, mayWrite);
   }
 
   /**
@@ -85,7 +97,11 @@ export class Database {
    */
   write<T>(work: () => T): T {
     if (this.#db.inTransaction) return work();
-    return guard(this.file, () => this.#db.transaction(work).immediate());
+    const guarded = () => {
+      this.#mayWrite?.();
+      return work();
+    };
+    return guard(this.file, () => this.#db.transaction(guarded).immediate());
   }
 
   /** Runs `work` over one unchanging state of the database. */

@@ -1,16 +1,14 @@
 /** What the library remembers, in the words of the program (the JSON words are `api/schema`'s business). */
 
 export { JOB_STATES, type JobRecord, type JobState } from '../../ingest/jobs/job.js';
+export { VIDEO_STATES, type VideoState } from '../../ingest/video-state.js';
 export type { StoredError } from '../../src/errors.js';
 
 import type { PlannedFrame, PlannedWindow } from '../../ingest/plan/window.js';
+import type { VideoState } from '../../ingest/video-state.js';
 import type { StoredError } from '../../src/errors.js';
 import type { EventKind, EventSource, MediaEvent } from '../../src/event.js';
 import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
-
-/** `ready`: every window is written. `partial`: ready, but some ranges could not be decoded. `failed`: see `error`. */
-export const VIDEO_STATES = ['queued', 'ingesting', 'ready', 'partial', 'failed', 'missing'] as const;
-export type VideoState = (typeof VIDEO_STATES)[number];
 
 /** The layers of an ingest and how each ended. */
 export const STAGE_STATES = ['pending', 'running', 'done', 'skipped', 'failed'] as const;

@@ -2,7 +2,9 @@
 
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { JobClaim, JobEnd, JobFence, NewJob } from '../../ingest/jobs/job.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { failpoint } from '../../src/failpoint.js';
 import { FullText } from '../fulltext/full-text.js';
 import type { IntegrityReport, Library, LibraryStats, PointHit, SearchScope, TextHit, VectorHit } from '../library.js';
 import { unitVector } from '../vectors/vector.js';
@@ -13,11 +15,16 @@ import { Embeddings } from './embeddings.js';
 import { Events } from './events.js';
 import { checkIntegrity } from './integrity.js';
 import { Jobs } from './jobs.js';
+import { KeptAnswers } from './kept-answers.js';
 import { LayerPasses } from './layer-passes.js';
-import type { EventRecord, JobRecord } from './records.js';
+import type { EventRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
+import { Timelines } from './timeline.js';
+import { VideoPlaces } from './video-places.js';
 import { Videos } from './videos.js';
+import { Watches } from './watches.js';
+import { WindowAttempts } from './window-attempts.js';
 import { Windows } from './windows.js';
 
 /** Name of the database in a library folder. */
@@ -45,27 +52,45 @@ export class SqliteLibrary implements Library {
   readonly #events: Events;
   readonly #windows: Windows;
   readonly #layers: LayerPasses;
+  readonly #timelines: Timelines;
   readonly #summaries: Summaries;
   readonly #jobs: Jobs;
   readonly #embeddings: Embeddings;
   readonly #fullText: FullText;
   readonly #searches = new Map<string, VectorSearch>();
   readonly #options: LibraryOptions;
+  readonly watches: Watches;
+  readonly keptAnswers: KeptAnswers;
 
+  readonly #attempts: WindowAttempts;
+  readonly #places: VideoPlaces;
+  readonly #fence: JobFence | undefined;
+
+  /**
+   * @param held What this object shares with another one of the same library, and the job under which it writes. Attempts are counted
+   * whoever holds the job: one that was cancelled has left its window all the same.
+   */
   constructor(
     readonly directory: string,
     options: LibraryOptions,
+    held?: { readonly db: Database; readonly fence: JobFence; readonly attempts: WindowAttempts },
   ) {
-    this.#db = Database.open(join(directory, DATABASE_FILE), options);
+    this.#db = held?.db ?? Database.open(join(directory, DATABASE_FILE), options);
+    this.#fence = held?.fence;
     this.#options = options;
     this.#videos = new Videos(this.#db);
     this.#embeddings = new Embeddings(this.#db);
     this.#events = new Events(this.#db, this.#videos, this.#embeddings);
     this.#windows = new Windows(this.#db, this.#videos, this.#events);
     this.#layers = new LayerPasses(this.#db, this.#videos, this.#events);
+    this.#timelines = new Timelines(this.#db, this.#videos);
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
+    this.#attempts = held?.attempts ?? new WindowAttempts(this.#db, this.#videos);
+    this.#places = new VideoPlaces(this.#db, this.#videos);
     this.#fullText = new FullText(this.#db);
+    this.watches = new Watches(this.#db);
+    this.keptAnswers = new KeptAnswers(this.#db);
   }
 
   addVideo(...[video]: Parameters<Library['addVideo']>) {
@@ -93,7 +118,28 @@ export class SqliteLibrary implements Library {
   }
 
   writeWindow(...[videoId, write, embedderId]: Parameters<Library['writeWindow']>): void {
-    this.#windows.write(videoId, write, embedderId);
+    this.#db.write(() => {
+      this.#windows.write(videoId, write, embedderId);
+      if (this.#fence) this.#jobs.gotOn(this.#fence);
+      failpoint('commit');
+    });
+    failpoint('committed');
+  }
+
+  beginWindow(videoId: string, index: number): number {
+    return this.#attempts.begin(videoId, index);
+  }
+
+  leaveWindow(videoId: string, index: number): void {
+    this.#attempts.leave(videoId, index);
+  }
+
+  giveUpWindow(videoId: string, index: number): void {
+    this.#attempts.giveUp(videoId, index);
+  }
+
+  givenUpWindows(videoId: string) {
+    return this.#attempts.givenUp(videoId);
   }
 
   clearWindows(videoId: string): void {
@@ -122,6 +168,10 @@ export class SqliteLibrary implements Library {
 
   segments(...[videoId, page]: Parameters<Library['segments']>) {
     return this.#windows.segments(videoId, page);
+  }
+
+  timeline(...[videoId, range, part]: Parameters<Library['timeline']>) {
+    return this.#timelines.of(videoId, range, part);
   }
 
   matchText(query: string, limit: number, scope?: SearchScope): TextHit[] {
@@ -175,8 +225,48 @@ export class SqliteLibrary implements Library {
     this.#summaries.put(videoId, content, summary);
   }
 
-  putJob(job: JobRecord): void {
-    this.#jobs.put(job);
+  addJob(job: NewJob) {
+    return this.#jobs.add(job);
+  }
+
+  claimJob(claim: JobClaim) {
+    return this.#jobs.claim(claim);
+  }
+
+  holdJob(...[path, claim]: Parameters<Library['holdJob']>) {
+    return this.#jobs.hold(path, claim);
+  }
+
+  renewJob(...[fence, lease, step]: Parameters<Library['renewJob']>) {
+    return this.#jobs.renew(fence, lease, step);
+  }
+
+  endJob(fence: JobFence, end: JobEnd) {
+    return this.#jobs.end(fence, end);
+  }
+
+  cancelJob(id: string) {
+    return this.#jobs.cancel(id);
+  }
+
+  pauseJob(id: string) {
+    return this.#jobs.pause(id);
+  }
+
+  resumeJob(id: string) {
+    return this.#jobs.resume(id);
+  }
+
+  retryJob(id: string) {
+    return this.#jobs.retry(id);
+  }
+
+  pauseJobs(paused: boolean): void {
+    this.#jobs.pauseAll(paused);
+  }
+
+  jobsPaused() {
+    return this.#jobs.paused();
   }
 
   getJob(id: string) {
@@ -185,6 +275,53 @@ export class SqliteLibrary implements Library {
 
   listJobs(...[page]: Parameters<Library['listJobs']>) {
     return this.#jobs.list(page);
+  }
+
+  lastJobs() {
+    return this.#jobs.lastByPath();
+  }
+
+  underJob(fence: JobFence): Library {
+    const mayWrite = () => {
+      if (this.#jobs.holds(fence)) return;
+      throw new LongwatchError(
+        'lease_lost',
+        `The job ${fence.jobId} was cancelled, paused or taken over by another process.`,
+        {
+          hint: 'Nothing is lost: what it wrote before is kept. See `longwatch jobs`.',
+        },
+      );
+    };
+    const db = this.#db.guardedBy(mayWrite);
+    return new SqliteLibrary(this.directory, this.#options, { db, fence, attempts: this.#attempts });
+  }
+
+  videoFiles() {
+    return this.#places.list();
+  }
+
+  placeVideo(...[id, place]: Parameters<Library['placeVideo']>) {
+    return this.#places.move(id, place);
+  }
+
+  addCopy(...[id, place]: Parameters<Library['addCopy']>): void {
+    this.#places.addCopy(id, place);
+  }
+
+  dropCopy(path: string): void {
+    this.#places.dropCopy(path);
+  }
+
+  missVideo(id: string): void {
+    this.#places.miss(id);
+  }
+
+  videoOfContent(sha256: string) {
+    return this.#videos.ofContent(sha256);
+  }
+
+  jobCounts() {
+    return this.#jobs.counts();
   }
 
   stats(): LibraryStats {
@@ -242,7 +379,7 @@ export class SqliteLibrary implements Library {
   async close(): Promise<void> {
     for (const search of this.#searches.values()) await search.close();
     this.#searches.clear();
-    this.#db.close();
+    if (!this.#fence) this.#db.close();
   }
 
   #vectorSearch(embedderId: string): VectorSearch | undefined {

@@ -40,6 +40,7 @@ const SET_COLUMNS = `
   path = @path, title = @title, size_bytes = @size_bytes, modified_ms = @modified_ms, state = @state, duration_s = @duration_s,
   width = @width, height = @height, fps = @fps, container = @container, codec = @codec, first_frame_s = @first_frame_s,
   coverage = @coverage, warnings = @warnings, stages = @stages, fingerprint = @fingerprint,
+  found_state = CASE WHEN @state = 'missing' THEN found_state END,
   error_code = @error_code, error_detail = @error_detail, error_hint = @error_hint`;
 
 export class Videos {
@@ -58,6 +59,8 @@ export class Videos {
     return this.#db.write(() => {
       const known = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256: video.sha256 });
       const { id } = known ?? { id: this.#freeId(video.sha256) };
+      // Whoever adds a file that was missing has it in his hands.
+      if (known?.state === 'missing') this.markFound(id);
       if (!known) this.#insert({ ...NOTHING_KNOWN, ...video, id, added: Date.now() });
       else this.update(id, { ...video, ...(known.fingerprint === video.fingerprint ? {} : NOT_YET_INGESTED) });
       this.#db.run('UPDATE video SET located_ms = @now WHERE id = @id', { id, now: Date.now() });
@@ -97,6 +100,19 @@ export class Videos {
     return this.#db.get<{ key: number }>('SELECT key FROM video WHERE id = @id', { id })?.key ?? notFound(id);
   }
 
+  ofContent(sha256: string): VideoRecord | undefined {
+    const row = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256 });
+    return row && toRecord(row);
+  }
+
+  /** Gives a missing video the state back that it had. One that was never ingested far enough to have one waits again. */
+  markFound(id: string): void {
+    this.#db.run(
+      "UPDATE video SET state = coalesce(found_state, 'queued'), found_state = NULL WHERE id = @id AND state = 'missing'",
+      { id },
+    );
+  }
+
   find(idOrPath: string): VideoRecord {
     return this.get(idOrPath.toLowerCase()) ?? this.#atPath(idOrPath) ?? this.#byPrefix(idOrPath.toLowerCase());
   }
@@ -120,9 +136,11 @@ export class Videos {
 
   /** Windows, and by cascade their frames, events, full text and embeddings. */
   clearWindows(id: string): void {
-    this.#db.write(() =>
-      this.#db.run("DELETE FROM segment WHERE video_key = @key AND layer = 'windows'", { key: this.key(id) }),
-    );
+    this.#db.write(() => {
+      const key = this.key(id);
+      this.#db.run("DELETE FROM segment WHERE video_key = @key AND layer = 'windows'", { key });
+      this.#db.run('DELETE FROM window_attempt WHERE video_key = @key', { key });
+    });
   }
 
   #insert(video: VideoRecord): void {

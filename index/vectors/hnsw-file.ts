@@ -20,6 +20,8 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { failpoint } from '../../src/failpoint.js';
+import { isProcessAlive } from '../../src/process.js';
 import { EF_CONSTRUCTION, M } from './hnsw.js';
 
 const FORMAT = 1;
@@ -118,6 +120,7 @@ export class HnswFiles {
     remove(graph);
     renameSync(temporary, graph);
     syncFolder(this.folder);
+    failpoint('index_rename');
     const manifest: Manifest = {
       format: FORMAT,
       embedderId: this.embedderId,
@@ -154,7 +157,7 @@ export class HnswFiles {
   #removeDeadDrafts(): void {
     for (const name of this.#list()) {
       const writer = /\.tmp-(\d+)$/.exec(name)?.[1];
-      if (writer && name.startsWith(this.#name) && !isAlive(Number(writer))) remove(join(this.folder, name));
+      if (writer && name.startsWith(this.#name) && !isProcessAlive(Number(writer))) remove(join(this.folder, name));
     }
   }
 
@@ -212,15 +215,6 @@ export function syncAndMeasure(file: string): Pick<GraphFacts, 'bytes' | 'sha256
     return { bytes, sha256: hash.digest('hex') };
   } finally {
     closeSync(descriptor);
-  }
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LongwatchError } from '../../src/errors.js';
+import { failpoint } from '../../src/failpoint.js';
 import type { SearchScope } from '../library.js';
 import type { EmbeddingSource } from '../store/embeddings.js';
 import { HnswGraph } from './hnsw.js';
@@ -107,6 +108,7 @@ export class HnswIndex implements VectorIndex {
         signal,
       );
       if (!facts) throw new LongwatchError('internal', 'The vector index was built without a result.');
+      failpoint('index_tmp');
       const token = randomUUID();
       source.publishIndex(token, () => files.publish(output, facts, token));
     } finally {

@@ -1,10 +1,27 @@
-/** A piece of work that a person asked for and can watch. It survives the process that does it. */
+/** A piece of work that a person or a folder asked for. It survives the process that does it, and one process at a time does it. */
 
 import type { StoredError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 
-export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
+/** `queued` waits for a process, `paused` for a person. */
+export const JOB_STATES = ['queued', 'paused', 'running', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
+
+/** Jobs of a higher priority are taken first; among equals the one that waited longest. */
+export const PRIORITY_LIMITS = { min: -100, max: 100 } as const;
+/** A person waits for it. */
+export const DEFAULT_PRIORITY = 0;
+/** Nobody waits for it: what a watched folder brings. */
+export const WATCH_PRIORITY = -10;
+
+/** A job that failed so often, without a new window between, is not tried again by itself. */
+export const ATTEMPTS_MAX = 5;
+
+/** The state of a file when its job was made, so that a failure is known to be of this very content. */
+export interface FileState {
+  readonly sizeBytes: number;
+  readonly modified: Milliseconds;
+}
 
 export interface JobRecord {
   readonly id: string;
@@ -12,6 +29,12 @@ export interface JobRecord {
   readonly path: string;
   readonly videoId?: string;
   readonly state: JobState;
+  /** See `PRIORITY_LIMITS`. */
+  readonly priority: number;
+  /** Not before this moment: a job that failed waits a while. */
+  readonly runAt: Milliseconds;
+  /** Times that it was begun since it last got on (a new window) or was asked for. */
+  readonly attempts: number;
   /** The layer it is at. */
   readonly stage: string;
   /** 0..1. */
@@ -19,14 +42,94 @@ export interface JobRecord {
   /** Media seconds done per wall second. */
   readonly speed?: number;
   readonly eta?: Milliseconds;
+  /** Why it failed, or why its last attempt did. */
   readonly error?: StoredError;
+  readonly file?: FileState;
   readonly created: Milliseconds;
   readonly updated: Milliseconds;
+  /** When its progress last grew. */
+  readonly progressed: Milliseconds;
 }
 
-/** Where jobs are remembered. */
+/**
+ * The right to work on a job: it ends when the lease runs out, when the job is cancelled, paused or given to another, and every write
+ * that is made under it is refused from then on.
+ */
+export interface JobFence {
+  readonly jobId: string;
+  /** Grows with every claim: a process that lost its lease holds an old one. */
+  readonly token: number;
+}
+
+/** How far a job is, as its process says. */
+export type JobStep = Pick<JobRecord, 'stage' | 'progress' | 'speed' | 'eta' | 'progressed'>;
+
+export interface NewJob {
+  readonly path: string;
+  /** @default DEFAULT_PRIORITY */
+  readonly priority?: number;
+  readonly file?: FileState;
+}
+
+export interface JobClaim {
+  /** Who takes it; see `owner.ts`. */
+  readonly owner: string;
+  /** Until when it is held without a sign of life. */
+  readonly lease: Milliseconds;
+  /** Whether the process that holds a job is known to be gone, so that its lease need not be waited for. */
+  readonly isGone: (owner: string) => boolean;
+  /** This job and no other. */
+  readonly id?: string;
+}
+
+export interface HeldJob {
+  readonly job: JobRecord;
+  readonly fence?: JobFence;
+  /** It was made for this. */
+  readonly isNew: boolean;
+}
+
+/** How an attempt ended. `later`: put back, since the process ends; it does not count as an attempt. `forgotten`: the job is removed. */
+export type JobEnd =
+  | { readonly kind: 'forgotten' }
+  | { readonly kind: 'done'; readonly videoId: string }
+  | { readonly kind: 'failed'; readonly error: StoredError }
+  | { readonly kind: 'retry'; readonly error: StoredError; readonly runAt: Milliseconds }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'later' };
+
+/** Where jobs are remembered. Every method is one transaction. */
 export interface JobStore {
-  putJob(job: JobRecord): void;
+  /** Stores a job, or gives the one that waits or runs for this path; that one gets the higher of both priorities. */
+  addJob(job: NewJob): JobRecord;
+  /**
+   * Takes the next job that may run, also one whose lease has run out or whose process is gone. None while the queue is paused.
+   * A job that ends its process `ATTEMPTS_MAX` times is failed instead.
+   */
+  claimJob(claim: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined;
+  /**
+   * Takes the job of a path, or makes one, whether it may run now or not and also while the queue is paused: a person waits for it.
+   * Without a fence when it cannot be had: another process is at it, or a person has paused it.
+   */
+  holdJob(path: string, claim: Omit<JobClaim, 'id'>): HeldJob;
+  /** Makes the lease longer and stores how far the job is. False when the job is no longer this holder's. */
+  renewJob(fence: JobFence, lease: Milliseconds, step: JobStep): boolean;
+  /** Ends the attempt. Undefined when the job is no longer this holder's; then nothing is changed. */
+  endJob(fence: JobFence, end: JobEnd): JobRecord | undefined;
+  /**
+   * A job that has not ended is `cancelled`, whoever works on it: from now on that one's writes are refused. One that has ended is left.
+   * @throws {LongwatchError} `not_found`
+   */
+  cancelJob(id: string): JobRecord;
+  /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  pauseJob(id: string): JobRecord;
+  /** Takes a pause back; a job that waits for its next attempt may run at once. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  resumeJob(id: string): JobRecord;
+  /** A failed or cancelled job waits again, with all its attempts. @throws {LongwatchError} `not_found`, `conflict` */
+  retryJob(id: string): JobRecord;
+  /** Stops the whole queue or lets it go on, in every process. What runs is put back; finished windows stay. */
+  pauseJobs(paused: boolean): void;
+  jobsPaused(): boolean;
   getJob(id: string): JobRecord | undefined;
   /** Newest first. */
   listJobs(page?: { readonly cursor?: string; readonly limit?: number }): {

@@ -1,10 +1,23 @@
-/** Jobs of this process: taken in order, a few at a time, remembered in the store. The one file that knows p-queue. */
+/**
+ * The jobs that this process does: taken from the store under a lease, a few at a time, kept alive by a heartbeat, tried again when that
+ * may help. Several processes share one store. The one file that knows p-queue.
+ */
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
-import { LongwatchError, toLongwatchError, toStoredError } from '../../src/errors.js';
+import { isTransient, LongwatchError, toLongwatchError, toStoredError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
-import type { JobRecord, JobStore } from './job.js';
+import { backOff } from './back-off.js';
+import {
+  ATTEMPTS_MAX,
+  type JobClaim,
+  type JobEnd,
+  type JobFence,
+  type JobRecord,
+  type JobStore,
+  type NewJob,
+} from './job.js';
+import { isGone, ownerName } from './owner.js';
 
 /** What a running job says about itself. */
 export interface JobProgress {
@@ -14,11 +27,15 @@ export interface JobProgress {
   readonly eta?: Milliseconds;
 }
 
-/** The work itself. A rejection fails the job; when `signal` aborted, it counts as cancelled. */
+/**
+ * The work itself. A rejection fails the job or puts it back, by the class of its error; when `signal` aborted, neither.
+ * @param fence What its writes are made under.
+ */
 export type JobWork = (
   path: string,
   report: (progress: JobProgress) => void,
   signal: AbortSignal,
+  fence: JobFence,
 ) => Promise<{ readonly videoId: string }>;
 
 export interface JobQueueOptions {
@@ -26,60 +43,141 @@ export interface JobQueueOptions {
   readonly work: JobWork;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
+  /** How long a job is held without a sign of life. @default LEASE */
+  readonly lease?: Milliseconds;
+  /** How often a running job gives a sign of life and hears that it was taken away. At most a third of the lease. @default HEARTBEAT */
+  readonly heartbeat?: Milliseconds;
+  /** The wait before attempt `attempts + 1`. @default backOff */
+  readonly wait?: (attempts: number) => Milliseconds;
+  /** Hears when the store cannot be written (a full disk, say). The queue goes on trying. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
-/** A running job is stored this often, as its sign of life; listeners hear every step. */
-const STORE_EVERY: Milliseconds = 2_000;
-/** A job that is said to run and gave no sign of life for so long was left by a process that died. */
-export const ABANDONED_AFTER: Milliseconds = 30_000;
+/** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
+export const LEASE: Milliseconds = 60_000;
+export const HEARTBEAT: Milliseconds = 2_000;
 /** How often the store is looked through for jobs that nobody does. */
 const SWEEP_EVERY: Milliseconds = 5_000;
+/** How long closing waits for work that does not stop. */
+const CLOSING_TIME: Milliseconds = 10_000;
+
+interface RunningJob {
+  job: JobRecord;
+  readonly fence: JobFence;
+  readonly abort: AbortController;
+  ended: Promise<void>;
+}
 
 export class JobQueue {
-  readonly #store: JobStore;
-  readonly #work: JobWork;
+  readonly #options: Required<Omit<JobQueueOptions, 'onTrouble'>> & Pick<JobQueueOptions, 'onTrouble'>;
   readonly #queue: PQueue;
-  readonly #mine = new Map<string, { job: JobRecord; readonly abort: AbortController; ended?: Promise<void> }>();
+  readonly #owner = ownerName(randomUUID());
+  readonly #mine = new Map<string, RunningJob>();
   readonly #listeners = new Set<(job: JobRecord) => void>();
   #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
 
-  constructor({ store, work, concurrency = 1 }: JobQueueOptions) {
-    this.#store = store;
-    this.#work = work;
-    this.#queue = new PQueue({ concurrency });
+  constructor(options: JobQueueOptions) {
+    this.#options = { concurrency: 1, lease: LEASE, heartbeat: HEARTBEAT, wait: backOff, ...options };
+    this.#queue = new PQueue({ concurrency: this.#options.concurrency });
   }
 
-  /** Queues a file; a file that is waiting or running here already keeps its job. The job is stored before this returns. */
-  enqueue(path: string): JobRecord {
-    for (const { job } of this.#mine.values()) if (job.path === path) return job;
-    const job = newJob(path);
-    this.#take(job);
-    return job;
-  }
-
-  /** Stores a job for another process that calls `takeUpWaiting` on the same store. */
-  leave(path: string): JobRecord {
-    return this.#save(newJob(path));
+  get #store(): JobStore {
+    return this.#options.store;
   }
 
   /**
-   * Stops a job that is waiting or running, and resolves when it has let go of its video; windows that are written stay.
-   * One that has ended is returned as it is.
+   * Queues a file and begins to work; a file that waits or runs already, here or in another process, keeps its job. The job is stored
+   * before this returns.
+   */
+  enqueue(path: string, options: Omit<NewJob, 'path'> = {}): JobRecord {
+    const stored = this.#store.addJob({ ...options, path });
+    const job = this.#mine.get(stored.id)?.job ?? stored;
+    this.takeUpWaiting();
+    return job;
+  }
+
+  /** Stores a job for a process that takes up what waits. */
+  leave(path: string, options: Omit<NewJob, 'path'> = {}): JobRecord {
+    return this.#store.addJob({ ...options, path });
+  }
+
+  /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
+  takeUpWaiting(): void {
+    if (this.#closed) return;
+    this.#sweeper ??= setInterval(() => this.#takeUp(), SWEEP_EVERY).unref();
+    this.#takeUp();
+  }
+
+  /**
+   * Ends a job that has not ended, whoever works on it; windows that are written stay. Resolves when it has let go of its video, if this
+   * process does it; another one hears of it at its next heartbeat and cannot write from now on.
    * @throws {LongwatchError} `not_found`
    */
-  async cancel(id: string): Promise<JobRecord> {
-    const mine = this.#mine.get(id);
-    if (mine) {
-      mine.abort.abort();
-      if (mine.job.state === 'queued') this.#end(mine.job, { state: 'cancelled', stage: 'cancelled' });
-      else await mine.ended;
-      return this.#store.getJob(id) ?? mine.job;
+  cancel(id: string): Promise<JobRecord> {
+    return this.#takeAway(id, () => this.#store.cancelJob(id));
+  }
+
+  /** Lets a job wait for `resume`; what it has written stays. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  pause(id: string): Promise<JobRecord> {
+    return this.#takeAway(id, () => this.#store.pauseJob(id));
+  }
+
+  /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  resume(id: string): JobRecord {
+    return this.#again(this.#store.resumeJob(id));
+  }
+
+  /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
+  retry(id: string): JobRecord {
+    return this.#again(this.#store.retryJob(id));
+  }
+
+  /** Stops the queue in every process; running jobs are put back. Resolves when those of this process have let go. */
+  async pauseAll(): Promise<void> {
+    this.#store.pauseJobs(true);
+    const running = [...this.#mine.values()];
+    for (const { abort } of running) abort.abort(TAKEN);
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+
+  resumeAll(): void {
+    this.#store.pauseJobs(false);
+    if (this.#sweeper) this.#takeUp();
+  }
+
+  paused(): boolean {
+    return this.#store.jobsPaused();
+  }
+
+  /**
+   * Works on a path here and now, outside the queue and its pauses, yet under a lease: no other process is at it meanwhile. Of a job that
+   * was waiting for this path it is an attempt, the last one if it fails; otherwise nothing is remembered of it.
+   * @throws {LongwatchError} `conflict`, with `retry: 'later'` while another process is at it; what `work` throws
+   */
+  async hold<T extends { readonly video: { readonly id: string } }>(
+    path: string,
+    work: (fence: JobFence, signal: AbortSignal, report: (progress: JobProgress) => void) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const { job, fence, isNew } = this.#store.holdJob(path, this.#claim());
+    if (!fence) throw takenBy(job);
+    const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
+    const letGo = this.#keepAlive(mine);
+    let end: JobEnd = { kind: 'cancelled' };
+    try {
+      const stop = AbortSignal.any([mine.abort.signal, ...(signal ? [signal] : [])]);
+      const result = await work(fence, stop, (progress) => advance(mine, progress));
+      end = { kind: 'done', videoId: result.video.id };
+      return result;
+    } catch (thrown) {
+      const error = mine.abort.signal.aborted ? takenAway(path) : toLongwatchError(thrown);
+      if (!signal?.aborted) end = { kind: 'failed', error: toStoredError(error) };
+      throw error;
+    } finally {
+      letGo();
+      this.#attempt(() => this.#store.endJob(fence, isNew ? { kind: 'forgotten' } : end));
     }
-    const job = this.#store.getJob(id);
-    if (!job) throw new LongwatchError('not_found', `There is no job ${id}.`, { hint: 'List jobs with GET /v1/jobs.' });
-    if (job.state === 'queued' || isAbandoned(job))
-      return this.#save({ ...job, state: 'cancelled', stage: 'cancelled' });
-    return job;
   }
 
   get(id: string): JobRecord | undefined {
@@ -97,76 +195,116 @@ export class JobQueue {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
-  takeUpWaiting(): void {
-    this.#sweep();
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_EVERY).unref();
-  }
-
+  /** Resolves when nothing runs here and nothing waits that may run now. */
   async onIdle(): Promise<void> {
-    await this.#queue.onIdle();
+    do {
+      await this.#queue.onIdle();
+      this.#takeUp();
+    } while (this.#mine.size > 0);
   }
 
-  /** Stops what runs and waits for it. Jobs that were waiting or running are queued again in the store, to be taken up later. */
+  /** Takes no more jobs, stops what runs and waits for it. What was unfinished is queued again in the store, to be taken up later. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#sweeper);
-    this.#queue.pause();
-    this.#queue.clear();
-    const unfinished = [...this.#mine.values()];
-    for (const { abort } of unfinished) abort.abort(CLOSING);
-    await Promise.race([this.#queue.onPendingZero(), new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
-    for (const { job } of this.#mine.values()) this.#save({ ...job, state: 'queued', stage: 'waiting' });
+    const running = [...this.#mine.values()];
+    for (const { abort } of running) abort.abort(CLOSING);
+    const patience = new Promise((resolve) => setTimeout(resolve, CLOSING_TIME).unref());
+    await Promise.race([Promise.all(running.map(({ ended }) => ended)), patience]);
+    for (const { fence } of this.#mine.values()) this.#attempt(() => this.#store.endJob(fence, { kind: 'later' }));
     this.#mine.clear();
   }
 
-  #sweep(): void {
-    for (const job of this.#store.listJobs({ limit: 1000 }).items) {
-      if (this.#mine.has(job.id)) continue;
-      if (job.state === 'queued' || isAbandoned(job)) this.#take({ ...job, state: 'queued', stage: 'waiting' });
+  #takeUp(): void {
+    while (!this.#closed && this.#mine.size < this.#options.concurrency) {
+      const claimed = this.#attempt(() => this.#store.claimJob(this.#claim()));
+      if (!claimed) return;
+      this.#start(claimed);
     }
   }
 
-  #take(job: JobRecord): void {
-    const abort = new AbortController();
-    this.#mine.set(job.id, { job: this.#save(job), abort });
-    void this.#queue.add(async () => {
-      const mine = this.#mine.get(job.id);
-      if (!mine) return;
-      mine.ended = this.#run(mine, abort);
-      await mine.ended;
-    });
+  #start({ job, fence }: { readonly job: JobRecord; readonly fence: JobFence }): void {
+    const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
+    this.#mine.set(job.id, mine);
+    mine.ended = this.#queue.add(() => this.#run(mine));
+    void mine.ended.finally(() => this.#takeUp());
   }
 
-  async #run(mine: { job: JobRecord }, abort: AbortController): Promise<void> {
+  async #run(mine: RunningJob): Promise<void> {
+    const { fence, abort } = mine;
+    this.#tell(mine.job);
     const report = (progress: JobProgress) => {
-      mine.job = { ...mine.job, ...progress, state: 'running', updated: Date.now() };
+      advance(mine, progress);
       this.#tell(mine.job);
     };
-    report({ stage: 'starting', progress: 0 });
-    mine.job = this.#save(mine.job);
-    const signOfLife = setInterval(() => this.#save(mine.job), STORE_EVERY).unref();
+    const letGo = this.#keepAlive(mine);
+    let end: JobEnd | undefined;
     try {
-      const { videoId } = await this.#work(mine.job.path, report, abort.signal);
-      this.#end(mine.job, { state: 'done', stage: 'done', progress: 1, eta: 0, videoId });
+      const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence);
+      end = { kind: 'done', videoId };
     } catch (thrown) {
-      if (abort.signal.reason === CLOSING) return;
-      const error = toLongwatchError(thrown);
-      if (abort.signal.aborted) this.#end(mine.job, { state: 'cancelled', stage: 'cancelled' });
-      else this.#end(mine.job, { state: 'failed', stage: mine.job.stage, error: toStoredError(error) });
+      end = this.#endOf(mine, thrown);
     } finally {
-      clearInterval(signOfLife);
+      letGo();
     }
+    // A write that fails here leaves the job to the lease: it runs out, and the job is taken up again.
+    const ended = this.#attempt(
+      () => (end ? this.#store.endJob(fence, end) : undefined) ?? this.#store.getJob(fence.jobId),
+    );
+    this.#mine.delete(fence.jobId);
+    if (end?.kind !== 'later' && ended) this.#tell(ended);
   }
 
-  #end(job: JobRecord, outcome: Partial<JobRecord>): void {
-    this.#mine.delete(job.id);
-    this.#tell(this.#save({ ...job, ...outcome }));
+  /** Undefined when the job is not this process's any more, so that it has nothing to say about it. */
+  #endOf({ fence, job, abort }: RunningJob, thrown: unknown): JobEnd | undefined {
+    if (abort.signal.reason === TAKEN) return undefined;
+    if (abort.signal.reason === CLOSING) return { kind: 'later' };
+    const failure = toLongwatchError(thrown);
+    if (failure.code === 'lease_lost') return undefined;
+    const error = toStoredError(failure);
+    const attempts = this.#attempt(() => this.#store.getJob(fence.jobId))?.attempts ?? job.attempts;
+    if (!isTransient(error.code) || attempts >= ATTEMPTS_MAX) return { kind: 'failed', error };
+    return { kind: 'retry', error, runAt: Date.now() + this.#options.wait(attempts) };
   }
 
-  #save(job: JobRecord): JobRecord {
-    const saved = { ...job, updated: Date.now() };
-    this.#store.putJob(saved);
-    return saved;
+  #claim(): JobClaim {
+    return { owner: this.#owner, lease: this.#options.lease, isGone };
+  }
+
+  /** Gives signs of life and stores how far the job is, until the returned function is called. */
+  #keepAlive(mine: RunningJob): () => void {
+    const { lease, heartbeat } = this.#options;
+    const heart = setInterval(() => {
+      const held = this.#attempt(() => this.#store.renewJob(mine.fence, lease, mine.job));
+      if (held === false) mine.abort.abort(TAKEN);
+    }, heartbeat).unref();
+    return () => clearInterval(heart);
+  }
+
+  async #takeAway(id: string, take: () => JobRecord): Promise<JobRecord> {
+    const job = take();
+    const mine = this.#mine.get(id);
+    if (mine) {
+      mine.abort.abort(TAKEN);
+      await mine.ended;
+    } else this.#tell(job);
+    return job;
+  }
+
+  #again(job: JobRecord): JobRecord {
+    this.#tell(job);
+    if (this.#sweeper) this.#takeUp();
+    return job;
+  }
+
+  /** The store may be locked or its disk full for a while; no job is lost by that. */
+  #attempt<T>(write: () => T): T | undefined {
+    try {
+      return write();
+    } catch (error) {
+      this.#options.onTrouble?.(error);
+      return undefined;
+    }
   }
 
   #tell(job: JobRecord): void {
@@ -174,23 +312,36 @@ export class JobQueue {
   }
 }
 
-/** The reason of an abort that means "later", not "never". */
-const CLOSING = Symbol('closing');
-
-function newJob(path: string): JobRecord {
+function advance(mine: RunningJob, progress: JobProgress): void {
   const now = Date.now();
-  return {
-    id: randomUUID(),
-    kind: 'ingest',
-    path,
-    state: 'queued',
-    stage: 'waiting',
-    progress: 0,
-    created: now,
-    updated: now,
-  };
+  const gotOn = progress.progress > mine.job.progress || progress.stage !== mine.job.stage;
+  mine.job = { ...mine.job, ...progress, updated: now, ...(gotOn ? { progressed: now } : {}) };
 }
 
-function isAbandoned(job: JobRecord): boolean {
-  return job.state === 'running' && Date.now() - job.updated > ABANDONED_AFTER;
+function takenBy({ id, path, state }: JobRecord): LongwatchError {
+  if (state === 'paused')
+    return new LongwatchError('conflict', `The job for ${path} is paused.`, {
+      path,
+      hint: `Let it go on with \`longwatch jobs resume ${id}\`.`,
+    });
+  return new LongwatchError('conflict', `Another process is at ${path}.`, {
+    path,
+    hint: 'See `longwatch jobs`.',
+    retry: 'later',
+  });
 }
+
+function takenAway(path: string): LongwatchError {
+  return new LongwatchError(
+    'lease_lost',
+    `The job for ${path} was cancelled, paused or taken over by another process.`,
+    {
+      path,
+      hint: 'What is finished is kept. See `longwatch jobs`.',
+    },
+  );
+}
+
+/** Reasons of an abort: the process ends and the job is done later; the job was cancelled, paused or taken over. */
+const CLOSING = Symbol('closing');
+const TAKEN = Symbol('taken');

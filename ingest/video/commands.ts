@@ -1,6 +1,7 @@
 /** The ffmpeg command lines of the decoder. The same for both engines, and hardened against what a file may try. */
 
 import type { Seconds, TimeBase } from '../../src/time.js';
+import { type ClipPlan, type ClipStreams, clipArguments, PACKET_LIST } from './clip-plan.js';
 import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoProbe, type VideoStream } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
 import type { PictureFormat } from './picture-file.js';
@@ -246,6 +247,53 @@ export function subtitleCommand(path: string, streamIndex: number): FfmpegComman
         ...['-i', input],
         ...[...cues, '-f', 'data', outputs[SUBTITLE_OUTPUT.texts] ?? ''],
         ...[...cues, '-f', 'framecrc', outputs[SUBTITLE_OUTPUT.cues] ?? ''],
+      ];
+    },
+  };
+}
+
+/** The packets of one stream as CSV on output 0, from a key frame at or before `from` on. Both times on the container's clock. */
+export function packetsCommand(
+  path: string,
+  streamIndex: number,
+  from: Seconds | undefined,
+  until: Seconds | undefined,
+): FfmpegCommand {
+  const interval = `${from === undefined ? '' : toMicroseconds(from)}%${until === undefined ? '' : toMicroseconds(until)}`;
+  return {
+    tool: 'ffprobe',
+    path,
+    outputs: 1,
+    args: (input, [csv = '']) => [
+      ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
+      ...['-select_streams', String(streamIndex), ...(interval === '%' ? [] : ['-read_intervals', interval])],
+      ...[...PACKET_LIST, '-o', csv, '-i', input],
+    ],
+  };
+}
+
+export const CLIP_OUTPUT = {
+  mp4: 0,
+  /** A line for every frame that is coded again: the sign that it goes on, since a fragment can take long. */
+  times: 1,
+} as const;
+
+/** The planned clip as a fragmented MP4. */
+export function clipCommand(path: string, plan: ClipPlan, streams: ClipStreams): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: plan.cut === 'encode' ? 2 : 1,
+    args: (input, outputs) => {
+      const times = outputs[CLIP_OUTPUT.times];
+      return [
+        ...QUIET,
+        ...clipArguments(plan, streams, {
+          input,
+          output: outputs[CLIP_OUTPUT.mp4] ?? '',
+          guards: INPUT_GUARDS,
+          ...(times === undefined ? {} : { times: printTimes(times) }),
+        }),
       ];
     },
   };

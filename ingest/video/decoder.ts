@@ -1,6 +1,7 @@
 /** Video file → facts and frames. Two implementations (WebAssembly, native), one contract suite. */
 
 import type { Seconds, TimeBase, TimeRange } from '../../src/time.js';
+import type { Clip, ClipRequest } from './clip.js';
 import type { Picture, Thumbnail } from './frame.js';
 
 export interface VideoStream {
@@ -139,6 +140,8 @@ export interface Decoder {
    * @throws {LongwatchError} `too_large` above `MAX_STRETCH_BYTES`; otherwise as `decode`
    */
   stretch(path: string, probe: VideoProbe, request: StretchRequest, options?: DecodeOptions): Promise<Picture[]>;
+  /** Plans a clip, which is made while its bytes are read. @throws {LongwatchError} as `planFile` in `clip.ts` */
+  clip(path: string, probe: VideoProbe, request: ClipRequest, options?: DecodeOptions): Promise<Clip>;
 }
 
 /** Reads single pictures, which are no videos. */

@@ -3,6 +3,7 @@
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
 import { BlockReader, BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { type Clip, type ClipRequest, planFile } from './clip.js';
 import {
   decodeCommand,
   MAX_PIXELS,
@@ -240,6 +241,20 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     const rgb = pixels.bytes();
     if (rgb?.length !== width * height * 3) throw pictureError(path, log);
     return upright({ ...size, rgb: new Uint8Array(rgb) }, orientation);
+  }
+
+  async clip(path: string, probe: VideoProbe, request: ClipRequest, options: DecodeOptions = {}): Promise<Clip> {
+    const file = await checkSourceFile(path);
+    return planFile(
+      {
+        engine: this.engine,
+        path: file.path,
+        probe,
+        limits: slowReading(options, file),
+        seekPoints: (wanted) => seekPoints(wanted, request.firstFrameTime, probe),
+      },
+      request,
+    );
   }
 
   async #stretchFrom(

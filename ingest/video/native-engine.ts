@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { LongwatchError } from '../../src/errors.js';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import {
   EngineMailbox,
   type EngineMessage,
@@ -74,7 +74,8 @@ class ChildRun implements EngineProcess {
     const log = new LogKeeper();
     const decoder = new StringDecoder('utf8');
     child.stderr?.on('data', (bytes: Buffer) => log.addText(decoder.write(bytes)));
-    this.#outputs = child.stdio.slice(FIRST_OUTPUT_FD) as Readable[];
+    // A child that could not be started because too many files are open has no pipes at all, whatever its type says.
+    this.#outputs = (child.stdio?.slice(FIRST_OUTPUT_FD) ?? []) as Readable[];
     this.#outputs.forEach((stream, output) => {
       stream.on('data', (bytes: Buffer) => {
         this.#undelivered += bytes.length;
@@ -84,15 +85,20 @@ class ChildRun implements EngineProcess {
       // A pipe that breaks ends the run through `close`; its own error says nothing more.
       stream.on('error', () => {});
     });
+    let started = true;
     this.#closed = new Promise((resolve) => {
       child.once('error', (cause) => {
-        mailbox.fail(
-          new LongwatchError('decode_failed', `${child.spawnfile} could not be run: ${cause.message}`, { cause }),
-        );
+        const shortage = toLongwatchError(cause);
+        const failed = new LongwatchError('decode_failed', `${child.spawnfile} could not be run: ${cause.message}`, {
+          cause,
+        });
+        mailbox.fail(shortage.code === 'overloaded' ? shortage : failed);
+        started = false;
         if (child.pid === undefined) resolve();
       });
       child.once('close', (code) => {
-        mailbox.post({ kind: 'exit', code: code ?? undefined, log: log.close() });
+        // A child that never started closes too; that is no word about the file.
+        if (started) mailbox.post({ kind: 'exit', code: code ?? undefined, log: log.close() });
         resolve();
       });
     });

@@ -7,6 +7,7 @@ import { toLongwatchError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { askCommand } from './commands/ask.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
+import { clipCommand } from './commands/clip.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estimateCommand } from './commands/estimate.js';
@@ -15,6 +16,7 @@ import { eventsCommand } from './commands/events.js';
 import { exportCommand } from './commands/export.js';
 import { frameCommand } from './commands/frame.js';
 import { ingestCommand } from './commands/ingest.js';
+import { jobsCommand } from './commands/jobs.js';
 import { listCommand } from './commands/list.js';
 import { lookCommand } from './commands/look.js';
 import { modelsCommand } from './commands/models.js';
@@ -23,6 +25,7 @@ import { searchCommand } from './commands/search.js';
 import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
 import { summaryCommand } from './commands/summary.js';
+import { watchCommand } from './commands/watch.js';
 import { EXIT, Terminal } from './terminal.js';
 
 const program = new Command('longwatch')
@@ -40,6 +43,8 @@ for (const command of [
   demoCommand,
   ingestCommand,
   estimateCommand,
+  watchCommand,
+  jobsCommand,
   searchCommand,
   askCommand,
   listCommand,
@@ -48,6 +53,7 @@ for (const command of [
   summaryCommand,
   eventsCommand,
   exportCommand,
+  clipCommand,
   frameCommand,
   removeCommand,
   serveCommand,

@@ -192,6 +192,13 @@ function standInDecoder(stills: { time: number; width: number | undefined }[]): 
     },
     subtitles: async () => [],
     stretch: async () => [],
+    clip: async (_path, _probe, { range, cut }) => ({
+      ...range,
+      cut: cut === 'encode' ? 'encode' : 'copy',
+      async *bytes() {
+        yield JPEG;
+      },
+    }),
     async still(_path, _probe, { time }, width) {
       stills.push({ time, width });
       return { jpeg: JPEG, time: Math.floor(time * 24) / 24 };

@@ -8,10 +8,14 @@ const job = (id: string, progress: number): JobRecord => ({
   kind: 'ingest',
   path: `/videos/${id}.mp4`,
   state: 'running',
+  priority: 0,
+  runAt: 0,
+  attempts: 1,
   stage: 'decode',
   progress,
   created: 0,
   updated: 0,
+  progressed: 0,
 });
 
 /** A runner that says what it is told to say. */
@@ -20,6 +24,12 @@ function puppet(items: JobRecord[] = []) {
   const runner: JobRunner = {
     enqueue: () => job('new', 0),
     cancel: () => job('new', 0),
+    pause: () => job('new', 0),
+    resume: () => job('new', 0),
+    retry: () => job('new', 0),
+    pauseAll: () => {},
+    resumeAll: () => {},
+    paused: () => false,
     get: () => undefined,
     list: () => ({ items }),
     subscribe: (listener) => {

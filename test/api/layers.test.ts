@@ -103,19 +103,37 @@ describe('what was learnt of a video', () => {
     });
   });
 
-  it('draws a timeline of shots, activity and the moments that have words', async () => {
+  it('draws a stretch of few events event by event, with their words', async () => {
     harness.addVideo(events);
     expect((await harness.get(`/v1/videos/${VIDEO_ID}/timeline`)).body).toMatchObject({
       duration_s: 10,
       coverage: [[0, 10]],
-      shots: [
-        [0, 4],
-        [4, 7],
-        [7, 10],
-      ],
+      range: [0, 10],
+      part_s: 0.02,
       activity: [[0, 10, 1.25]],
-      moments: [{ kind: 'chapter' }, { kind: 'subtitle' }, { kind: 'speech' }, { kind: 'chapter' }],
-      truncated: false,
+      marks: events.map(({ kind, source, text }) => ({ kind, source, text, count: 1 })),
     });
+    const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/timeline?from=3&to=5&parts=4`);
+    expect(body).toMatchObject({
+      range: [3, 5],
+      part_s: 0.5,
+      marks: [{ kind: 'chapter', start_s: 0 }, { kind: 'cut' }],
+    });
+  });
+
+  it('draws a stretch of many events in as many marks as there are parts, at their true times', async () => {
+    const cuts = Array.from({ length: 1000 }, (_, index) => event('cut', [index / 100, index / 100 + 0.005], 'cut'));
+    harness.addVideo([event('chapter', [0, 10], 'All'), ...cuts]);
+    const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/timeline?from=2&to=8&parts=3`);
+    expect(body).toMatchObject({
+      part_s: 2,
+      marks: [
+        { kind: 'chapter', start_s: 0, end_s: 10, count: 1 },
+        { kind: 'cut', start_s: 2, end_s: 3.995, count: 200 },
+        { kind: 'cut', start_s: 4, end_s: 5.995, count: 200 },
+        { kind: 'cut', start_s: 6, end_s: 7.995, count: 200 },
+      ],
+    });
+    expect(await harness.get(`/v1/videos/${VIDEO_ID}/timeline?parts=0`)).toMatchObject({ status: 422 });
   });
 });

@@ -19,17 +19,22 @@ interface Document {
 const ROUTES = [
   'DELETE /v1/jobs/{id}',
   'DELETE /v1/session',
+  'DELETE /v1/uploads/{id}',
   'DELETE /v1/videos/{id}',
+  'DELETE /v1/watches/{id}',
   'GET /live',
+  'GET /metrics',
   'GET /ready',
   'GET /v1/events/stream',
   'GET /v1/jobs',
   'GET /v1/jobs/{id}',
   'GET /v1/models',
   'GET /v1/search',
+  'GET /v1/uploads/{id}',
   'GET /v1/videos',
   'GET /v1/videos/{id}',
   'GET /v1/videos/{id}/chapters',
+  'GET /v1/videos/{id}/clip',
   'GET /v1/videos/{id}/events',
   'GET /v1/videos/{id}/export',
   'GET /v1/videos/{id}/frames/{frame}',
@@ -38,12 +43,25 @@ const ROUTES = [
   'GET /v1/videos/{id}/summary',
   'GET /v1/videos/{id}/timeline',
   'GET /v1/videos/{id}/transcript',
+  'GET /v1/watches',
+  'GET /v1/watches/{id}',
+  'GET /v1/watches/{id}/deliveries',
+  'PATCH /v1/uploads/{id}',
+  'POST /mcp',
   'POST /v1/ask',
+  'POST /v1/chat/completions',
   'POST /v1/estimate',
+  'POST /v1/jobs/pause',
+  'POST /v1/jobs/resume',
+  'POST /v1/jobs/{id}/pause',
+  'POST /v1/jobs/{id}/resume',
+  'POST /v1/jobs/{id}/retry',
   'POST /v1/search',
   'POST /v1/session',
+  'POST /v1/uploads',
   'POST /v1/videos',
   'POST /v1/videos/{id}/look',
+  'POST /v1/watches',
 ];
 
 let harness: Harness;
@@ -69,9 +87,10 @@ describe('the OpenAPI document', () => {
     for (const operation of operations) {
       expect(operation.summary).toMatch(/^\S.{5,}[^.]$/);
       expect(Object.keys(operation.responses).some((status) => /^[23]\d\d$/.test(status))).toBe(true);
-      expect(operation.responses['default']?.content?.['application/problem+json']?.schema).toEqual({
-        $ref: '#/components/schemas/Problem',
-      });
+      for (const range of ['4XX', '5XX'])
+        expect(operation.responses[range]?.content?.['application/problem+json']?.schema).toEqual({
+          $ref: '#/components/schemas/Problem',
+        });
     }
   });
 
@@ -113,15 +132,15 @@ describe('the page', () => {
     const files = [...html.matchAll(/(?:src|href)="(\/(?:page\/)?[\w.]+\.(?:js|css|svg))"/g)].map(
       (match) => match[1] ?? '',
     );
-    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js']);
+    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/work.css']);
     const seen = new Set(files);
     for (const file of seen) {
       const { status, body } = await harness.get(file);
       expect([file, status]).toEqual([file, 200]);
       if (file.endsWith('.js'))
-        for (const match of String(body).matchAll(/from '\.\/(\w+\.js)'/g)) seen.add(`/page/${match[1]}`);
+        for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(8);
+    expect(seen.size).toBe(19);
   });
 
   it('is not sent again to a browser that has it', async () => {

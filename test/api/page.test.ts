@@ -1,31 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiServer, startServer } from '../../api/server.js';
-import { createSearcher } from '../../index/search/searcher.js';
-import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
-import { JobQueue } from '../../ingest/jobs/queue.js';
-import { chooseDecoder } from '../../ingest/video/choose.js';
-import type { Decoder } from '../../ingest/video/decoder.js';
-import { ask } from '../../src/ask.js';
-import { LongwatchError } from '../../src/errors.js';
+import { describe, expect, it } from 'vitest';
 import { event } from './harness.js';
-
-const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const SWITCHES = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-/** Needs a browser, and ffmpeg to draw the clips. */
-const canRun = existsSync(EXECUTABLE) && spawnSync('ffmpeg', ['-version']).status === 0;
+import { PageBrowser, WITHOUT_BROWSER } from './page-browser.js';
 
 /** Every frame of the clips says its number in eight black or white columns, the lowest bit on the left. */
 const COLUMNS = 8;
@@ -55,75 +32,13 @@ const CLIPS = {
   'whose picture starts half a second after its sound': ['SOUND', '-c:v', 'libx264', '-c:a', 'aac', 'sound.mp4'],
 } as const;
 
-describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
-  let folder: string;
-  let library: SqliteLibrary;
-  let jobs: JobQueue;
-  let decoder: Decoder;
-  let server: ApiServer;
-  let context: BrowserContext;
-  let page: Page;
-  const mistakes: string[] = [];
+describe.skipIf(WITHOUT_BROWSER)('the page in a browser', () => {
+  const browser = new PageBrowser();
+  const text = (selector: string) => browser.text(selector);
+  const search = (question: string) => browser.search(question);
 
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'longwatch-page-'));
-    decoder = await chooseDecoder({ searchPath: (process.env['PATH'] ?? '').split(path.delimiter) });
-    context = await chromium.launchPersistentContext(path.join(folder, 'profile'), {
-      executablePath: EXECUTABLE,
-      headless: true,
-      args: SWITCHES,
-    });
-  });
-  afterAll(async () => {
-    await context.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  async function open(token?: string): Promise<void> {
-    library = openLibrary(mkdtempSync(path.join(folder, 'library-')), { create: true });
-    jobs = new JobQueue({
-      store: library,
-      work: async () => {
-        throw new LongwatchError('no_video', 'There is only sound.', { hint: 'Give a video.' });
-      },
-    });
-    const log = {
-      info: () => {},
-      warn: () => {},
-      error: (_fields: object, message: string) => void mistakes.push(message),
-    };
-    const searcher = createSearcher({ library });
-    server = await startServer(
-      {
-        library,
-        jobs,
-        decoder,
-        searcher,
-        ask: (request, signal) => ask({ library, searcher }, request, signal),
-        models: async () => ({ models: [] }),
-        estimate: () => Promise.reject(new Error('no estimate was expected')),
-        config: { version: '0', allowedRoots: [folder], ...(token === undefined ? {} : { token }) },
-        log,
-      },
-      { port: 0 },
-    );
-    page = await context.newPage();
-    page.on('pageerror', (error) => mistakes.push(error.message));
-    page.on('console', (message) => {
-      if (message.text().includes('Content Security Policy')) mistakes.push(message.text());
-    });
-  }
-  afterEach(async () => {
-    await page.close();
-    await server.close(100);
-    await jobs.close();
-    await library.close();
-    expect(mistakes.splice(0)).toEqual([]);
-  });
-
-  /** Adds a clip as an ingest would, with one subtitle that begins at `FRAME`. */
-  async function addClip(how: readonly string[]): Promise<string> {
-    const file = path.join(folder, how.at(-1) ?? '');
+  /** Adds a clip with a cut, and one subtitle that begins at `FRAME`. */
+  function addClip(how: readonly string[]): Promise<string> {
     const picture = ['-f', 'lavfi', '-i', NUMBERED];
     const inputs =
       how[0] === 'SOUND'
@@ -143,46 +58,16 @@ describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
             'passthrough',
           ]
         : picture;
-    execFileSync('ffmpeg', ['-v', 'error', '-y', ...inputs, ...how.slice(how[0] === 'SOUND' ? 1 : 0, -1), file]);
-    const pass = decoder.decode(file, await decoder.probe(file), {});
-    let step = await pass.next();
-    while (!step.done) step = await pass.next();
-    const { firstFrameTime, duration, coverage, fps, warnings } = step.value;
-    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-    const { size, mtimeMs } = statSync(file);
-    const video = library.addVideo({
-      path: file,
-      title: path.basename(file),
-      sha256,
-      sizeBytes: size,
-      modified: mtimeMs,
-      fingerprint: 'f',
-    });
-    library.updateVideo(video.id, {
-      firstFrameTime,
-      duration,
-      coverage,
-      fps,
-      warnings,
-      state: 'ready',
-      width: 320,
-      height: 180,
-    });
     const start = (FRAME * 1001) / 24000;
-    library.writeWindow(video.id, {
-      window: { index: 0, start: 0, end: duration, frames: [], activity: 0 },
-      precision: 0,
-      events: [
-        event('cut', [CUT, CUT + 0.04], 'cut'),
-        event('subtitle', [start, start + 1], 'The rabbit opens its eyes.'),
-      ].map((item) => ({ event: item })),
-    });
-    return video.id;
+    return browser.addFile(
+      [...inputs, ...how.slice(how[0] === 'SOUND' ? 1 : 0)],
+      [event('cut', [CUT, CUT + 0.04], 'cut'), event('subtitle', [start, start + 1], 'The rabbit opens its eyes.')],
+    );
   }
 
   /** The number in the frame that an element shows now. */
   const frameIn = (selector: string) =>
-    page.evaluate(
+    browser.page.evaluate(
       ([css, columns]) => {
         const source = document.querySelector<HTMLVideoElement | HTMLImageElement>(css);
         const canvas = document.createElement('canvas');
@@ -200,128 +85,121 @@ describe.skipIf(!canRun && !process.env['CI'])('the page in a browser', () => {
       },
       [selector, COLUMNS] as const,
     );
-  const playerTime = () => page.evaluate(() => document.querySelector('video')?.currentTime ?? Number.NaN);
-  const text = (selector: string) => page.locator(selector).textContent();
-
-  async function search(question: string): Promise<void> {
-    await page.goto(server.url);
-    await page.fill('#query', question);
-    await page.keyboard.press('Enter');
-  }
-
   it.each(Object.entries(CLIPS))('lands on the very frame of a hit in a clip %s', async (_name, how) => {
-    await open();
+    await browser.open();
     await addClip(how);
     await search('rabbit');
     expect(await text('#hits .span')).toBe('0:00:04.171 – 0:00:05.171');
     await expect.poll(() => frameIn('#hits img')).toBe(FRAME);
-    await page.click('#hits .pick');
+    await browser.page.click('#hits .pick');
     await expect.poll(() => frameIn('#video')).toBe(FRAME);
-    expect(await page.getAttribute('#hits .pick', 'aria-current')).toBe('true');
-    await page.locator('#chapters button').nth(1).click();
+    expect(await browser.page.getAttribute('#hits .pick', 'aria-current')).toBe('true');
+    await browser.page.locator('#chapters button').nth(1).click();
     await expect.poll(() => frameIn('#video')).toBe(CUT_FRAME);
   });
 
   it('lands right when another video, with another clock, was open before', async () => {
-    await open();
+    await browser.open();
     await addClip(CLIPS['whose picture starts half a second after its sound']);
     await addClip(CLIPS['from 0']);
     await search('rabbit');
     for (const hit of [0, 1, 0]) {
-      await page.locator('#hits .pick').nth(hit).click();
-      await expect.poll(() => page.locator('#hits .pick').nth(hit).getAttribute('aria-current')).toBe('true');
+      await browser.page.locator('#hits .pick').nth(hit).click();
+      await expect.poll(() => browser.page.locator('#hits .pick').nth(hit).getAttribute('aria-current')).toBe('true');
       await expect.poll(() => frameIn('#video')).toBe(FRAME);
     }
   });
 
   it('sets the player to the start of the hit', async () => {
-    await open();
+    await browser.open();
     await addClip(CLIPS['from 0']);
     await search('rabbit');
-    await page.click('#hits .pick');
-    await expect.poll(async () => Math.abs((await playerTime()) - FRAME_TIME)).toBeLessThan(MILLISECOND);
+    await browser.page.click('#hits .pick');
+    await expect.poll(async () => Math.abs((await browser.playerTime()) - FRAME_TIME)).toBeLessThan(MILLISECOND);
   });
 
   it('can be used with the keyboard alone', async () => {
-    await open();
+    await browser.open();
     await addClip(CLIPS['from 0']);
-    await page.goto(server.url);
-    await page.locator('#videos .pick').focus();
-    await page.keyboard.press('/');
-    await page.keyboard.type('rabbit');
-    await page.keyboard.press('Enter');
-    await page.locator('#hits .pick').waitFor();
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Enter');
-    await expect.poll(async () => Math.abs((await playerTime()) - FRAME_TIME)).toBeLessThan(MILLISECOND);
+    await browser.page.goto(browser.server.url);
+    await browser.page.locator('#videos .pick').focus();
+    await browser.page.keyboard.press('/');
+    await browser.page.keyboard.type('rabbit');
+    await browser.page.keyboard.press('Enter');
+    await browser.page.locator('#hits .pick').waitFor();
+    for (const _ of ['scope', 'search', 'ask', 'the first moment']) await browser.page.keyboard.press('Tab');
+    await browser.page.keyboard.press('Enter');
+    await expect.poll(async () => Math.abs((await browser.playerTime()) - FRAME_TIME)).toBeLessThan(MILLISECOND);
   });
 
   it('keeps the question in the address', async () => {
-    await open();
+    await browser.open();
     await addClip(CLIPS['from 0']);
     await search('rabbit');
-    await page.locator('#hits .pick').waitFor();
-    expect(new URL(page.url()).search).toBe('?q=rabbit');
-    await page.reload();
-    await page.locator('#hits .pick').waitFor();
-    expect(await page.inputValue('#query')).toBe('rabbit');
+    await browser.page.locator('#hits .pick').waitFor();
+    expect(new URL(browser.page.url()).search).toBe('?q=rabbit');
+    await browser.page.reload();
+    await browser.page.locator('#hits .pick').waitFor();
+    expect(await browser.page.inputValue('#query')).toBe('rabbit');
   });
 
   it('says what to do when the library is empty and when nothing matches', async () => {
-    await open();
+    await browser.open();
     await search('submarine');
     await expect.poll(() => text('#videos-note')).toMatch(/^The library is empty\. Run “longwatch ingest FILE”/);
     await expect.poll(() => text('#answer-note')).toMatch(/Try other words\.$/);
   });
 
   it('tells why a video was refused or could not be read', async () => {
-    await open();
-    await page.goto(server.url);
-    await page.click('.add summary');
-    await page.fill('#path', '/etc/passwd');
-    await page.click('#add button');
+    await browser.open();
+    await browser.page.goto(browser.server.url);
+    await browser.page.click('.add summary');
+    await browser.page.fill('#path', '/etc/passwd');
+    await browser.page.click('#add button');
     await expect
       .poll(() => text('#add-note'))
       .toMatch(/^The path lies outside the folders that this server may read\. Use a path inside /);
     await addClip(CLIPS['from 0']);
-    await page.fill('#path', path.join(folder, 'clip.mp4'));
-    await page.click('#add button');
+    await browser.page.fill('#path', path.join(browser.folder, 'clip.mp4'));
+    await browser.page.click('#add button');
     await expect.poll(() => text('#jobs .error')).toBe('There is only sound. Give a video.');
   });
 
   it('says so when the file of a video is gone', async () => {
-    await open();
+    await browser.open();
     const id = await addClip(CLIPS['from 0']);
-    rmSync(library.findVideo(id).path);
-    await page.goto(server.url);
-    await page.click('#videos .pick');
+    rmSync(browser.library.findVideo(id).path);
+    await browser.page.goto(browser.server.url);
+    await browser.page.click('#videos .pick');
     await expect.poll(() => text('#player-error')).toBe('The file is not where it was when it was ingested.');
   });
 
   it('signs in with the token and then plays, which no header could do', async () => {
-    await open('a-token-of-some-length');
+    await browser.open({ token: 'a-token-of-some-length' });
     await addClip(CLIPS['from 0']);
-    await page.goto(server.url);
-    await page.fill('#token', 'wrong');
-    await page.keyboard.press('Enter');
+    await browser.page.goto(browser.server.url);
+    await browser.page.fill('#token', 'wrong');
+    await browser.page.keyboard.press('Enter');
     await expect.poll(() => text('#sign-in-error')).toMatch(/^That is not the token of this server/);
-    await page.fill('#token', 'a-token-of-some-length');
-    await page.keyboard.press('Enter');
-    await page.locator('#videos .pick').click();
-    await expect.poll(() => page.evaluate(() => document.querySelector('video')?.duration ?? 0)).toBeGreaterThan(7);
-    await context.clearCookies();
+    await browser.page.fill('#token', 'a-token-of-some-length');
+    await browser.page.keyboard.press('Enter');
+    await browser.page.locator('#videos .pick').click();
+    await expect
+      .poll(() => browser.page.evaluate(() => document.querySelector('video')?.duration ?? 0))
+      .toBeGreaterThan(7);
+    await browser.context.clearCookies();
   });
 
   it.each([360, 1280])('is never wider than a window of %i pixels', async (width) => {
-    await open();
+    await browser.open();
     await addClip(CLIPS['from 0']);
-    await page.setViewportSize({ width, height: 800 });
+    await browser.page.setViewportSize({ width, height: 800 });
     await search('rabbit');
-    await page.click('#hits .pick');
-    await page.locator('#chapters button').first().waitFor();
-    const tooWide = await page.evaluate(
+    await browser.page.click('#hits .pick');
+    await browser.page.locator('#chapters button').first().waitFor({ state: 'attached' });
+    if (!(await browser.page.locator('#chapters').isVisible())) await browser.page.click('#scenes summary');
+    await browser.page.locator('#chapters button').first().waitFor();
+    const tooWide = await browser.page.evaluate(
       () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
     );
     expect(tooWide).toBe(false);

@@ -310,8 +310,59 @@ describe('jobs', () => {
       status: 200,
       body: { state: 'failed' },
     });
+    expect(await failing.send('POST', `/v1/jobs/${id}/pause`, {})).toMatchObject({
+      status: 409,
+      body: { code: 'conflict' },
+    });
+    expect((await failing.send('POST', `/v1/jobs/${id}/retry`, {})).body).toMatchObject({ id, attempts: 0 });
+    await failing.jobs.onIdle();
     expect(await failing.get('/v1/jobs/none')).toMatchObject({ status: 404 });
     expect(await failing.get('/v1/jobs/none', { method: 'DELETE' })).toMatchObject({ status: 404 });
+    await failing.close();
+  });
+});
+
+describe('a job that runs', () => {
+  it('waits when it is paused, goes on when it is resumed, and says how long it has not got on', async () => {
+    const slow = openHarness({
+      work: (_file, report, signal) => {
+        report({ stage: 'windows', progress: 0.25 });
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+      },
+    });
+    const video = slow.addVideo();
+    const { id } = (await slow.send('POST', '/v1/videos', { path: video.path, priority: 7 })).body as { id: string };
+    const state = async () => (await slow.get(`/v1/jobs/${id}`)).body;
+    await expect.poll(state).toMatchObject({ state: 'running', priority: 7, attempts: 1, idle_ms: expect.any(Number) });
+    expect((await slow.send('POST', `/v1/jobs/${id}/pause`, {})).body).toMatchObject({ state: 'paused' });
+    expect(await state()).not.toHaveProperty('idle_ms');
+    expect((await slow.send('POST', `/v1/jobs/${id}/resume`, {})).status).toBe(200);
+    await expect.poll(state).toMatchObject({ state: 'running' });
+    expect((await slow.send('POST', '/v1/jobs/pause', {})).body).toEqual({ paused: true });
+    expect(await state()).toMatchObject({ state: 'queued' });
+    expect((await slow.get('/v1/jobs')).body).toMatchObject({ paused: true, items: [{ id }] });
+    expect((await slow.send('POST', '/v1/jobs/resume', {})).body).toEqual({ paused: false });
+    await expect.poll(state).toMatchObject({ state: 'running' });
+    expect((await slow.send('POST', '/v1/videos', { path: video.path, priority: 101 })).status).toBe(422);
+    await slow.close();
+  });
+
+  it('that failed says when it is tried again', async () => {
+    const failing = openHarness({
+      work: async () => {
+        throw new LongwatchError('disk_full', 'No space is left.');
+      },
+    });
+    const { id } = failing.jobs.enqueue('/videos/a.mp4');
+    await expect
+      .poll(async () => (await failing.get(`/v1/jobs/${id}`)).body)
+      .toMatchObject({
+        state: 'queued',
+        error: { code: 'disk_full' },
+        run_at: expect.any(String),
+      });
     await failing.close();
   });
 });

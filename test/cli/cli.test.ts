@@ -103,6 +103,23 @@ describe('longwatch events', () => {
   });
 });
 
+describe('longwatch clip', () => {
+  it('writes the stretch as an MP4 and says which times it covers and how it was cut', async () => {
+    const output = path.join(folder, 'clip.mp4');
+    const { exit, stdout, stderr } = await run('clip', film, '--from', '20.417', '--to', '20.917', '-o', output);
+    expect([exit, stdout]).toEqual([0, `${output}\n`]);
+    expect(stderr).toBe('0:00:20.417 – 0:00:20.917, coded again\n');
+    expect(readFileSync(output).toString('latin1', 4, 8)).toBe('ftyp');
+  });
+
+  it('refuses a stretch behind the end, and a file that is no MP4', async () => {
+    const late = await run('clip', film, '--from', '31', '--to', '32', '-o', path.join(folder, 'late.mp4'));
+    expect([late.exit, late.stderr.includes('[bad_range]')]).toEqual([2, true]);
+    const other = await run('clip', film, '--from', '1', '--to', '2', '-o', path.join(folder, 'clip.avi'));
+    expect([other.exit, other.stderr.includes('[invalid_input]')]).toEqual([2, true]);
+  });
+});
+
 describe('longwatch export', () => {
   it('writes the description beside the film back as it was', async () => {
     const { stdout } = await run('export', film, '--format', 'srt', '--layer', 'subtitles');

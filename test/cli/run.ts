@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openLibrary } from '../../index/store/sqlite-library.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
 export interface Finished {
   /** Exit code, or the signal that ended it. */
@@ -21,13 +21,27 @@ export interface RunOptions {
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-export function longwatch(args: readonly string[], { env = {}, cwd, onStart }: RunOptions = {}): Promise<Finished> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+export function longwatch(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return runScript(PROGRAM, args, options);
+}
+
+/** Runs a JavaScript file in a process of its own. */
+export function runScript(
+  script: string,
+  args: readonly string[],
+  { env = {}, cwd, onStart }: RunOptions = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
   onStart?.(child);
+  return finished(child);
+}
+
+/** What a process says until it has ended. */
+export function finished(child: ChildProcess): Promise<Finished> {
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

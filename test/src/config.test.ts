@@ -51,8 +51,42 @@ describe('settings', () => {
     expect(() => loadConfig({ config: typo }, {})).toThrowError(expect.objectContaining({ code: 'bad_config' }));
   });
 
+  it('name tokens with scopes, a limit and private hosts in the file', () => {
+    const api = path.join(folder, 'api.json');
+    const tokens = [{ token: 'a-token-that-reads', scopes: ['read'] }];
+    const webhooks = { privateHosts: ['10.0.0.5'] };
+    writeFileSync(api, JSON.stringify({ tokens, rateLimit: { perMinute: 600 }, webhooks }));
+    expect(loadConfig({ config: api }, {})).toMatchObject({
+      tokens,
+      rateLimit: { perMinute: 600, burst: 60 },
+      privateHosts: ['10.0.0.5'],
+    });
+    expect(loadConfig({}, {})).toMatchObject({ tokens: [], privateHosts: [] });
+    expect(loadConfig({}, {})).not.toHaveProperty('rateLimit');
+    writeFileSync(api, JSON.stringify({ tokens: [{ token: 'a-token-that-reads', scopes: ['all'] }] }));
+    expect(() => loadConfig({ config: api }, {})).toThrowError(expect.objectContaining({ code: 'bad_config' }));
+  });
+
   it('obey NO_COLOR', () => {
     expect(loadConfig({}, {}).color).toBe(true);
     expect(loadConfig({}, { NO_COLOR: '1' }).color).toBe(false);
+  });
+
+  it('hold the folders that are watched, each with its rules', () => {
+    const watched = path.join(folder, 'watch.json');
+    writeFileSync(watched, JSON.stringify({ watch: [{ dir: 'films', exclude: ['*.tmp.mp4'] }] }));
+    const rule = { dir: path.resolve('films'), include: [], exclude: ['*.tmp.mp4'] };
+    expect(loadConfig({ config: watched }, {}).watch).toEqual([rule]);
+    expect(loadConfig({}, {}).watch).toEqual([]);
+    expect(loadConfig({ config: watched, watch: [{ dir: '/other' }] }, {}).watch).toMatchObject([{ dir: '/other' }]);
+  });
+
+  it('arm a failpoint, or say how one is written', () => {
+    const armed = (text: string) => loadConfig({}, { LONGWATCH_FAILPOINT: text }).failpoint;
+    expect(armed('commit')).toEqual({ name: 'commit', after: 1, action: 'kill' });
+    expect(armed('decode:after=30:action=enospc')).toEqual({ name: 'decode', after: 30, action: 'enospc' });
+    for (const wrong of ['nowhere', 'commit:after=0', 'commit:after=x', 'commit:action=cry'])
+      expect(() => armed(wrong)).toThrow(expect.objectContaining({ code: 'bad_config' }));
+    expect(loadConfig({}, {}).failpoint).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ranOutOfMemory, toLongwatchError } from '../../src/errors.js';
+import { isTransient, ranOutOfMemory, toLongwatchError } from '../../src/errors.js';
 
 const thrownBy = (act: () => unknown): unknown => {
   try {
@@ -50,5 +50,28 @@ describe('memory that runs out', () => {
       retry: 'smaller',
     });
     expect(toLongwatchError(new RangeError('toFixed() digits argument')).code).toBe('internal');
+  });
+});
+
+describe('what failed', () => {
+  it('may pass by itself or will not, by its code', () => {
+    expect(
+      ['disk_full', 'library_busy', 'file_changed', 'model_failed', 'overloaded'].filter((code) => !isTransient(code)),
+    ).toEqual([]);
+    expect(
+      ['invalid_media', 'incomplete_media', 'file_not_found', 'lease_lost', 'of another version', 'toString'].filter(
+        isTransient,
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['EMFILE', 'overloaded'],
+    ['ENFILE', 'overloaded'],
+    ['ENOSPC', 'disk_full'],
+    ['EFBIG', 'disk_full'],
+    ['EIO', 'unreadable_file'],
+  ])('with %s is %s', (code, expected) => {
+    expect(toLongwatchError(Object.assign(new Error(code), { code })).code).toBe(expected);
   });
 });

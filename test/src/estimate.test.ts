@@ -54,9 +54,9 @@ describe('an estimate', () => {
     expect(speech?.took).toBeGreaterThan(2900);
     expect(estimate.took).toBeGreaterThanOrEqual((windows?.took ?? 0) + (speech?.took ?? 0));
     expect(estimate).toMatchObject({ tokens: 0, skipped: { text: 'It is not installed.' } });
-    // 30 texts of 20 kB; what stands beside them and the index of their words come on top.
+    // 30 texts of 20 kB; the index of their words holds each once more, in pages that are not full.
     expect(estimate.diskBytes).toBeGreaterThan(30 * 20_000);
-    expect(estimate.diskBytes).toBeLessThan(2 * 30 * 20_000);
+    expect(estimate.diskBytes).toBeLessThan(4 * 30 * 20_000);
     expect(left()).toEqual(before);
   });
 

@@ -1,10 +1,12 @@
 /** Every schema step in order. The last one's version is what this program writes and the newest that it reads. */
 
+import { durableJobs } from './durable-jobs.js';
 import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
+import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, durableJobs, standingQueries];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,10 +1,13 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Option } from 'commander';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormatName } from '../../../api/export/formats.js';
 import { LAYERS, type Layer } from '../../../api/export/layer.js';
+import { failpoint } from '../../failpoint.js';
+import { isProcessAlive } from '../../process.js';
 import { type CommonOptions, verb, withEngine } from '../command.js';
 import { EXIT } from '../terminal.js';
 
@@ -39,11 +42,23 @@ export const exportCommand = verb('export', 'subtitles, chapters or data of one 
 /** Writes beside the target and renames, so that the target is either the old file or the whole new one. */
 async function writeWhole(file: string, text: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
   const unfinished = `${file}.tmp-${process.pid}`;
+  await removeDeadDrafts(file);
   try {
     await pipeline(Readable.from(text), createWriteStream(unfinished, { flush: true }), { signal });
+    failpoint('export_tmp');
     await rename(unfinished, file);
+    failpoint('export_rename');
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
+  }
+}
+
+/** Drafts of processes that were killed while they wrote to this file. */
+async function removeDeadDrafts(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, target, writer] = /^(.*)\.tmp-([1-9]\d*)$/.exec(name) ?? [];
+    if (target === path.basename(file) && !isProcessAlive(Number(writer))) await rm(path.join(folder, name));
   }
 }

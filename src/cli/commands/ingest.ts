@@ -1,15 +1,22 @@
+import { realpath } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
-import { toLongwatchError } from '../../errors.js';
-import { formatTime } from '../../time.js';
+import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
+import { LongwatchError, toLongwatchError } from '../../errors.js';
+import { formatTime, type Milliseconds } from '../../time.js';
 import { profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
 
+/** How often a file is asked for that another process is at. */
+const ASK_AGAIN: Milliseconds = 1_000;
+
 interface IngestOptions extends ReadingOptions {
   readonly force?: boolean;
   readonly detach?: boolean;
+  readonly priority?: string;
 }
 
 export const ingestCommand = verb(
@@ -21,19 +28,31 @@ export const ingestCommand = verb(
   .option('--force', 'do everything again, also what is already there')
   .option('--wait', 'stay until it is done (the default)')
   .option('--detach', 'leave the work to a running `longwatch serve` on the same library (with its profile)')
+  .option('--priority <n>', 'with --detach: from -100 to 100, higher ones first (default: 0)')
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
       const files = await findVideoFiles(paths);
-      return options.detach ? queue(context, files) : ingestAll(context, files, options.force ?? false);
+      const priority = priorityOf(options.priority);
+      return options.detach ? queue(context, files, priority) : ingestAll(context, files, options.force ?? false);
     }),
   );
 
-function queue({ engine, terminal }: VerbContext, files: readonly string[]): number {
-  const jobs = files.map((file) => engine.jobs.leave(file));
+async function queue({ engine, terminal }: VerbContext, files: readonly string[], priority: number): Promise<number> {
+  const places = await Promise.all(files.map((file) => realpath(file)));
+  const jobs = places.map((file) => engine.jobs.leave(file, { priority }));
   terminal.document({ jobs: jobs.map((job) => ({ id: job.id, path: job.path })) });
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
   terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${engine.config.library}.`);
   return EXIT.done;
+}
+
+function priorityOf(text = String(DEFAULT_PRIORITY)): number {
+  const { min, max } = PRIORITY_LIMITS;
+  const priority = Number(text);
+  if (/^-?\d{1,3}$/.test(text) && priority >= min && priority <= max) return priority;
+  throw new LongwatchError('invalid_input', `--priority cannot be "${text}".`, {
+    hint: `Give a whole number from ${min} to ${max}.`,
+  });
 }
 
 async function ingestAll(
@@ -43,7 +62,11 @@ async function ingestAll(
 ): Promise<number> {
   const report: object[] = [];
   let failed = 0;
-  for (const file of files) {
+  /** Files that another process was at come again at the end. */
+  const left = [...files];
+  const postponed = new Set<string>();
+  for (let file = left.shift(); file !== undefined; file = left.shift()) {
+    if (postponed.has(file)) await pause(ASK_AGAIN, undefined, { signal }).catch(() => undefined);
     const progress = new ProgressLine(terminal, visible(file));
     try {
       const { video, outcome, took } = await engine.ingest(file, {
@@ -63,8 +86,14 @@ async function ingestAll(
         terminal.note('Interrupted. What is finished is kept; the same command goes on from there.');
         return EXIT.interrupted;
       }
-      failed += 1;
       const error = toLongwatchError(thrown, file);
+      if (error.retry === 'later') {
+        if (!postponed.has(file)) terminal.note(`${visible(file)}: another process is at it; it comes later.`);
+        postponed.add(file);
+        left.push(file);
+        continue;
+      }
+      failed += 1;
       report.push({ path: file, outcome: 'failed', error: problemJson(error) });
       terminal.warn(`${visible(file)} was not ingested.`);
       terminal.problem(error);

@@ -1,22 +1,26 @@
+import { realpath } from 'node:fs/promises';
 import pino from 'pino';
 import { startServer } from '../../../api/server.js';
 import { loadConfig } from '../../config.js';
 import { LongwatchError } from '../../errors.js';
-import { openEngine } from '../../main.js';
+import { type Engine, openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
 import { collect, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
 import { EXIT } from '../terminal.js';
+import { sentenceOf } from './watch.js';
 
 interface ServeOptions extends ReadingOptions {
   readonly host?: string;
   readonly port?: string;
   readonly root?: string[];
+  readonly watch?: string[];
 }
 
 export const serveCommand = verb('serve', 'the API and the page, until it is stopped')
   .option('--host <host>', 'address to listen on (default: 127.0.0.1; any other needs LONGWATCH_TOKEN)')
   .option('--port <n>', 'port to listen on, 0 for any free one (default: 7333)')
   .addOption(profileOption())
+  .option('--watch <dir>', 'a folder to keep in the library; repeat for several (see `longwatch watch`)', collect)
   .option('--root <dir>', 'a folder that the API may ingest from; repeat for several', collect)
   .action(async (options: ServeOptions) => {
     const terminal = terminalOf(options);
@@ -27,9 +31,13 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       host: options.host,
       port: options.port === undefined ? undefined : portNumber(options.port),
       roots: options.root,
+      watch: options.watch?.map((dir) => ({ dir })),
     });
     const log = pino(
-      { level: options.quiet ? 'error' : config.logLevel, redact: ['token', 'authorization'] },
+      {
+        level: options.quiet ? 'error' : config.logLevel,
+        redact: ['token', 'tokens', 'authorization', 'secret', '*.token', '*.authorization', '*.secret'],
+      },
       pino.destination(2),
     );
     const engine = await openEngine(config, { create: true });
@@ -50,6 +58,9 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
             version: VERSION,
             allowedRoots: config.roots,
             hostNames: config.hosts,
+            tokens: config.tokens,
+            privateHosts: config.privateHosts,
+            ...(config.rateLimit === undefined ? {} : { rateLimit: config.rateLimit }),
             ...(config.token === undefined ? {} : { token: config.token }),
           },
           log,
@@ -57,16 +68,36 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         { host: config.host, port: config.port },
       );
       engine.jobs.takeUpWaiting();
+      engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
       terminal.document({ url: server.url, library: config.library });
       terminal.line(`Longwatch ${VERSION} on ${server.url} (library ${config.library}). Stop with Ctrl-C.`);
       if (config.roots.length === 0) terminal.note('The API ingests from no folder: give --root DIR to allow one.');
+      const watching = new AbortController();
+      const watcher = config.watch.length === 0 ? undefined : await watchFolders(engine, log, watching.signal);
       await stopSignal();
+      watching.abort();
+      await watcher?.ended;
       await server.close();
     } finally {
       await engine.close();
     }
     process.exitCode = EXIT.done;
   });
+
+/**
+ * Watches beside the server. That a watch has ended early is logged; the server goes on.
+ * @throws {LongwatchError} when a folder cannot be watched at all
+ */
+async function watchFolders(engine: Engine, log: pino.Logger, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
+  const watcher = engine.watch({
+    rules: engine.config.watch,
+    leaveOut: await realpath(engine.config.library),
+    onEvent: (event) => log[event.kind === 'remark' ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
+  });
+  await watcher.requireFolders();
+  const ended = watcher.run(signal).catch((error: unknown) => log.error({ error }, 'the watch has ended'));
+  return { ended };
+}
 
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {

@@ -6,7 +6,8 @@ import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { MIGRATIONS, SCHEMA_VERSION } from '../../../index/store/migrations/list.js';
 import { JOB_STATES, VIDEO_STATES } from '../../../index/store/records.js';
-import { DATABASE_FILE, openLibrary } from '../../../index/store/sqlite-library.js';
+import { DATABASE_FILE, openLibrary, type SqliteLibrary } from '../../../index/store/sqlite-library.js';
+import type { JobFence } from '../../../ingest/jobs/job.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../../src/event.js';
 import { newVideo, randomFrom, subtitle, temporaryFolder, temporaryLibrary, windowOf } from '../support.js';
 
@@ -155,6 +156,22 @@ describe('opening a library', () => {
   );
 });
 
+/** Brings jobs into every state that there is. */
+function statesOfJobs(library: SqliteLibrary): string[] {
+  const claim = { owner: 'o', lease: 60_000, isGone: () => false };
+  const begin = (path: string) => library.claimJob({ ...claim, id: library.addJob({ path }).id })?.fence as JobFence;
+  library.endJob(begin('done'), { kind: 'done', videoId: 'v' });
+  library.endJob(begin('failed'), { kind: 'failed', error: { code: 'no_video', detail: 'There is none.' } });
+  library.cancelJob(library.addJob({ path: 'cancelled' }).id);
+  library.pauseJob(library.addJob({ path: 'paused' }).id);
+  begin('running');
+  library.addJob({ path: 'queued' });
+  return library
+    .listJobs()
+    .items.map(({ path, state }) => (path === state ? state : `${path} is ${state}`))
+    .sort();
+}
+
 describe('the schema', () => {
   it('its steps count up from 1', () => {
     expect(MIGRATIONS.map((step) => step.version)).toEqual(MIGRATIONS.map((_, i) => i + 1));
@@ -164,9 +181,7 @@ describe('the schema', () => {
     const library = temporaryLibrary();
     const { id } = library.addVideo(newVideo('film'));
     for (const state of VIDEO_STATES) expect(library.updateVideo(id, { state }).state).toBe(state);
-    for (const state of JOB_STATES) {
-      library.putJob({ id: state, kind: 'ingest', path: '', state, stage: '', progress: 0, created: 0, updated: 0 });
-    }
+    expect(statesOfJobs(library)).toEqual([...JOB_STATES].sort());
     const events = EVENT_KINDS.flatMap((kind) =>
       EVENT_SOURCES.map((source) => ({ event: { ...subtitle(0, 1, 'x'), kind, source } })),
     );

@@ -3,7 +3,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLibrary, type SqliteLibrary } from '../../../index/store/sqlite-library.js';
-import { ABANDONED_AFTER, JobQueue, type JobWork } from '../../../ingest/jobs/queue.js';
+import { backOff } from '../../../ingest/jobs/back-off.js';
+import type { JobStore } from '../../../ingest/jobs/job.js';
+import { ownerName } from '../../../ingest/jobs/owner.js';
+import { JobQueue, type JobQueueOptions, type JobWork } from '../../../ingest/jobs/queue.js';
 import { LongwatchError } from '../../../src/errors.js';
 
 describe('the job queue', () => {
@@ -19,8 +22,8 @@ describe('the job queue', () => {
     await library.close();
   });
 
-  function queueOf(work: JobWork): JobQueue {
-    const queue = new JobQueue({ store: library, work });
+  function queueOf(work: JobWork, options: Partial<JobQueueOptions> = {}): JobQueue {
+    const queue = new JobQueue({ store: library, work, ...options });
     queues.push(queue);
     return queue;
   }
@@ -114,11 +117,13 @@ describe('the job queue', () => {
     expect(library.getJob(running.id)?.state).toBe('done');
   });
 
-  it('takes up a job whose process gave no sign of life, and leaves one that lives', async () => {
-    const now = Date.now();
-    const left = { kind: 'ingest', state: 'running', stage: 'windows', progress: 0.5, created: now } as const;
-    library.putJob({ ...left, id: 'dead', path: '/dead', updated: now - ABANDONED_AFTER - 1_000 });
-    library.putJob({ ...left, id: 'alive', path: '/alive', updated: now });
+  it('takes up a job whose process is gone, and leaves one that lives', async () => {
+    const claim = { lease: 60_000, isGone: () => false };
+    const dead = library.addJob({ path: '/dead' });
+    // Linux hands out no process id above 2^22.
+    library.claimJob({ ...claim, owner: ownerName('x').replace(`/${process.pid}/`, '/4194999/') });
+    const alive = library.addJob({ path: '/alive' });
+    library.claimJob({ ...claim, owner: ownerName('another queue of this process') });
     const done: string[] = [];
     const queue = queueOf(async (file) => {
       done.push(file);
@@ -127,7 +132,124 @@ describe('the job queue', () => {
     queue.takeUpWaiting();
     await queue.onIdle();
     expect(done).toEqual(['/dead']);
-    expect(library.getJob('alive')?.state).toBe('running');
+    expect([dead, alive].map(({ id }) => library.getJob(id)?.state)).toEqual(['done', 'running']);
+  });
+
+  it('shares the jobs of a library with another process, each done by one of them', async () => {
+    const done: string[] = [];
+    const work: JobWork = async (file) => {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      done.push(file);
+      return { videoId: 'v' };
+    };
+    const other = openLibrary(library.directory);
+    const pair = [queueOf(work), queueOf(work, { store: other })];
+    for (let i = 0; i < 20; i++) pair[0]?.leave(`/${i}`);
+    for (const queue of pair) queue.takeUpWaiting();
+    await Promise.all(pair.map((queue) => queue.onIdle()));
+    expect(done.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}`).sort());
+    await pair[1]?.close();
+    await other.close();
+  });
+
+  it('tries what may pass again after a while, and what will not never', async () => {
+    const waits: number[] = [];
+    let calls = 0;
+    const queue = queueOf(
+      async (file) => {
+        calls += 1;
+        if (file === '/passes' && calls < 3) throw new LongwatchError('library_busy', 'Another process is writing.');
+        if (file === '/stays') throw new LongwatchError('invalid_media', 'It is no video.');
+        if (file === '/worse') throw new LongwatchError('disk_full', 'No space is left.');
+        return { videoId: 'v' };
+      },
+      { wait: (attempts) => waits.push(attempts) * 0 },
+    );
+    const job = queue.enqueue('/passes');
+    await queue.onIdle();
+    expect([queue.get(job.id)?.state, queue.get(job.id)?.attempts, queue.get(job.id)?.error, waits]).toEqual([
+      'done',
+      3,
+      undefined,
+      [1, 2],
+    ]);
+    const stays = queue.enqueue('/stays');
+    await queue.onIdle();
+    expect(queue.get(stays.id)).toMatchObject({ state: 'failed', attempts: 1, error: { code: 'invalid_media' } });
+    const worse = queue.enqueue('/worse');
+    await queue.onIdle();
+    expect(queue.get(worse.id)).toMatchObject({ state: 'failed', attempts: 5, error: { code: 'disk_full' } });
+  });
+
+  it('waits up to 10 s, then twice as long each time, up to 10 minutes, by chance', () => {
+    expect([1, 2, 3, 7, 40].map((attempts) => backOff(attempts, 1))).toEqual([
+      10_000, 20_000, 40_000, 600_000, 600_000,
+    ]);
+    expect(backOff(3, 0.25)).toBe(10_000);
+    expect(backOff(3)).toBeLessThan(40_000);
+  });
+
+  it('pauses a job or all of them, lets them go on, and tries one again', async () => {
+    const queue = queueOf(endless);
+    const { id } = queue.enqueue('/a');
+    await until(() => queue.get(id)?.state === 'running');
+    expect((await queue.pause(id)).state).toBe('paused');
+    expect(queue.resume(id).state).toBe('queued');
+    await until(() => queue.get(id)?.state === 'running');
+    await queue.pauseAll();
+    expect([queue.paused(), queue.get(id)?.state]).toEqual([true, 'queued']);
+    queue.resumeAll();
+    await until(() => queue.get(id)?.state === 'running');
+    await queue.cancel(id);
+    queue.retry(id);
+    await until(() => queue.get(id)?.state === 'running');
+  });
+
+  it('stops within a heartbeat when another process takes the job away', async () => {
+    const queue = queueOf(endless, { heartbeat: 5 });
+    const { id } = queue.enqueue('/a');
+    await until(() => queue.get(id)?.state === 'running');
+    const other = openLibrary(library.directory);
+    expect(other.cancelJob(id).state).toBe('cancelled');
+    await queue.onIdle();
+    expect(queue.get(id)?.state).toBe('cancelled');
+    await other.close();
+  });
+
+  it('keeps its lease by its heartbeat however long the work takes', async () => {
+    let finish = () => {};
+    const queue = queueOf(() => new Promise((resolve) => (finish = () => resolve({ videoId: 'v' }))), {
+      lease: 300,
+      heartbeat: 20,
+    });
+    const { id } = queue.enqueue('/a');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(library.claimJob({ owner: 'thief', lease: 1, isGone: () => false })).toBeUndefined();
+    finish();
+    await queue.onIdle();
+    expect(queue.get(id)).toMatchObject({ state: 'done', attempts: 1 });
+  });
+
+  it('goes on when the store could not be written for a while, and says so', async () => {
+    const troubles: unknown[] = [];
+    let broken = true;
+    const store: JobStore = Object.create(library, {
+      claimJob: {
+        value: (...claim: Parameters<JobStore['claimJob']>) => {
+          if (broken) throw new LongwatchError('disk_full', 'No space is left.');
+          return library.claimJob(...claim);
+        },
+      },
+      addJob: { value: library.addJob.bind(library) },
+      getJob: { value: library.getJob.bind(library) },
+      endJob: { value: library.endJob.bind(library) },
+    });
+    const queue = queueOf(async () => ({ videoId: 'v' }), { store, onTrouble: (error) => troubles.push(error) });
+    const { id } = queue.enqueue('/a');
+    expect(troubles).toHaveLength(1);
+    broken = false;
+    await queue.onIdle();
+    expect(queue.get(id)?.state).toBe('done');
   });
 
   it('leaves a job for another process without doing it', async () => {

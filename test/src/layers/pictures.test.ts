@@ -50,6 +50,7 @@ class DrawnDecoder implements Decoder {
   subtitles = refuse;
   still = refuse;
   stretch = refuse;
+  clip = refuse;
 }
 
 async function refuse(): Promise<never> {

@@ -1,0 +1,172 @@
+/** Notices that are owed to standing queries: an outbox that outlives the process, and the log of how each went. */
+
+import { randomUUID } from 'node:crypto';
+import type { Milliseconds } from '../../src/time.js';
+import { decodeCursor, pageSize, toPage } from './cursor.js';
+import type { Database } from './database.js';
+import type { Page, StoredError } from './records.js';
+import { type ErrorColumns, errorColumns, errorField, optional } from './values.js';
+
+/** `pending`: it will be tried, again or for the first time. `failed`: it was given up. */
+export const DELIVERY_STATES = ['pending', 'delivered', 'failed'] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** Ended deliveries that are kept of each watch. */
+const KEPT = 500;
+const LIST = 'deliveries';
+
+export interface DeliveryRecord {
+  /** The same at every attempt, so that a receiver knows one that it has. */
+  readonly id: string;
+  readonly watchId: string;
+  /** What is sent, byte for byte. */
+  readonly body: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  /** When it is tried next; of a pending one only. */
+  readonly next?: Milliseconds;
+  /** HTTP status of the last answer. */
+  readonly status?: number;
+  readonly error?: StoredError;
+  readonly created: Milliseconds;
+  readonly updated: Milliseconds;
+}
+
+/** A notice that this process tries now. */
+export interface ClaimedDelivery {
+  readonly id: string;
+  readonly body: string;
+  readonly url: string;
+  readonly secret: string;
+  /** This one included. */
+  readonly attempts: number;
+}
+
+/** How an attempt went. */
+export interface DeliveryOutcome {
+  readonly state: DeliveryState;
+  readonly status?: number;
+  readonly error?: StoredError;
+  /** When it is tried again; of a pending one. */
+  readonly next?: Milliseconds;
+}
+
+interface DeliveryRow extends ErrorColumns {
+  readonly key: number;
+  readonly id: string;
+  readonly watch_id: string;
+  readonly body: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly next_ms: number;
+  readonly status: number | null;
+  readonly created_ms: number;
+  readonly updated_ms: number;
+}
+
+export class Deliveries {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Owes a notice from now on. Within the caller's transaction. */
+  add(watchKey: number, bodyOf: (id: string) => string, now: Milliseconds): void {
+    const id = randomUUID();
+    this.#db.run(
+      `INSERT INTO delivery (id, watch_key, body, state, attempts, next_ms, created_ms, updated_ms)
+       VALUES (@id, @watch, @body, 'pending', 0, @now, @now, @now)`,
+      { id, watch: watchKey, body: bodyOf(id), now },
+    );
+    this.#db.run(
+      `DELETE FROM delivery WHERE watch_key = @watch AND state <> 'pending' AND key <= (
+         SELECT key FROM delivery WHERE watch_key = @watch AND state <> 'pending' ORDER BY key DESC LIMIT 1 OFFSET ${KEPT})`,
+      { watch: watchKey },
+    );
+  }
+
+  /**
+   * The notice that is due for longest. It counts as tried, and is due again after `lease` in case that this process dies over it.
+   */
+  claim(lease: Milliseconds, now: Milliseconds = Date.now()): ClaimedDelivery | undefined {
+    return this.#db.write(() => {
+      const due = this.#db.get<{ readonly key: number }>(
+        "SELECT key FROM delivery WHERE state = 'pending' AND next_ms <= @now ORDER BY next_ms, key LIMIT 1",
+        { now },
+      );
+      if (!due) return undefined;
+      this.#db.run('UPDATE delivery SET attempts = attempts + 1, next_ms = @next, updated_ms = @now WHERE key = @key', {
+        key: due.key,
+        next: now + lease,
+        now,
+      });
+      return this.#db.get<ClaimedDelivery>(
+        `SELECT delivery.id, body, url, secret, attempts FROM delivery JOIN watch ON watch.key = watch_key
+         WHERE delivery.key = @key`,
+        { key: due.key },
+      );
+    });
+  }
+
+  /** A notice whose watch is gone meanwhile is gone too; then nothing happens. */
+  settle(id: string, { state, status, error, next }: DeliveryOutcome, now: Milliseconds = Date.now()): void {
+    this.#db.run(
+      `UPDATE delivery SET state = @state, status = @status, next_ms = @next, updated_ms = @now,
+         error_code = @error_code, error_detail = @error_detail, error_hint = @error_hint WHERE id = @id`,
+      { id, state, status: status ?? null, next: next ?? now, now, ...errorColumns(error) },
+    );
+  }
+
+  /** When the next pending notice is due. */
+  nextDue(): Milliseconds | undefined {
+    const row = this.#db.get<{ readonly next: number | null }>(
+      "SELECT min(next_ms) AS next FROM delivery WHERE state = 'pending'",
+    );
+    return row?.next ?? undefined;
+  }
+
+  /** How many there are of each state. */
+  counts(): Readonly<Record<DeliveryState, number>> {
+    const rows = this.#db.all<{ readonly state: DeliveryState; readonly count: number }>(
+      'SELECT state, count(*) AS count FROM delivery GROUP BY state',
+    );
+    return {
+      pending: 0,
+      delivered: 0,
+      failed: 0,
+      ...Object.fromEntries(rows.map(({ state, count }) => [state, count])),
+    };
+  }
+
+  /** Newest first. */
+  list(
+    watchId: string,
+    { cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {},
+  ): Page<DeliveryRecord> {
+    const size = pageSize(limit);
+    const before = decodeCursor(LIST, [0] as readonly [number], cursor);
+    const rows = this.#db.all<DeliveryRow>(
+      `SELECT delivery.*, watch.id AS watch_id FROM delivery JOIN watch ON watch.key = watch_key
+       WHERE watch.id = @watch ${before ? 'AND delivery.key < @key' : ''} ORDER BY delivery.key DESC LIMIT @limit`,
+      { watch: watchId, limit: size + 1, ...(before && { key: before[0] }) },
+    );
+    const { items, nextCursor } = toPage(LIST, rows, size, (row) => [row.key]) as Page<DeliveryRow>;
+    return { items: items.map(toRecord), ...(nextCursor === undefined ? {} : { nextCursor }) };
+  }
+}
+
+function toRecord(row: DeliveryRow): DeliveryRecord {
+  return {
+    id: row.id,
+    watchId: row.watch_id,
+    body: row.body,
+    state: row.state,
+    attempts: row.attempts,
+    ...(row.state === 'pending' ? { next: row.next_ms } : {}),
+    ...optional('status', row.status),
+    ...errorField(row),
+    created: row.created_ms,
+    updated: row.updated_ms,
+  };
+}

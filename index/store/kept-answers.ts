@@ -1,0 +1,51 @@
+/** Answers that were given under an `Idempotency-Key`, so that a request that is sent twice is done once. */
+
+import type { Milliseconds } from '../../src/time.js';
+import type { Database } from './database.js';
+
+/** Keys are forgotten after so long; a client that has not heard by then has given up. */
+export const KEPT_FOR: Milliseconds = 24 * 60 * 60 * 1000;
+
+export interface KeptAnswer {
+  /** Hash of what was asked. */
+  readonly request: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+interface AnswerRow {
+  readonly request: string;
+  readonly status: number;
+  readonly headers: string;
+  readonly body: string;
+}
+
+export class KeptAnswers {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** @param caller Keys of different callers are different keys. */
+  get(caller: string, key: string, now: Milliseconds = Date.now()): KeptAnswer | undefined {
+    const row = this.#db.get<AnswerRow>(
+      `SELECT request, status, headers, body FROM kept_answer
+       WHERE caller = @caller AND idempotency_key = @key AND created_ms > @since`,
+      { caller, key, since: now - KEPT_FOR },
+    );
+    return row && { ...row, headers: JSON.parse(row.headers) as KeptAnswer['headers'] };
+  }
+
+  put(caller: string, key: string, answer: KeptAnswer, now: Milliseconds = Date.now()): void {
+    this.#db.write(() => {
+      this.#db.run('DELETE FROM kept_answer WHERE created_ms <= @since', { since: now - KEPT_FOR });
+      this.#db.run(
+        `INSERT OR REPLACE INTO kept_answer (caller, idempotency_key, request, status, headers, body, created_ms)
+         VALUES (@caller, @key, @request, @status, @headers, @body, @now)`,
+        { ...answer, headers: JSON.stringify(answer.headers), caller, key, now },
+      );
+    });
+  }
+}

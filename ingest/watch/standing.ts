@@ -1,0 +1,74 @@
+/** What a file in a watched folder is to the library, told from its path, size and modification time alone. */
+
+import type { Milliseconds } from '../../src/time.js';
+import type { FileState } from '../jobs/job.js';
+import { sameState } from './settling.js';
+import type { LastJob, VideoFile } from './watch-store.js';
+
+/** A file whose job failed for a reason that may pass (a full disk) is taken again after this time. */
+export const AGAIN_AFTER: Milliseconds = 30 * 60_000;
+
+export type Standing =
+  /** It was ingested as it is. */
+  | { readonly kind: 'known'; readonly videoId: string }
+  /** The video was missing; here is its file. */
+  | { readonly kind: 'back'; readonly videoId: string }
+  /** A job waits for it or is at it. */
+  | { readonly kind: 'busy'; readonly jobId: string }
+  /** It was tried as it is, or removed from the library, and is left alone until it changes. */
+  | { readonly kind: 'left'; readonly why: 'failed' | 'cancelled' | 'removed' }
+  | { readonly kind: 'new' };
+
+/** What the library knew at one moment. */
+export class LibraryView {
+  readonly #files = new Map<string, VideoFile[]>();
+  readonly #videos = new Map<string, VideoFile[]>();
+  readonly #sizes = new Set<number>();
+  readonly #jobs: ReadonlyMap<string, LastJob>;
+
+  constructor(files: readonly VideoFile[], jobs: readonly LastJob[]) {
+    for (const file of files) {
+      push(this.#files, file.path, file);
+      push(this.#videos, file.videoId, file);
+      this.#sizes.add(file.sizeBytes);
+    }
+    this.#jobs = new Map(jobs.map((job) => [job.path, job]));
+  }
+
+  /** Every video with the files that it is known by. */
+  get videos(): ReadonlyMap<string, readonly VideoFile[]> {
+    return this.#videos;
+  }
+
+  /** Whether a file of this size may be one that is known: only then is it worth reading to find out. */
+  hasSize(sizeBytes: number): boolean {
+    return this.#sizes.has(sizeBytes);
+  }
+
+  /** @param now wall clock */
+  standingOf(path: string, state: FileState, now: Milliseconds): Standing {
+    const same = (this.#files.get(path) ?? []).filter((file) => sameState(file, state));
+    for (const { state: videoState, videoId } of same) {
+      if (videoState === 'missing') return { kind: 'back', videoId };
+      if (videoState === 'ready' || videoState === 'partial') return { kind: 'known', videoId };
+    }
+    const job = this.#jobs.get(path);
+    if (!job) return { kind: 'new' };
+    if (job.state === 'queued' || job.state === 'running' || job.state === 'paused')
+      return { kind: 'busy', jobId: job.id };
+    if (!job.file || !sameState(job.file, state)) return { kind: 'new' };
+    if (job.state === 'cancelled') return { kind: 'left', why: 'cancelled' };
+    if (job.state === 'failed')
+      return job.transient && now - job.updated >= AGAIN_AFTER ? { kind: 'new' } : { kind: 'left', why: 'failed' };
+    // Done, yet not known by this path: the library has it by another one, or has it no more.
+    return job.videoId !== undefined && this.#videos.has(job.videoId)
+      ? { kind: 'new' }
+      : { kind: 'left', why: 'removed' };
+  }
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}

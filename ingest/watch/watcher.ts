@@ -1,0 +1,407 @@
+/**
+ * Keeps a library in step with folders: what is there and rests becomes a job, what moved keeps its video, what went is missing. The truth
+ * is a scan of the folders against the library; hints of the system only say when to scan.
+ */
+
+import { lstat, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import type { Milliseconds } from '../../src/time.js';
+import type { FileIdentity } from '../file.js';
+import { type FileState, type JobRecord, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
+import { Alarm } from './alarm.js';
+import { completenessOf } from './completeness.js';
+import { FolderHints } from './hints.js';
+import { findMissing } from './missing.js';
+import { matcherOf, type RuleMatcher, type WatchRule } from './rule.js';
+import { type Scan, scanFolder, stateOf } from './scan.js';
+import { Settling, sameState } from './settling.js';
+import { LibraryView, type Standing } from './standing.js';
+import type { WatchStore } from './watch-store.js';
+
+export interface WatchOptions {
+  readonly rules: readonly WatchRule[];
+  readonly store: WatchStore;
+  readonly jobs: {
+    enqueue(path: string, options: Omit<NewJob, 'path'>): JobRecord;
+    get(id: string): JobRecord | undefined;
+    takeUpWaiting(): void;
+    paused(): boolean;
+  };
+  /** Hashes a file. Called only for one whose size is that of a known one. */
+  readonly identify: (file: string, signal?: AbortSignal) => Promise<FileIdentity>;
+  /** The library's own folder, which is never looked into. */
+  readonly leaveOut?: string;
+  /** How long size and modification time must rest. @default 10_000 (30 s are better on a network share) */
+  readonly settle?: Milliseconds;
+  /** How often everything is looked through. @default 60_000 */
+  readonly interval?: Milliseconds;
+  /** Listen to the system for changes. Network shares give none. @default true */
+  readonly hints?: boolean;
+  readonly onEvent?: (event: WatchEvent) => void;
+}
+
+export type WatchEvent =
+  | { readonly kind: 'queued'; readonly path: string; readonly job: JobRecord }
+  | { readonly kind: 'moved'; readonly path: string; readonly from: string; readonly videoId: string }
+  | { readonly kind: 'copy'; readonly path: string; readonly of: string; readonly videoId: string }
+  | { readonly kind: 'back' | 'missing'; readonly path: string; readonly videoId: string }
+  /** Not taken yet. */
+  | { readonly kind: 'waiting'; readonly path: string; readonly why: string }
+  /** What could not be looked at or is refused; each said once. */
+  | { readonly kind: 'remark'; readonly text: string };
+
+export interface WatchReport {
+  /** Files that the library had as they are, before anything was done. */
+  readonly known: number;
+  /** The jobs that were made, as they ended. */
+  readonly jobs: readonly JobRecord[];
+  /** Files that are still being written, and why that is thought. */
+  readonly waiting: ReadonlyMap<string, string>;
+  /** Files that failed before and did not change. */
+  readonly failedBefore: readonly string[];
+}
+
+/** A file whose container says that more is to come, and that rests for so long, is taken as it is: nobody writes it any more. */
+export const PATIENCE: Milliseconds = 10 * 60_000;
+/** After so many changes, `once` leaves a file for the next time. */
+const CHANGES_MAX = 2;
+const SOONEST_LOOK: Milliseconds = 50;
+const LATEST_LOOK: Milliseconds = 5_000;
+/** A scan takes at most one part in so many of the time, however often the system hints. */
+const SCAN_SHARE = 20;
+const SOONEST_SCAN: Milliseconds = 1_000;
+const ASK_JOBS_EVERY: Milliseconds = 100;
+
+/** A file that is new and not taken yet. */
+interface Candidate {
+  /** The state that `why` is about. */
+  judged?: FileState;
+  /** Why it is not taken; undefined while it only has to rest. */
+  why?: string;
+  changes: number;
+}
+
+interface WatchedRoot {
+  /** As it was named. */
+  readonly dir: string;
+  readonly matcher: RuleMatcher;
+}
+
+export class FolderWatcher {
+  readonly #options: WatchOptions;
+  readonly #roots: readonly WatchedRoot[];
+  readonly #settle: Milliseconds;
+  readonly #settling: Settling;
+  readonly #candidates = new Map<string, Candidate>();
+  readonly #said = new Set<string>();
+  /** Files that this watcher gave to the queue and that are not done with, by job. */
+  readonly #open = new Map<string, FileState>();
+  #view = new LibraryView([], []);
+  readonly #troubles: string[] = [];
+  #known = 0;
+  #failedBefore: string[] = [];
+
+  /** @throws {LongwatchError} `invalid_input` for a glob that is none */
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#settle = options.settle ?? 10_000;
+    this.#settling = new Settling(this.#settle);
+    this.#roots = options.rules.map((rule) => ({ dir: rule.dir, matcher: matcherOf(rule) }));
+  }
+
+  /** @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file` when a folder is none or cannot be reached */
+  async requireFolders(): Promise<void> {
+    for (const { dir } of this.#roots) await requireFolder(dir);
+  }
+
+  /**
+   * Brings the library into step once: files that rest are ingested (by this or another process), the rest is left for the next time.
+   * @throws {LongwatchError} as `requireFolders`; of the library; `cancelled`
+   */
+  async once(signal?: AbortSignal): Promise<WatchReport> {
+    await this.requireFolders();
+    this.#options.jobs.takeUpWaiting();
+    const jobs: string[] = [];
+    const open = () => {
+      for (const id of this.#open.keys()) if (!jobs.includes(id)) jobs.push(id);
+      this.#closeEnded();
+      return this.#open.size > 0;
+    };
+    await this.#scan(signal);
+    const known = this.#known;
+    const failedBefore = this.#failedBefore;
+    while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
+      await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
+      await this.#look(signal);
+      open();
+    }
+    while (open() && !this.#options.jobs.paused()) await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
+    // What was ingested may have taken the place of another video's content.
+    await this.#scan(signal);
+    return {
+      known,
+      jobs: jobs.flatMap((id) => this.#options.jobs.get(id) ?? []),
+      waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
+      failedBefore,
+    };
+  }
+
+  /**
+   * Watches until `signal` aborts. A folder that goes away is waited for.
+   * @throws {LongwatchError} as `requireFolders`
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.requireFolders();
+    this.#options.jobs.takeUpWaiting();
+    const alarm = new Alarm();
+    const hints =
+      this.#options.hints === false
+        ? undefined
+        : new FolderHints(
+            () => alarm.ring(),
+            (why) =>
+              this.#remark('hints', `Changes are found only by looking every ${this.#interval / 1000} s: ${why}.`),
+          );
+    try {
+      for (let nextScan = 0, soonest = 0; !signal.aborted; ) {
+        const now = performance.now();
+        if (now >= nextScan || (alarm.rings && now >= soonest)) {
+          alarm.stop();
+          const folders = await this.#survive(() => this.#scan(signal), signal);
+          // What came between the scan and the first moment of listening would be found late.
+          if (folders && hints?.follow(folders)) alarm.ring();
+          const after = performance.now();
+          nextScan = after + this.#interval;
+          soonest = after + Math.max(SOONEST_SCAN, SCAN_SHARE * (after - now));
+        } else await this.#survive(() => this.#look(signal), signal);
+        const until = Math.min(
+          nextScan,
+          alarm.rings ? soonest : Number.POSITIVE_INFINITY,
+          this.#candidates.size > 0 ? performance.now() + this.#lookEvery() : Number.POSITIVE_INFINITY,
+        );
+        await alarm.rest(Math.max(SOONEST_LOOK, until - performance.now()), signal);
+      }
+    } finally {
+      hints?.close();
+    }
+  }
+
+  /** A full disk or a locked library ends no watch: it is said, and tried again. */
+  async #survive<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    try {
+      const result = await work();
+      for (const about of this.#troubles.splice(0)) this.#said.delete(about);
+      return result;
+    } catch (thrown) {
+      if (signal.aborted) return undefined;
+      const error = toLongwatchError(thrown);
+      this.#troubles.push(error.code);
+      this.#remark(error.code, `${error.message} It is tried again.`);
+      return undefined;
+    }
+  }
+
+  get #interval(): Milliseconds {
+    return this.#options.interval ?? 60_000;
+  }
+
+  #lookEvery(): Milliseconds {
+    return Math.min(LATEST_LOOK, Math.max(SOONEST_LOOK, this.#settle / 2));
+  }
+
+  /** Everything is looked through. Returns the folders that there are. */
+  async #scan(signal?: AbortSignal): Promise<string[]> {
+    const scans: Scan[] = [];
+    for (const { dir, matcher } of this.#roots) {
+      // Resolved each time: a share may be mounted anew, a link may lead elsewhere.
+      const root = await realpath(dir).catch(() => undefined);
+      if (root === undefined) {
+        this.#remark(dir, `The folder ${dir} is not there; nothing that lies in it is called missing.`);
+        continue;
+      }
+      this.#said.delete(dir);
+      const { leaveOut } = this.#options;
+      scans.push(
+        await scanFolder(root, { root, matcher, ...(leaveOut ? { leaveOut } : {}), ...(signal ? { signal } : {}) }),
+      );
+    }
+    const files = new Map(scans.flatMap((scan) => [...scan.files]));
+    for (const scan of scans) for (const [about, text] of scan.remarks) this.#remark(about, text);
+    this.#refreshView();
+    this.#known = 0;
+    this.#failedBefore = [];
+    const standings = new Map<string, Standing>();
+    for (const [file, state] of files) {
+      const standing = this.#view.standingOf(file, state, Date.now());
+      standings.set(file, standing);
+      this.#note(file, state, standing);
+    }
+    for (const file of [...this.#candidates.keys()]) if (!files.has(file)) this.#drop(file);
+    const newSizes = new Set([...this.#candidates.keys()].flatMap((file) => files.get(file)?.sizeBytes ?? []));
+    const { videos } = this.#view;
+    await findMissing({ store: this.#options.store, videos, scans, files, standings, newSizes }, (event) =>
+      this.#tell(event),
+    );
+    await this.#look(signal);
+    return scans.flatMap(({ folders }) => folders);
+  }
+
+  #note(file: string, state: FileState, standing: Standing): void {
+    if (standing.kind !== 'new') this.#drop(file);
+    switch (standing.kind) {
+      case 'known':
+        this.#known++;
+        break;
+      case 'back':
+        this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
+        this.#tell({ kind: 'back', path: file, videoId: standing.videoId });
+        break;
+      case 'left':
+        if (standing.why === 'failed') this.#failedBefore.push(file);
+        break;
+      case 'new':
+        if (!this.#candidates.has(file)) this.#candidates.set(file, { changes: 0 });
+        break;
+      case 'busy':
+        this.#open.set(standing.jobId, state);
+        break;
+      default:
+        standing satisfies never;
+    }
+  }
+
+  /** Takes the candidates that rest. */
+  async #look(signal?: AbortSignal): Promise<void> {
+    this.#closeEnded();
+    for (const [file, candidate] of [...this.#candidates]) {
+      signal?.throwIfAborted();
+      const state = await stateOf(file);
+      if (!state) {
+        this.#drop(file);
+        continue;
+      }
+      const rest = this.#settling.restOf(file, state, performance.now());
+      if (rest === undefined) candidate.changes++;
+      else if (rest >= this.#settle) await this.#judge(file, state, candidate, rest, signal);
+    }
+  }
+
+  async #judge(
+    file: string,
+    state: FileState,
+    candidate: Candidate,
+    rest: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const judged = candidate.judged && sameState(candidate.judged, state);
+    if (judged && candidate.why !== undefined && rest < PATIENCE) return;
+    try {
+      if (rest < PATIENCE) {
+        const completeness = state.sizeBytes === 0 ? EMPTY : await completenessOf(file, state.sizeBytes);
+        if (!completeness.complete && (await ageOf(file)) < PATIENCE)
+          return this.#wait(file, state, candidate, completeness.why);
+      }
+      // Two files of one size may be one video: the second is looked at when the first is known.
+      if ([...this.#open.values()].some(({ sizeBytes }) => sizeBytes === state.sizeBytes)) return;
+      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, state, signal)))) this.#give(file, state);
+      this.#drop(file);
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      const error = toLongwatchError(thrown, file);
+      if (error.code === 'disk_full' || error.code === 'library_busy') throw error;
+      this.#wait(file, state, candidate, error.message);
+    }
+  }
+
+  /** Whether the content is in the library already; then its video is told where it lies. */
+  async #isKnown(file: string, state: FileState, signal?: AbortSignal): Promise<boolean> {
+    const { store } = this.#options;
+    const identity = await this.#options.identify(file, signal);
+    const video = store.videoOfContent(identity.sha256);
+    if (!video) return false;
+    const place = { path: file, ...state };
+    const there = video.path === file ? undefined : await stateOf(video.path);
+    if (there && sameState(there, video)) {
+      store.addCopy(video.id, place);
+      this.#tell({ kind: 'copy', path: file, of: video.path, videoId: video.id });
+    } else {
+      const { state: now } = store.placeVideo(video.id, place);
+      if (video.path !== file) this.#tell({ kind: 'moved', path: file, from: video.path, videoId: video.id });
+      // Its ingest did not get to the end; it goes on at the new place.
+      if (now !== 'ready' && now !== 'partial') return false;
+    }
+    this.#refreshView();
+    return true;
+  }
+
+  #give(file: string, state: FileState): void {
+    const job = this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
+    this.#open.set(job.id, state);
+    this.#tell({ kind: 'queued', path: file, job });
+  }
+
+  #wait(file: string, state: FileState, candidate: Candidate, why: string): void {
+    candidate.judged = state;
+    if (candidate.why === why) return;
+    candidate.why = why;
+    this.#tell({ kind: 'waiting', path: file, why });
+  }
+
+  #drop(file: string): void {
+    this.#candidates.delete(file);
+    this.#settling.forget(file);
+  }
+
+  /** Candidates that may still come to rest in this run of `once`. */
+  #unsettled(): number {
+    return [...this.#candidates.values()].filter(({ why, changes }) => why === undefined && changes <= CHANGES_MAX)
+      .length;
+  }
+
+  #closeEnded(): void {
+    const ended = [...this.#open.keys()].filter((id) => hasEnded(this.#options.jobs.get(id)));
+    for (const id of ended) this.#open.delete(id);
+    if (ended.length > 0) this.#refreshView();
+  }
+
+  #refreshView(): void {
+    const { store } = this.#options;
+    this.#view = new LibraryView(store.videoFiles(), store.lastJobs());
+  }
+
+  #remark(about: string, text: string): void {
+    if (this.#said.has(about)) return;
+    this.#said.add(about);
+    this.#tell({ kind: 'remark', text });
+  }
+
+  #tell(event: WatchEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
+
+const EMPTY = { complete: false, why: 'it is empty' } as const;
+
+async function requireFolder(dir: string): Promise<void> {
+  const facts = await stat(dir).catch((error: unknown) => {
+    throw toLongwatchError(error, dir);
+  });
+  if (!facts.isDirectory())
+    throw new LongwatchError('not_a_file', `${path.resolve(dir)} is not a folder.`, {
+      path: dir,
+      hint: 'Give a folder to watch; `longwatch ingest` takes single files.',
+    });
+}
+
+/** Time since anything of the file changed, its name and rights too: no program sets that moment, unlike the modification time. */
+async function ageOf(file: string): Promise<Milliseconds> {
+  return Date.now() - (await lstat(file)).ctimeMs;
+}
+
+/** A paused one waits for a person; nobody waits for that. */
+function hasEnded(job: JobRecord | undefined): boolean {
+  return job === undefined || (job.state !== 'queued' && job.state !== 'running');
+}

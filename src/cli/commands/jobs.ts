@@ -1,0 +1,105 @@
+import { Argument } from 'commander';
+import { jobJson } from '../../../api/schema/job.js';
+import { ATTEMPTS_MAX, DEFAULT_PRIORITY, type JobRecord } from '../../../ingest/jobs/job.js';
+import { LongwatchError } from '../../errors.js';
+import type { Engine } from '../../main.js';
+import { formatTime, type Milliseconds } from '../../time.js';
+import { type CommonOptions, everyRow, type VerbContext, verb, withEngine } from '../command.js';
+import { EXIT, table, visible } from '../terminal.js';
+
+/** A running job whose progress did not grow for so long is said to stand still. A model on a slow machine may need as long for a window. */
+const STANDS_STILL_AFTER: Milliseconds = 60_000;
+const SHORTEST_PREFIX = 4;
+
+interface JobsOptions extends CommonOptions {
+  readonly all?: boolean;
+}
+
+/** What can be done with jobs. Without an id, `pause` and `resume` mean the whole queue. */
+const ACTIONS = {
+  pause: ({ jobs }: Engine, id: string) => jobs.pause(id),
+  resume: ({ jobs }: Engine, id: string) => jobs.resume(id),
+  cancel: ({ jobs }: Engine, id: string) => jobs.cancel(id),
+  retry: ({ jobs }: Engine, id: string) => jobs.retry(id),
+} as const;
+type Action = keyof typeof ACTIONS;
+
+export const jobsCommand = verb('jobs', 'what waits, runs and failed; pause, resume, cancel and retry it')
+  .addArgument(new Argument('[action]', 'what to do (default: list them)').choices(Object.keys(ACTIONS)))
+  .argument('[job...]', 'ids or the beginnings of them; none: pause or resume the whole queue, in every process')
+  .option('--all', 'also list jobs that are done or cancelled')
+  .action((action: Action | undefined, ids: string[], options: JobsOptions) =>
+    withEngine(options, false, (context) => {
+      if (action === undefined) return show(context, options.all ?? false);
+      if (ids.length > 0) return each(context, action, ids);
+      if (action === 'pause' || action === 'resume') return pauseAll(context, action === 'pause');
+      throw new LongwatchError('invalid_input', `\`jobs ${action}\` needs the id of a job.`, {
+        hint: 'See `longwatch jobs --all`.',
+      });
+    }),
+  );
+
+async function show({ engine, terminal }: VerbContext, all: boolean): Promise<number> {
+  const jobs = await everyRow((page) => engine.jobs.list(page));
+  const shown = all ? jobs : jobs.filter(({ state }) => state !== 'done' && state !== 'cancelled');
+  const paused = engine.jobs.paused();
+  terminal.document({ paused, jobs: shown.map((job) => jobJson(job)) });
+  if (paused) terminal.line('The queue is paused; `longwatch jobs resume` lets it go on.');
+  for (const row of table(shown.map((job) => [job.id.slice(0, 8), job.state, standing(job), visible(job.path)])))
+    terminal.line(row);
+  for (const { id, error } of shown)
+    if (error) terminal.warn(`${id.slice(0, 8)}: ${visible(error.detail)} [${error.code}]`);
+  if (shown.length === 0) terminal.note(all ? 'There was no job yet.' : 'Nothing waits, runs or failed.');
+  return EXIT.done;
+}
+
+/** How far a job is, in a few words. */
+function standing(job: JobRecord, now: Milliseconds = Date.now()): string {
+  const facts: string[] = [];
+  if (job.state === 'running') {
+    facts.push(job.stage, `${Math.round(job.progress * 100)} %`);
+    const idle = now - job.progressed;
+    if (idle >= STANDS_STILL_AFTER) facts.push(`no progress for ${clock(idle)}`);
+    else {
+      if (job.speed !== undefined) facts.push(`${job.speed.toFixed(1)}x realtime`);
+      if (job.eta !== undefined) facts.push(`${clock(job.eta)} left`);
+    }
+  }
+  if (job.state === 'queued' && job.runAt > now) facts.push(`again in ${clock(job.runAt - now)}`);
+  if (job.attempts > 1 || job.error) facts.push(`attempt ${job.attempts} of ${ATTEMPTS_MAX}`);
+  if (job.priority !== DEFAULT_PRIORITY) facts.push(`priority ${job.priority}`);
+  return facts.join(', ');
+}
+
+function clock(time: Milliseconds): string {
+  return formatTime(time / 1000).replace(/\.\d+$/, '');
+}
+
+async function pauseAll({ engine, terminal }: VerbContext, paused: boolean): Promise<number> {
+  if (paused) await engine.jobs.pauseAll();
+  else engine.jobs.resumeAll();
+  terminal.document({ paused });
+  terminal.line(paused ? 'The queue is paused, in every process of this library.' : 'The queue goes on.');
+  return EXIT.done;
+}
+
+async function each({ engine, terminal }: VerbContext, action: Action, names: readonly string[]): Promise<number> {
+  const all = await everyRow((page) => engine.jobs.list(page));
+  const jobs: JobRecord[] = [];
+  for (const name of names) jobs.push(await ACTIONS[action](engine, idOf(name, all)));
+  terminal.document({ jobs: jobs.map((job) => jobJson(job)) });
+  for (const job of jobs) terminal.line(`${job.id.slice(0, 8)}  ${job.state}  ${visible(job.path)}`);
+  return EXIT.done;
+}
+
+function idOf(name: string, jobs: readonly JobRecord[]): string {
+  const [first, second] = jobs.filter(
+    ({ id }) => id === name || (name.length >= SHORTEST_PREFIX && id.startsWith(name)),
+  );
+  if (first && !second) return first.id;
+  if (first && second)
+    throw new LongwatchError('ambiguous_id', `"${name}" is the beginning of several jobs.`, {
+      hint: 'Write more of the id.',
+    });
+  throw new LongwatchError('not_found', `There is no job "${name}".`, { hint: 'See `longwatch jobs --all`.' });
+}

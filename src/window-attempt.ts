@@ -1,0 +1,44 @@
+/**
+ * A window that ends its process (memory that runs out, a crash in native code) would end every process that takes it up. So each is
+ * noted before it goes to the model, and one that did it twice is written without the model.
+ */
+
+import type { Library } from '../index/library.js';
+import type { Model } from './model.js';
+import { formatTime } from './time.js';
+
+/** Processes that may die of one window. */
+const DEATHS_MAX = 2;
+
+/**
+ * Does one window.
+ * @param work Describes and writes it, with the model or, where that killed before, without.
+ * @throws what `work` throws; that is a failure, not a death
+ */
+export async function attemptWindow(
+  library: Library,
+  videoId: string,
+  index: number,
+  model: Model | undefined,
+  work: (model: Model | undefined) => Promise<void>,
+): Promise<void> {
+  if (!model) return work(undefined);
+  const deadly = library.beginWindow(videoId, index) >= DEATHS_MAX;
+  if (deadly) library.giveUpWindow(videoId, index);
+  try {
+    await work(deadly ? undefined : model);
+  } catch (error) {
+    library.leaveWindow(videoId, index);
+    throw error;
+  }
+}
+
+/** What a video says about windows that were written without the model. */
+export function givenUpWarnings(library: Library, videoId: string): string[] {
+  return library
+    .givenUpWindows(videoId)
+    .map(
+      ({ start, end }) =>
+        `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
+    );
+}
