@@ -205,13 +205,16 @@ async function gather(
   };
 }
 
-/** What a model that died takes with it as a sentence; everything else is thrown. */
+/** Ways in which a model may be lost. Some are opened only when they are asked, and find out then that the runtime is not installed. */
+const LOSSES: ReadonlySet<string> = new Set(['model_failed', 'overloaded', 'part_missing']);
+
+/** What a model that is lost takes with it as a sentence; everything else is thrown. */
 async function orLost<T>(attempt: Promise<T>): Promise<{ readonly value?: T; readonly lost?: string }> {
   try {
     return { value: await attempt };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
-    if (error.code !== 'model_failed' && error.code !== 'overloaded') throw error;
+    if (!LOSSES.has(error.code)) throw error;
     return { lost: error.message };
   }
 }

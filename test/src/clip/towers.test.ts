@@ -83,3 +83,15 @@ it('a model is the same space when it is built again, and another one in another
   expect(ids[1]).toBe(ids[0]);
   expect(ids[2]).not.toBe(ids[0]);
 });
+
+it('reads texts for SigLIP 2 as its tokenizer does, in lower case and with their punctuation', async () => {
+  const gemma = path.join(checkpointOf('siglip'), '../gemma');
+  const golden = JSON.parse(readFileSync(path.join(gemma, 'golden.json'), 'utf8')) as {
+    vocabulary: number;
+    texts: { text: string; ids: number[] }[];
+  };
+  const config = await readTowersConfig(checkpointOf('siglip'));
+  const text = { ...config.text, vocabularySize: golden.vocabulary };
+  const input = await TextInput.open(gemma, { ...config, text });
+  for (const { text, ids } of golden.texts) expect([text, [...input.encode(text).ids]]).toEqual([text, ids]);
+});
