@@ -18,6 +18,8 @@ export const newWatchSchema = z
       .max(MAX_QUERY_LENGTH)
       .openapi({ description: 'What to tell of, as in a search.', example: 'a car leaves' }),
     url: z.string().min(1).max(2048).openapi({
+      format: 'uri',
+      pattern: '^https?://',
       description: 'Where notices are posted to: http or https, in the public internet unless the server allows more.',
     }),
     video_ids: z

@@ -7,7 +7,7 @@ import type { PrivateHosts } from './destination.js';
 import { postNotice } from './post.js';
 import { signedHeaders } from './signature.js';
 
-/** Attempts before a notice is given up; with the pauses below, about a day. */
+/** Attempts before a notice is given up; with the pauses below, 8 to 17 hours. */
 export const ATTEMPTS_MAX = 12;
 /** The pause after the first attempt; each is three times as long as the one before. */
 const FIRST_PAUSE: Milliseconds = 5_000;

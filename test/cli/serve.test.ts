@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FILM } from '../../fixtures/real/clips.js';
 import { longFilm } from '../../fixtures/real/long-film.js';
+import { openReceiver } from '../src/standing-queries/receiver.js';
 import { longwatch, signalAfterWindows } from './run.js';
 
 const PROGRAM = path.resolve('dist/src/cli/main.js');
@@ -105,6 +106,36 @@ describe('longwatch serve', () => {
     expect(exit).toBe(0);
     const { url } = await serve(library);
     expect(await jobIs(url, `/v1/jobs/${job.id}`, 'done', 'failed')).toMatchObject({ state: 'done', path: film });
+  });
+
+  it('tells a receiver when something happens in a film that is ingested, also by another process while it was down', async () => {
+    const receiver = await openReceiver();
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-serve-'));
+    const film = path.join(folder, 'film.mp4');
+    copyFileSync(FILM, film);
+    copyFileSync('src/demo/big-buck-bunny.en.vtt', path.join(folder, 'film.en.vtt'));
+    const library = path.join(folder, 'library');
+    const config = path.join(folder, 'longwatch.json');
+    writeFileSync(config, JSON.stringify({ webhooks: { privateHosts: ['127.0.0.1'] } }));
+
+    const first = await serve(library, '--config', config);
+    const body = JSON.stringify({ query: 'something falls on an animal', url: receiver.url });
+    const headers = { 'content-type': 'application/json' };
+    expect((await fetch(`${first.url}/v1/watches`, { method: 'POST', headers, body })).status).toBe(201);
+    first.child.kill('SIGTERM');
+    expect(await first.ended).toBe(0);
+    expect((await longwatch(['ingest', film, '--library', library])).exit).toBe(0);
+    expect(receiver.received).toEqual([]);
+
+    const second = await serve(library, '--config', config);
+    await expect.poll(() => receiver.received.length).toBe(1);
+    expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
+      type: 'watch.matched',
+      matches: [{ video_id: '521a78e22a40', start_s: 20.417, end_s: 20.917 }],
+    });
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+    await receiver.close();
   });
 
   it('does not listen beyond this machine without a token', async () => {
