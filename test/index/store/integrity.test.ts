@@ -80,14 +80,15 @@ describe('the check of a library', () => {
     const directory = temporaryFolder();
     const library = temporaryLibrary({ directory });
     const { id } = library.addVideo(newVideo('film'));
-    for (let w = 0; w < 200; w++)
+    for (let w = 0; w < 600; w++)
       library.writeWindow(id, windowOf(w, [{ event: subtitle(w * 10, w * 10 + 1, `line ${w}`) }]));
     await library.close();
     const file = join(directory, DATABASE_FILE);
     const page = 4096;
     const pages = readFileSync(file).length / page;
     const descriptor = openSync(file, 'r+');
-    for (let n = Math.floor(pages / 2); n < pages; n += 3)
+    // Behind the schema, whose own pages lie in front.
+    for (let n = Math.floor((3 * pages) / 4); n < pages; n += 3)
       writeSync(descriptor, Buffer.alloc(page, 0xa5), 0, page, n * page);
     closeSync(descriptor);
     const report = await temporaryLibrary({ directory }).check();
