@@ -32,6 +32,7 @@ class RedReader implements Decoder, PictureReader {
   subtitles = refuse;
   still = refuse;
   stretch = refuse;
+  clip = refuse;
 
   // biome-ignore lint/correctness/useYield: nothing of a video is read here
   async *decode(): ReturnType<Decoder['decode']> {
