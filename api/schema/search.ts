@@ -126,7 +126,7 @@ export const searchSchema = z
     grounding: groundingSchema.optional(),
     near_misses: z.array(hitSchema).optional().openapi({
       description:
-        'With `grounding`: what was found and not seen by the model or not shown to it, and what it thinks unlikely.',
+        'With `grounding`: what was found and not seen by the model or not shown to it, and what it thinks unlikely. Without, where nothing answers: the few that come nearest, below the cutoff.',
     }),
     note: z.string().optional(),
   })

@@ -10,10 +10,19 @@ export interface Match extends Candidate {
   readonly score: number;
 }
 
-/** Coverage from which words are an answer by themselves: one of two words is, one of three is not unless it is the rare one. */
+/**
+ * Coverage from which words are an answer where nothing else is known of the text: one of two words is, one of three is not unless it is the
+ * rare one.
+ */
 export const MIN_COVERAGE = 1 / 3;
+/** Coverage from which words are an answer although the text does not seem to mean the same. */
+const WORDS_ALONE = 0.6;
+/** Between the two the text has to mean something near: this part of the way from unrelated to a match. */
+const NEAR = 0.65;
 /** What full evidence of one kind is worth alone. The rest needs the other kind. */
 const ONE_KIND = 0.9;
+/** Words count little until nearly all of the query is there. */
+const WORDS_POWER = 4;
 /** Damping of reciprocal ranks, as proposed with the method (Cormack et al. 2009). */
 const RANK_DAMPING = 60;
 /** Weight of the ranks: enough to order events whose evidence is equal, too little to overturn evidence. */
@@ -35,15 +44,15 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
 /**
  * The events that answer, best first.
  *
- * A score is built from absolute evidence: the square of how much of the query the words cover, and the similarity in proportion between
+ * A score is built from absolute evidence: the fourth power of how much of the query the words cover, and the similarity in proportion between
  * unrelated and same, joined as independent reasons (1 − (1 − a)(1 − b)). Ranks order what is equal by that. Without a scale similarity is no
  * evidence: what words did not find stays unfound, and meaning only adds its rank. Frames have no scale, so they too add a rank at most.
  * An embedder that `knows` the texts of one source decides alone which of those answer, and has no say about others. A picture answers by its
  * look alone: its likelihood is its evidence, and from a stated one on it is an answer (`LEAST_LIKELIHOOD`).
  *
- * Measured on 45 questions over 60 subtitle lines with MiniLM (mean reciprocal rank of the right line): meaning alone 0.925, words alone
- * 0.840, reciprocal rank fusion 0.836, this rule 0.933, with coverage not squared 0.911. Ranks alone lift a line that shares one word of
- * two over the line that means the same, and they give the best of a bad lot the score of a true hit.
+ * Measured by `npm run eval:retrieval` (docs/accuracy.md): a line that shares one word of two with a question is wrong more often than right, so
+ * words count little until nearly all are there. Ranks alone lift such a line over the one that means the same, and they give the best of a
+ * bad lot the score of a true hit.
  */
 export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
   return rank(
@@ -84,8 +93,10 @@ export function byScore(a: Match, b: Match): number {
 function answers({ event, coverage, similarity, look }: Candidate, scale: SimilarityScale | undefined): boolean {
   if (look) return look.matches;
   if (scale?.knows === event.source) return similarity !== undefined && similarity >= scale.match;
-  if (scale?.knows !== undefined) return coverage >= MIN_COVERAGE;
-  return coverage >= MIN_COVERAGE || (scale !== undefined && similarity !== undefined && similarity >= scale.match);
+  // Of what has no point in meaning space, as signals, only the words are known.
+  if (scale === undefined || scale.knows !== undefined || similarity === undefined) return coverage >= MIN_COVERAGE;
+  const near = scale.unrelated + NEAR * (scale.match - scale.unrelated);
+  return coverage >= WORDS_ALONE || similarity >= scale.match || (coverage >= MIN_COVERAGE && similarity >= near);
 }
 
 function scoreOf(
@@ -97,7 +108,7 @@ function scoreOf(
     return (
       SOURCE_WEIGHT[event.source] * ((1 - RANK_SHARE) * ONE_KIND * look.likelihood + RANK_SHARE * reciprocal(lookRank))
     );
-  const words = ONE_KIND * coverage ** 2;
+  const words = ONE_KIND * coverage ** WORDS_POWER;
   const says = scale?.knows === undefined || scale.knows === event.source;
   const meaning = says ? ONE_KIND * kinship(similarity, scale) : 0;
   const evidence = 1 - (1 - words) * (1 - meaning);

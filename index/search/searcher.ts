@@ -1,7 +1,7 @@
 /** Answers questions over a library: retrieve, fuse, join into spans, and say so when nothing answers. */
 
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
-import type { Embedder } from '../../src/meaning/embedder.js';
+import type { Embedder, SimilarityScale } from '../../src/meaning/embedder.js';
 import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
 import { contains, type Seconds } from '../../src/time.js';
 import type { Library } from '../library.js';
@@ -110,6 +110,11 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
     : inPlace;
   const whole = wanted(spans, asked);
   const results = whole.slice(0, asked.limit).map((span) => toHit(span, parts, looksLike(asked), placement));
+  const nearly = results.length > 0 ? [] : nearMissesOf(candidates, embedder?.scale, placement);
+  const nearMisses = nearly.map((span) => {
+    const hit = toHit(span, parts, looksLike(asked), placement);
+    return { ...hit, why: [...hit.why, 'below the cutoff'] };
+  });
   const remark = remarkOn(embedder, meaningLost, looksLost);
   const nothing = results.length > 0 ? [] : missing === undefined ? notesOnNothing(asked, library) : [missing];
   const notes = [...nothing, ...(remark ? [remark] : [])];
@@ -120,10 +125,27 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
     results,
     count: whole.length,
     noMatch: results.length === 0,
+    ...(nearMisses.length === 0 ? {} : { nearMisses }),
     ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
   };
   return { asked, placement, candidates, spans, answer, remark };
 }
+
+/** Best of what does not answer and yet has to do with the question. */
+function nearMissesOf(
+  candidates: readonly Candidate[],
+  scale: SimilarityScale | undefined,
+  placement: Placement | undefined,
+): Span[] {
+  const akin = candidates.filter(({ similarity, coverage }) =>
+    scale === undefined ? coverage > 0 : (similarity ?? -1) >= scale.unrelated + AKIN * (scale.match - scale.unrelated),
+  );
+  return spansOf(placedMatches(rank(akin, scale), placement)).slice(0, NEAR_MISSES);
+}
+
+const NEAR_MISSES = 3;
+/** A near miss lies at least this part of the way from unrelated to a match. */
+const AKIN = 0.5;
 
 interface Gathered {
   readonly candidates: readonly Candidate[];

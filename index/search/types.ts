@@ -57,7 +57,10 @@ export interface SearchAnswer {
   readonly noMatch: boolean;
   /** There when the model looked again: `results` are what it saw. */
   readonly grounding?: Grounding;
-  /** With `grounding`: what the search found and the model did not see or was not shown, and what it thinks unlikely. Best first. */
+  /**
+   * With `grounding`: what the search found and the model did not see or was not shown, and what it thinks unlikely. Without, and when nothing
+   * answers: the few that come nearest, below the cutoff. Best first.
+   */
   readonly nearMisses?: readonly SearchHit[];
   /** What the reader should know, e.g. why there is no match or that a part is missing. */
   readonly note?: string;
