@@ -23,6 +23,7 @@ import { MotionDetector } from './motion.js';
 export class SignalDetector {
   readonly #history = new History();
   readonly #motion: MotionDetector;
+  readonly #freezes: FreezeDetector;
   readonly #detectors: readonly Detector[];
   #events: MediaEvent[] = [];
   #boundaries: ShotBoundary[] = [];
@@ -59,12 +60,13 @@ export class SignalDetector {
       boundary: take.boundary,
     };
     const cuts = new CutDetector(history, cutting, (frame, newShot) => this.#motion.follow(frame, newShot));
+    this.#freezes = new FreezeDetector(history, take);
     this.#detectors = [
       cuts,
       new FadeDetector(history, fading),
       dissolves,
       new BlackDetector(history, take),
-      new FreezeDetector(history, take),
+      this.#freezes,
       new FlashDetector(history, take),
     ];
   }
@@ -72,7 +74,8 @@ export class SignalDetector {
   /**
    * Takes the next frame in presentation order. The pixels are read before this returns and not kept.
    * @returns the activity: mean absolute difference (0..255) of the coarse picture to that of the previous frame, rounding noise left
-   * out. Frames that follow closer than 1/32 s are measured against the last one that lies that far back; those between give 0.
+   * out. Frames that follow closer than 1/32 s are measured against the last one that lies that far back; those between give 0. So does a
+   * still picture under a running clock, from its fifth tick on.
    * @throws {LongwatchError} `invalid_input` when the thumbnail has another size or its time falls; the detector is as it was before.
    */
   push(frame: Thumbnail): number {
@@ -99,7 +102,7 @@ export class SignalDetector {
     const activity = history.push(frame);
     for (const detector of this.#detectors) detector.observe();
     this.#settle();
-    return activity;
+    return this.#freezes.ticks ? 0 : activity;
   }
 
   /**
