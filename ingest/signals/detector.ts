@@ -2,7 +2,8 @@
  * All signals of a film in one pass over the thumbnails of all its frames.
  *
  * What comes out is a function of the frames alone: not of how they were batched, not of a clock. Every length in here is in seconds of
- * media time, so that frame rates, variable frame rates and odd gaps need no special case. Memory is bounded by `HISTORY_FRAMES`.
+ * media time, so that frame rates, variable frame rates and odd gaps need no special case. Memory is bounded by `HISTORY_FRAMES`, and for shots that
+ * come again by a few megabytes of codes.
  */
 
 import { LongwatchError } from '../../src/errors.js';
@@ -19,11 +20,13 @@ import { FlashDetector } from './flash.js';
 import { FreezeDetector } from './freeze.js';
 import { History } from './history.js';
 import { MotionDetector } from './motion.js';
+import { RepeatDetector } from './repeat.js';
 
 export class SignalDetector {
   readonly #history = new History();
   readonly #motion: MotionDetector;
   readonly #freezes: FreezeDetector;
+  readonly #repeats: RepeatDetector;
   readonly #detectors: readonly Detector[];
   #events: MediaEvent[] = [];
   #boundaries: ShotBoundary[] = [];
@@ -34,8 +37,12 @@ export class SignalDetector {
     const history = this.#history;
     const take: Findings = {
       event: (event) => this.#events.push(event),
-      boundary: (boundary) => this.#boundaries.push(boundary),
+      boundary: (boundary) => {
+        this.#boundaries.push(boundary);
+        this.#repeats.boundary(boundary);
+      },
     };
+    this.#repeats = new RepeatDetector(history, take);
     this.#motion = new MotionDetector(history, take);
     const gradual: Findings = {
       event: (event) => {
@@ -102,6 +109,7 @@ export class SignalDetector {
     const activity = history.push(frame);
     for (const detector of this.#detectors) detector.observe();
     this.#settle();
+    this.#repeats.advance(this.#settled);
     return this.#freezes.ticks ? 0 : activity;
   }
 
@@ -114,6 +122,7 @@ export class SignalDetector {
     this.#finished = true;
     if (this.#history.count > 0) for (const detector of this.#detectors) detector.finish(end);
     this.#motion.finish(end);
+    if (this.#history.count > 0) this.#repeats.finish(end);
     this.#settled = Number.POSITIVE_INFINITY;
   }
 

@@ -8,7 +8,7 @@ import type { MediaEvent } from '../event.js';
 import type { Seconds } from '../time.js';
 
 /** In the order in which they run: what is cheap comes first. Stored as this text. */
-export const LAYER_NAMES = ['sound', 'repeats', 'speech', 'text', 'pictures'] as const;
+export const LAYER_NAMES = ['sound', 'speech', 'text', 'pictures'] as const;
 export type LayerName = (typeof LAYER_NAMES)[number];
 
 /** A video whose windows are written. */
