@@ -8,11 +8,15 @@ import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './chosen-pictures.js';
 import type { Config } from './config.js';
 import type { LayerName } from './layer-name.js';
+import { SoundLayer } from './layers/sound/sound-layer.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Every layer of its own pass, and what opens it. */
-export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = { pictures: openPicturesLayer };
+export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
+  sound: async () => new SoundLayer(),
+  pictures: openPicturesLayer,
+};
 
 export interface Parts {
   decoder(): Promise<Decoder & PictureReader>;

@@ -2,7 +2,8 @@
  * All signals of a film in one pass over the thumbnails of all its frames.
  *
  * What comes out is a function of the frames alone: not of how they were batched, not of a clock. Every length in here is in seconds of
- * media time, so that frame rates, variable frame rates and odd gaps need no special case. Memory is bounded by `HISTORY_FRAMES`.
+ * media time, so that frame rates, variable frame rates and odd gaps need no special case. Memory is bounded by `HISTORY_FRAMES`, and for shots that
+ * come again by a few megabytes of codes.
  */
 
 import { LongwatchError } from '../../src/errors.js';
@@ -19,10 +20,13 @@ import { FlashDetector } from './flash.js';
 import { FreezeDetector } from './freeze.js';
 import { History } from './history.js';
 import { MotionDetector } from './motion.js';
+import { RepeatDetector } from './repeat.js';
 
 export class SignalDetector {
   readonly #history = new History();
   readonly #motion: MotionDetector;
+  readonly #freezes: FreezeDetector;
+  readonly #repeats: RepeatDetector;
   readonly #detectors: readonly Detector[];
   #events: MediaEvent[] = [];
   #boundaries: ShotBoundary[] = [];
@@ -33,8 +37,12 @@ export class SignalDetector {
     const history = this.#history;
     const take: Findings = {
       event: (event) => this.#events.push(event),
-      boundary: (boundary) => this.#boundaries.push(boundary),
+      boundary: (boundary) => {
+        this.#boundaries.push(boundary);
+        this.#repeats.boundary(boundary);
+      },
     };
+    this.#repeats = new RepeatDetector(history, take);
     this.#motion = new MotionDetector(history, take);
     const gradual: Findings = {
       event: (event) => {
@@ -59,12 +67,13 @@ export class SignalDetector {
       boundary: take.boundary,
     };
     const cuts = new CutDetector(history, cutting, (frame, newShot) => this.#motion.follow(frame, newShot));
+    this.#freezes = new FreezeDetector(history, take);
     this.#detectors = [
       cuts,
       new FadeDetector(history, fading),
       dissolves,
       new BlackDetector(history, take),
-      new FreezeDetector(history, take),
+      this.#freezes,
       new FlashDetector(history, take),
     ];
   }
@@ -72,7 +81,8 @@ export class SignalDetector {
   /**
    * Takes the next frame in presentation order. The pixels are read before this returns and not kept.
    * @returns the activity: mean absolute difference (0..255) of the coarse picture to that of the previous frame, rounding noise left
-   * out. Frames that follow closer than 1/32 s are measured against the last one that lies that far back; those between give 0.
+   * out. Frames that follow closer than 1/32 s are measured against the last one that lies that far back; those between give 0. So does a
+   * still picture under a running clock, from its fifth tick on.
    * @throws {LongwatchError} `invalid_input` when the thumbnail has another size or its time falls; the detector is as it was before.
    */
   push(frame: Thumbnail): number {
@@ -99,7 +109,8 @@ export class SignalDetector {
     const activity = history.push(frame);
     for (const detector of this.#detectors) detector.observe();
     this.#settle();
-    return activity;
+    this.#repeats.advance(this.#settled);
+    return this.#freezes.ticks ? 0 : activity;
   }
 
   /**
@@ -111,6 +122,7 @@ export class SignalDetector {
     this.#finished = true;
     if (this.#history.count > 0) for (const detector of this.#detectors) detector.finish(end);
     this.#motion.finish(end);
+    if (this.#history.count > 0) this.#repeats.finish(end);
     this.#settled = Number.POSITIVE_INFINITY;
   }
 

@@ -8,8 +8,10 @@ export const SAMPLES = PIXELS * 3;
 export const CELL = 4;
 export const COARSE_WIDTH = THUMBNAIL_WIDTH / CELL;
 export const COARSE_HEIGHT = THUMBNAIL_HEIGHT / CELL;
+export const CELLS = COARSE_WIDTH * COARSE_HEIGHT;
+export const PIXELS_OF_CELL = CELL * CELL;
 /** A coarse picture: mean RGB per cell. Averaging 16 pixels takes three quarters of the noise away and blunts small motion. */
-export const COARSE_SAMPLES = COARSE_WIDTH * COARSE_HEIGHT * 3;
+export const COARSE_SAMPLES = CELLS * 3;
 
 /** A pixel whose luma is below this counts as dark: a tenth of the range, as broadcast black plus noise needs. */
 export const DARK_LUMA = 26;
@@ -80,6 +82,31 @@ export function measureFrame(
   out.level = lumaSum / PIXELS;
   out.spread = Math.sqrt(Math.max(0, lumaSquares / PIXELS - out.level ** 2));
   out.darkShare = dark / PIXELS;
+}
+
+/** How two luma planes differ, cell by cell. Reused from frame to frame. */
+export interface CellSteps {
+  /** Largest absolute difference of a pixel of the cell. */
+  readonly largest: Uint8Array;
+  /** Sum of the absolute differences of its pixels. */
+  readonly sum: Uint16Array;
+}
+
+/** Compares two 64 × 36 luma planes in cells of 4 × 4 pixels. */
+export function cellSteps(a: Uint8Array, b: Uint8Array, out: CellSteps): void {
+  const { largest, sum } = out;
+  largest.fill(0);
+  sum.fill(0);
+  for (let y = 0, at = 0; y < THUMBNAIL_HEIGHT; y++) {
+    const rowCell = Math.floor(y / CELL) * COARSE_WIDTH;
+    for (let x = 0; x < THUMBNAIL_WIDTH; x++, at++) {
+      const step = Math.abs((a[at] as number) - (b[at] as number));
+      if (step === 0) continue;
+      const cell = rowCell + (x >> 2);
+      sum[cell] = (sum[cell] as number) + step;
+      if (step > (largest[cell] as number)) largest[cell] = step;
+    }
+  }
 }
 
 /** Mean absolute difference of two planes of equal length. */

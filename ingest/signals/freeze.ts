@@ -6,101 +6,136 @@
  * is the line drawn here, and its limit: a scene without any noise in which nothing moves (a slide, a drawing, a screen recording, a
  * camera whose noise the encoder has removed altogether) is a still picture as far as pixels can tell. One frame that is held long says
  * nothing about the scene and is not called still.
+ *
+ * A still picture under a running clock is still too. Where only a small part of the picture changes, and that at an even beat, the rest is
+ * held to the same standard, and the event reaches over all its ticks. Without a beat, or where the small part moves on, a picture is
+ * still only between the changes.
  */
 
+import type { MediaEvent } from '../../src/event.js';
 import type { Seconds } from '../../src/time.js';
+import { Beat } from './beat.js';
 import { BLACK_SHARE } from './black.js';
 import { type Detector, type Findings, signalEvent } from './detection.js';
-import { meanDifference, PIXELS } from './features.js';
+import { HeldBackground, HeldPicture } from './held-picture.js';
 import type { History } from './history.js';
 
 const SHORTEST_FREEZE: Seconds = 1;
-/** Mean RGB difference of two frames that show the same held picture: fewer than 1 sample of 16 off by one. */
-const HELD_CHANGE = 0.06;
-/** A jolt of the encoder stays below this, touches nothing visibly, and is rare. */
-const JOLT_CHANGE = 1;
-const JOLT_DISTANCE_FRAMES = 8;
-const JOLT_DISTANCE: Seconds = 0.25;
 /** Share of the frames that must equal the one before to the bit. A codec that has all but removed a camera's noise leaves fewer equal. */
 const EQUAL_SHARE = 0.75;
-/** How far the picture may have drifted from the first one by now, in mean luma difference. */
-const DRIFT = 1.5;
+/** By then a small part that changes has shown a beat or has none. */
+const BEAT_KNOWN_WITHIN: Seconds = 6;
 const TOLERANCE: Seconds = 1e-6;
 
 export class FreezeDetector implements Detector {
   readonly #history: History;
   readonly #findings: Findings;
-  /** The first picture of the stretch; it may have left the history long ago. */
-  readonly #anchor = new Uint8Array(PIXELS);
-  #start: Seconds = 0;
-  #precision: Seconds = 0;
-  #frames = 0;
-  #equalFrames = 0;
-  #largestChange = 0;
-  #lastJolt = { frame: Number.NEGATIVE_INFINITY, time: Number.NEGATIVE_INFINITY };
+  readonly #whole: HeldPicture;
+  readonly #background: HeldBackground;
+  readonly #beat = new Beat();
+  #lastTick = { time: 0, step: 0 };
+  /** As `ticks`. Then the pieces between the ticks are not told one by one. */
+  #ticks = false;
+  /** Stretches in which all of the picture held and which ended while its background goes on: told once there is known to be no beat. */
+  #pieces: MediaEvent[] = [];
   #settled: Seconds = Number.NEGATIVE_INFINITY;
 
   constructor(history: History, findings: Findings) {
     this.#history = history;
     this.#findings = findings;
+    this.#whole = new HeldPicture(history);
+    this.#background = new HeldBackground(history);
   }
 
   get settled(): Seconds {
     return this.#settled;
   }
 
+  /** Whether the picture is still at the newest frame but for a small part that keeps a beat. */
+  get ticks(): boolean {
+    return this.#ticks;
+  }
+
   observe(): void {
     const history = this.#history;
     const frame = history.newest;
     const time = history.time(frame);
-    if (this.#frames > 0 && this.#holds(frame, time)) {
-      this.#frames++;
-      if (history.change(frame) === 0) this.#equalFrames++;
-      this.#largestChange = Math.max(this.#largestChange, history.change(frame));
-    } else {
-      this.#close(time, history.stepBefore(frame));
-      this.#open(frame, time);
+    const backgroundHolds = this.#background.frames > 0 && this.#background.holds(frame);
+    if (this.#whole.frames === 0 || !this.#whole.holds(frame)) {
+      this.#closeWhole(time, history.stepBefore(frame));
+      if (history.darkShare(frame) >= BLACK_SHARE) this.#whole.frames = 0;
+      else this.#whole.begin(frame);
     }
-    this.#settled = time;
+    if (backgroundHolds) this.#follow(frame, time);
+    else this.#closeBackground(time, history.stepBefore(frame));
+    this.#settled = Math.max(this.#settled, Math.min(time, this.#pieces[0]?.end ?? time));
   }
 
   finish(end: Seconds): void {
-    this.#close(end, 0);
+    this.#closeWhole(end, 0);
+    this.#closeBackground(end, 0);
     this.#settled = Number.POSITIVE_INFINITY;
   }
 
-  #open(frame: number, time: Seconds): void {
-    const history = this.#history;
-    this.#frames = history.darkShare(frame) >= BLACK_SHARE ? 0 : 1;
-    this.#equalFrames = 0;
-    this.#start = time;
-    this.#precision = history.stepBefore(frame);
-    this.#largestChange = 0;
-    this.#anchor.set(history.luma(frame));
-  }
-
-  #holds(frame: number, time: Seconds): boolean {
-    const history = this.#history;
-    const change = history.change(frame);
-    if (change > JOLT_CHANGE || history.visibleChanges(frame) > 0) return false;
-    if (change > HELD_CHANGE) {
-      const last = this.#lastJolt;
-      this.#lastJolt = { frame, time };
-      if (frame - last.frame < JOLT_DISTANCE_FRAMES || time - last.time < JOLT_DISTANCE) return false;
+  /** The background holds at the newest frame. */
+  #follow(frame: number, time: Seconds): void {
+    const background = this.#background;
+    const brokeOff = this.#lastTick;
+    if (background.ticked) {
+      this.#beat.change(time);
+      this.#lastTick = { time, step: this.#history.stepBefore(frame) };
     }
-    return change === 0 || meanDifference(this.#anchor, history.luma(frame)) <= DRIFT;
+    if (background.wandered) {
+      this.#ticks = false;
+      this.#closeBackground(time, 0);
+      return;
+    }
+    const keepsBeat = this.#beat.runs(time) && background.equalShare >= EQUAL_SHARE;
+    if (keepsBeat) {
+      this.#ticks = true;
+      this.#pieces = [];
+    } else if (this.#ticks) {
+      this.#closeBackground(brokeOff.time, brokeOff.step);
+    } else if (background.firstTick !== undefined && time - background.firstTick > BEAT_KNOWN_WITHIN) {
+      this.#closeBackground(time, 0);
+    }
   }
 
-  #close(end: Seconds, step: Seconds): void {
-    if (this.#frames < 2 || end - this.#start < SHORTEST_FREEZE - TOLERANCE) return;
-    const equalShare = this.#equalFrames / (this.#frames - 1);
-    if (equalShare < EQUAL_SHARE) return;
-    this.#findings.event(
-      signalEvent('freeze', { start: this.#start, end }, Math.max(this.#precision, step), 'still picture', {
-        largest_change: this.#largestChange,
-        equal_share: equalShare,
-        duration_s: end - this.#start,
-      }),
-    );
+  #closeWhole(end: Seconds, step: Seconds): void {
+    const whole = this.#whole;
+    if (whole.frames < 2 || whole.equalShare < EQUAL_SHARE) return;
+    const event = this.#eventOf(whole, end, step, 'still picture', {});
+    if (event && !this.#ticks) this.#pieces.push(event);
+  }
+
+  /** Tells what is known of the stretch that ends here, and starts another where the whole picture is. */
+  #closeBackground(end: Seconds, step: Seconds): void {
+    const background = this.#background;
+    if (this.#ticks) {
+      const share = { ticking_share: background.excusedShare };
+      const event = this.#eventOf(background, end, step, 'still picture with a small part that ticks', share);
+      if (event) this.#findings.event(event);
+    }
+    for (const piece of this.#pieces) this.#findings.event(piece);
+    this.#pieces = [];
+    this.#ticks = false;
+    this.#beat.reset();
+    background.beginAs(this.#whole);
+  }
+
+  #eventOf(
+    held: HeldPicture,
+    end: Seconds,
+    step: Seconds,
+    text: string,
+    more: Readonly<Record<string, number>>,
+  ): MediaEvent | undefined {
+    if (end - held.start < SHORTEST_FREEZE - TOLERANCE) return undefined;
+    return signalEvent('freeze', { start: held.start, end }, Math.max(held.startStep, step), text, {
+      largest_change: held.largestChange,
+      equal_share: held.equalShare,
+      duration_s: end - held.start,
+      ...more,
+    });
   }
 }

@@ -190,6 +190,10 @@ function standInDecoder(stills: { time: number; width: number | undefined }[]): 
       yield* [];
       throw new Error('The API never decodes a whole file.');
     },
+    async *sound() {
+      yield* [];
+      throw new Error('The API never reads sound.');
+    },
     subtitles: async () => [],
     stretch: async () => [],
     clip: async (_path, _probe, { range, cut }) => ({

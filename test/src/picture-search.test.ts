@@ -34,6 +34,10 @@ class RedReader implements Decoder, PictureReader {
   stretch = refuse;
   clip = refuse;
 
+  sound(): never {
+    throw new Error('Nobody asked for sound.');
+  }
+
   // biome-ignore lint/correctness/useYield: nothing of a video is read here
   async *decode(): ReturnType<Decoder['decode']> {
     return refuse();

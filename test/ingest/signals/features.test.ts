@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../fixtures/film/random.js';
 import {
+  cellSteps,
   changedShare,
   correlation,
   darkenedShare,
@@ -106,6 +107,23 @@ describe('differences of planes', () => {
     expect(meanDifferenceBeyondRounding(a, b)).toBe((0 + 0 + 4 + 19) / 4);
     expect(changedShare(a, b, 4)).toBe(0.5);
     expect(darkenedShare(a, b, 4)).toBe(0.25);
+  });
+});
+
+describe('the steps of a cell', () => {
+  it('equal those of a slow twin', () => {
+    const [a, b] = [randomPicture(5, 64 * 36), randomPicture(6, 64 * 36)];
+    const out = { largest: new Uint8Array(144), sum: new Uint16Array(144) };
+    cellSteps(a, b, out);
+    const cells = Array.from({ length: 144 }, (_, cell) =>
+      Array.from({ length: 16 }, (_, pixel) => {
+        const x = (cell % 16) * 4 + (pixel % 4);
+        const y = Math.floor(cell / 16) * 4 + Math.floor(pixel / 4);
+        return Math.abs((a[y * 64 + x] ?? 0) - (b[y * 64 + x] ?? 0));
+      }),
+    );
+    expect([...out.largest]).toEqual(cells.map((steps) => Math.max(...steps)));
+    expect([...out.sum]).toEqual(cells.map((steps) => steps.reduce((sum, step) => sum + step, 0)));
   });
 });
 

@@ -59,6 +59,20 @@ export function noisy(a: Pixels, frame: number, deviation: number): Pixels {
   return a.map((value) => value + deviation * 2.45 * (random.next() + random.next() - 1));
 }
 
+/** A block of 4 × 2 pixels, a digit of a clock, whose look depends on `value`; placed in a dark box that is always there. */
+export function withDigit(a: Pixels, value: number, left = 52, top = 3): Pixels {
+  const random = seededRandom(value + 77);
+  const target = a.slice();
+  for (let y = top - 1; y < top + 3; y++) {
+    for (let x = left - 2; x < left + 6; x++) {
+      const isDigit = y >= top && y < top + 2 && x >= left && x < left + 4;
+      const light = isDigit ? random.whole(40, 220) : 30;
+      target.fill(light, (y * THUMBNAIL_WIDTH + x) * 3, (y * THUMBNAIL_WIDTH + x) * 3 + 3);
+    }
+  }
+  return target;
+}
+
 export interface Watched {
   readonly events: readonly MediaEvent[];
   readonly boundaries: readonly ShotBoundary[];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WindowPlanner } from '../../../ingest/plan/planner.js';
 import {
   brighter,
   constantRate,
@@ -10,6 +11,7 @@ import {
   stillScene,
   variableRate,
   watch,
+  withDigit,
 } from './sequence.js';
 
 /** Motion is measured over 0.2 to 0.4 s; its edges are as sharp as that. */
@@ -92,6 +94,63 @@ describe('a still picture', () => {
   });
 });
 
+describe('a still picture under something that ticks', () => {
+  const street = pixels(stillScene(12));
+  const film = constantRate(500, 25);
+  /** The street in motion, then from frame 100 to 400 held, each frame with a digit of its own. */
+  const heldWith = (digit: (frame: number) => number) => (frame: number) =>
+    withDigit(frame >= 100 && frame < 400 ? meadow : noisy(street, frame, 2), digit(frame));
+
+  it.each([
+    { name: 'a clock', digit: (frame: number) => Math.floor(frame / 25) },
+    { name: 'a counter of tenths', digit: (frame: number) => Math.floor(frame / 2.5) },
+    { name: 'a counter of frames', digit: (frame: number) => frame },
+  ])('is one still picture over all ticks of $name', ({ digit }) => {
+    const found = only(watch(film, heldWith(digit)), 'freeze');
+    expect(found).toMatchObject({ start: 4, end: 16, text: 'still picture with a small part that ticks' });
+    expect(found.precision).toBeCloseTo(0.04, 9);
+    // The digit lies across two cells of 144.
+    expect(found.attributes).toMatchObject({ ticking_share: 0.014, equal_share: 1 });
+  });
+
+  it('ends at the last tick when the clock stands still too, and the whole picture is held from there', () => {
+    const watched = watch(
+      film,
+      heldWith((frame) => Math.floor(Math.min(frame, 260) / 25)),
+    );
+    const found = watched.events.filter((event) => event.kind === 'freeze');
+    expect(found.map(({ start, end, text }) => [start, end, text])).toEqual([
+      [4, 10, 'still picture with a small part that ticks'],
+      [10, 16, 'still picture'],
+    ]);
+  });
+
+  it('is still only between the changes where these keep no beat', () => {
+    const changes = [100, 135, 140, 215, 240, 330, 342];
+    const watched = watch(
+      film,
+      heldWith((frame) => changes.filter((change) => change <= frame).length),
+    );
+    const found = watched.events.filter((event) => event.kind === 'freeze');
+    expect(found.map(({ start, end, text }) => [start * 25, end * 25, text])).toEqual([
+      [100, 135, 'still picture'],
+      [140, 215, 'still picture'],
+      [215, 240, 'still picture'],
+      [240, 330, 'still picture'],
+      [342, 400, 'still picture'],
+    ]);
+  });
+
+  it('is not what a camera sees that watches an empty room', () => {
+    expect(kinds(watch(film, (frame) => withDigit(noisy(meadow, frame, 0.4), Math.floor(frame / 25))))).toEqual([]);
+  });
+
+  it('is not what a small thing is that moves on', () => {
+    const watched = watch(film, (frame) => withDigit(meadow, 1, 4 + Math.floor(frame / 10), 20));
+    expect(kinds(watched)).toEqual([]);
+  });
+});
+
 describe('a flash', () => {
   it.each([
     { name: '10 frames per second', clock: constantRate(100, 10), length: 1 },
@@ -153,6 +212,18 @@ describe('activity', () => {
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(mean(activity.slice(0, 75))).toBeLessThan(0.02);
     expect(mean(activity.slice(75))).toBeGreaterThan(0.2);
+  });
+
+  it('is not driven by a counter over a still picture: once its beat is known, the plan sees stillness', () => {
+    const planner = new WindowPlanner({ movingRate: 2 });
+    const clock = constantRate(1500, 25);
+    const { activity } = watch(clock, (frame) => withDigit(meadow, frame));
+    const windows = activity.flatMap((change, index) => {
+      const time = clock[index] as number;
+      return planner.push({ index, pts: index, time }, change, [], time);
+    });
+    windows.push(...planner.finish(60));
+    expect(windows.slice(1).map(({ frames }) => frames.length)).toEqual([2, 2]);
   });
 
   it('sums to about the same change at 25 and at 240 frames per second', () => {

@@ -51,6 +51,10 @@ class DrawnDecoder implements Decoder {
   still = refuse;
   stretch = refuse;
   clip = refuse;
+
+  sound(): never {
+    throw new Error('Nobody asked for sound.');
+  }
 }
 
 async function refuse(): Promise<never> {
