@@ -57,6 +57,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         },
         { host: config.host, port: config.port },
       );
+      engine.jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       engine.jobs.takeUpWaiting();
       terminal.document({ url: server.url, library: config.library });
       terminal.line(`Longwatch ${VERSION} on ${server.url} (library ${config.library}). Stop with Ctrl-C.`);

@@ -303,7 +303,7 @@ describe('a watched folder, looked through once', () => {
   it('lets a paused queue be', async () => {
     put('film.mp4');
     library.pauseJobs(true);
-    expect((await once()).jobs.map(({ state }) => state)).toEqual([]);
+    expect((await once()).jobs.map(({ state }) => state)).toEqual(['queued']);
     library.pauseJobs(false);
     await once();
     expect(read).toEqual(['film.mp4']);
