@@ -37,6 +37,8 @@ export interface WatchOptions {
   readonly leaveOut?: string;
   /** How long size and modification time must rest. @default 10_000 (30 s are better on a network share) */
   readonly settle?: Milliseconds;
+  /** After so long a file is taken though its container says that more is to come: nobody writes it any more. @default 600_000 */
+  readonly patience?: Milliseconds;
   /** How often everything is looked through. @default 60_000 */
   readonly interval?: Milliseconds;
   /** Listen to the system for changes. Network shares give none. @default true */
@@ -65,8 +67,6 @@ export interface WatchReport {
   readonly failedBefore: readonly string[];
 }
 
-/** A file whose container says that more is to come, and that rests for so long, is taken as it is: nobody writes it any more. */
-export const PATIENCE: Milliseconds = 10 * 60_000;
 /** After so many changes, `once` leaves a file for the next time. */
 const CHANGES_MAX = 2;
 const SOONEST_LOOK: Milliseconds = 50;
@@ -105,7 +105,8 @@ export class FolderWatcher {
   /** The jobs of this watcher, kept while `once` runs, to be reported. */
   #made: Set<string> | undefined;
   #view = new LibraryView([], []);
-  readonly #troubles: string[] = [];
+  /** What is wrong with the library since the last scan that went well. */
+  readonly #troubles = new Set<string>();
   #known = 0;
   #failedBefore: string[] = [];
 
@@ -195,13 +196,11 @@ export class FolderWatcher {
   /** A full disk or a locked library ends no watch: it is said, and tried again. */
   async #survive<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     try {
-      const result = await work();
-      for (const about of this.#troubles.splice(0)) this.#said.delete(about);
-      return result;
+      return await work();
     } catch (thrown) {
       if (signal.aborted) return undefined;
       const error = toLongwatchError(thrown);
-      this.#troubles.push(error.code);
+      this.#troubles.add(error.code);
       this.#remark(error.code, `${error.message} It is tried again.`);
       return undefined;
     }
@@ -250,6 +249,8 @@ export class FolderWatcher {
       this.#tell(event),
     );
     await this.#look(signal);
+    for (const about of this.#troubles) this.#said.delete(about);
+    this.#troubles.clear();
     return scans.flatMap(({ folders }) => folders);
   }
 
@@ -300,17 +301,18 @@ export class FolderWatcher {
     rest: Milliseconds,
     signal?: AbortSignal,
   ): Promise<void> {
+    const patience = this.#options.patience ?? 600_000;
     const judged = candidate.judged && sameState(candidate.judged, state);
-    if (judged && candidate.why !== undefined && rest < PATIENCE) return;
+    if (judged && candidate.why !== undefined && rest < patience) return;
     try {
-      if (rest < PATIENCE) {
+      if (rest < patience) {
         const completeness = state.sizeBytes === 0 ? EMPTY : await completenessOf(file, state.sizeBytes);
-        if (!completeness.complete && (await ageOf(file)) < PATIENCE)
+        if (!completeness.complete && (await ageOf(file)) < patience)
           return this.#wait(file, state, candidate, completeness.why);
       }
       // Two files of one size may be one video: the second is looked at when the first is known.
       if (this.#open.hasSize(state.sizeBytes)) return;
-      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, state, signal)))) this.#give(file, state);
+      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) this.#give(file, state);
       this.#drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -321,12 +323,13 @@ export class FolderWatcher {
   }
 
   /** Whether the content is in the library already; then its video is told where it lies. */
-  async #isKnown(file: string, state: FileState, signal?: AbortSignal): Promise<boolean> {
+  async #isKnown(file: string, signal?: AbortSignal): Promise<boolean> {
     const { store } = this.#options;
     const identity = await this.#options.identify(file, signal);
     const video = store.videoOfContent(identity.sha256);
     if (!video) return false;
-    const place = { path: file, ...state };
+    // Of the moment when it was read; `identify` refuses a file that changes meanwhile.
+    const place = { path: file, sizeBytes: identity.sizeBytes, modified: identity.modified };
     const there = video.path === file ? undefined : await stateOf(video.path);
     if (there && sameState(there, video)) {
       store.addCopy(video.id, place);
