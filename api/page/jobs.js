@@ -2,6 +2,9 @@
 
 import { ask, byId, clockShort, make } from './dom.js';
 
+/** Milliseconds without progress after which a job is said to stand still. */
+const STANDS_STILL_AFTER = 60_000;
+
 /** What is shown: by job id, the item and how to show a newer state in it, so that a focused button stays where it is. */
 const shown = new Map();
 let stream;
@@ -57,11 +60,13 @@ function jobItem({ id, path }) {
   );
   const update = (job) => {
     const failed = job.state === 'failed';
+    const stands = job.idle_ms >= STANDS_STILL_AFTER;
     const parts = [
       job.state === 'running' ? `${Math.floor(job.progress * 100)} %` : job.state,
       job.stage === job.state ? '' : job.stage,
-      job.speed_x && `${job.speed_x.toFixed(1)}× real time`,
-      job.eta_ms && `${clockShort(job.eta_ms / 1000)} left`,
+      stands && `no progress for ${clockShort(job.idle_ms / 1000)}`,
+      !stands && job.speed_x && `${job.speed_x.toFixed(1)}× real time`,
+      !stands && job.eta_ms && `${clockShort(job.eta_ms / 1000)} left`,
     ];
     figures.textContent = parts.filter(Boolean).join(' · ');
     bar.value = job.progress;

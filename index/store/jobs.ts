@@ -1,6 +1,7 @@
 /** Jobs: what was asked to be done, who does it, and how far it is. They outlive the process and the video. */
 
 import { randomUUID } from 'node:crypto';
+import { LONGEST_WAIT } from '../../ingest/jobs/back-off.js';
 import {
   ATTEMPTS_MAX,
   DEFAULT_PRIORITY,
@@ -10,6 +11,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobStep,
+  LEASE_MAX,
   type NewJob,
 } from '../../ingest/jobs/job.js';
 import type { LastJob } from '../../ingest/watch/watch-store.js';
@@ -73,7 +75,7 @@ export class Jobs {
       this.#db.run(
         `INSERT INTO job (id, kind, path, state, priority, run_at_ms, attempts, stage, progress, size_bytes, modified_ms, created_ms, updated_ms,
            progressed_ms)
-         VALUES (@id, 'ingest', @path, 'queued', @priority, @now, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
+         VALUES (@id, 'ingest', @path, 'queued', @priority, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
          ON CONFLICT (path) WHERE ${ALIVE} DO UPDATE SET priority = max(priority, excluded.priority)`,
         {
           id: randomUUID(),
@@ -90,6 +92,7 @@ export class Jobs {
     });
   }
 
+  /** Moments that lie further ahead than any wait or lease were written before the clock was set back; they count as past. */
   claim({ owner, lease, isGone, id }: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined {
     return this.#db.write(() => {
       if (id === undefined && this.paused()) return undefined;
@@ -101,10 +104,18 @@ export class Jobs {
            lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
          WHERE id = (
            SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}
-             ((state = 'queued' AND run_at_ms <= @now) OR (state = 'running' AND lease_until_ms <= @now))
+             ((state = 'queued' AND (run_at_ms <= @now OR run_at_ms > @now + @longest_wait))
+               OR (state = 'running' AND (lease_until_ms <= @now OR lease_until_ms > @now + @longest_lease)))
            ORDER BY priority DESC, run_at_ms, rowid LIMIT 1
          ) RETURNING *`,
-        { owner, now, until: now + lease, ...(id === undefined ? {} : { id }) },
+        {
+          owner,
+          now,
+          longest_wait: LONGEST_WAIT,
+          longest_lease: LEASE_MAX,
+          until: now + lease,
+          ...(id === undefined ? {} : { id }),
+        },
       );
       failpoint('claim');
       return row && { job: toRecord(row), fence: { jobId: row.id, token: row.lease_token } };
@@ -193,7 +204,7 @@ export class Jobs {
       const job = this.#require(id);
       if (hasEnded(job)) throw ended(job, 'resumed');
       if (job.state === 'running') return job;
-      return this.#change(id, `state = 'queued', stage = 'waiting', attempts = 0, run_at_ms = @now`);
+      return this.#change(id, `state = 'queued', stage = 'waiting', attempts = 0, run_at_ms = 0`);
     });
   }
 
@@ -217,7 +228,7 @@ export class Jobs {
       }
       return this.#change(
         id,
-        `state = 'queued', stage = 'waiting', progress = 0, attempts = 0, run_at_ms = @now, ${NO_ERROR}`,
+        `state = 'queued', stage = 'waiting', progress = 0, attempts = 0, run_at_ms = 0, ${NO_ERROR}`,
       );
     });
   }
@@ -267,13 +278,13 @@ export class Jobs {
 
   /** The newest job of every path that has one. */
   lastByPath(): LastJob[] {
-    // SQLite takes the other columns from the row that has the maximum.
+    // SQLite takes the other columns from the row that has the maximum; of two jobs of one millisecond the later one counts.
     const rows = this.#db.all<
       Pick<JobRow, 'id' | 'path' | 'state' | 'video_id' | 'size_bytes' | 'modified_ms' | 'updated_ms'> & {
         readonly error_class: string | null;
       }
     >(
-      'SELECT id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class, max(created_ms) FROM job GROUP BY path',
+      'SELECT id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class, max(rowid) FROM job GROUP BY path',
     );
     return rows.map((row) => ({
       id: row.id,
@@ -352,7 +363,7 @@ function endColumns(end: Exclude<JobEnd, { kind: 'forgotten' }>): {
       return { sql: "state = 'cancelled', stage = 'cancelled'", parameters: {} };
     case 'later':
       return {
-        sql: "state = 'queued', stage = 'waiting', attempts = max(0, attempts - 1), run_at_ms = @now",
+        sql: "state = 'queued', stage = 'waiting', attempts = max(0, attempts - 1), run_at_ms = 0",
         parameters: {},
       };
     default:

@@ -3,7 +3,7 @@
 import type { Milliseconds } from '../../src/time.js';
 
 const FIRST: Milliseconds = 10_000;
-const LONGEST: Milliseconds = 600_000;
+export const LONGEST_WAIT: Milliseconds = 600_000;
 
 /**
  * Exponential with full jitter: anything up to 10 s after the first attempt, twice that after each further one, at most 10 minutes. The
@@ -12,5 +12,5 @@ const LONGEST: Milliseconds = 600_000;
  * @param random 0..1
  */
 export function backOff(attempts: number, random: number = Math.random()): Milliseconds {
-  return random * Math.min(LONGEST, FIRST * 2 ** (attempts - 1));
+  return random * Math.min(LONGEST_WAIT, FIRST * 2 ** (attempts - 1));
 }

@@ -17,6 +17,12 @@ export const WATCH_PRIORITY = -10;
 /** A job that failed so often, without a new window between, is not tried again by itself. */
 export const ATTEMPTS_MAX = 5;
 
+/** No process holds a job longer without a sign of life. */
+export const LEASE_MAX: Milliseconds = 600_000;
+
+/** A running job whose progress did not grow for so long is said to stand still. A model on a slow machine may need as long for a window. */
+export const STANDS_STILL_AFTER: Milliseconds = 60_000;
+
 /** The state of a file when its job was made, so that a failure is known to be of this very content. */
 export interface FileState {
   readonly sizeBytes: number;
@@ -31,7 +37,7 @@ export interface JobRecord {
   readonly state: JobState;
   /** See `PRIORITY_LIMITS`. */
   readonly priority: number;
-  /** Not before this moment: a job that failed waits a while. */
+  /** Not before this moment: a job that failed waits a while. 0: at once. */
   readonly runAt: Milliseconds;
   /** Times that it was begun since it last got on (a new window) or was asked for. */
   readonly attempts: number;
@@ -74,7 +80,7 @@ export interface NewJob {
 export interface JobClaim {
   /** Who takes it; see `owner.ts`. */
   readonly owner: string;
-  /** Until when it is held without a sign of life. */
+  /** How long it is held without a sign of life, at most `LEASE_MAX`. */
   readonly lease: Milliseconds;
   /** Whether the process that holds a job is known to be gone, so that its lease need not be waited for. */
   readonly isGone: (owner: string) => boolean;

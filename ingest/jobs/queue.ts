@@ -16,6 +16,7 @@ import {
   type JobRecord,
   type JobStore,
   type NewJob,
+  STANDS_STILL_AFTER,
 } from './job.js';
 import { isGone, ownerName } from './owner.js';
 
@@ -49,8 +50,6 @@ export interface JobQueueOptions {
   readonly heartbeat?: Milliseconds;
   /** The wait before attempt `attempts + 1`. @default backOff */
   readonly wait?: (attempts: number) => Milliseconds;
-  /** Hears when the store cannot be written (a full disk, say). The queue goes on trying. */
-  readonly onTrouble?: (error: unknown) => void;
 }
 
 /** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
@@ -69,11 +68,12 @@ interface RunningJob {
 }
 
 export class JobQueue {
-  readonly #options: Required<Omit<JobQueueOptions, 'onTrouble'>> & Pick<JobQueueOptions, 'onTrouble'>;
+  readonly #options: Required<JobQueueOptions>;
   readonly #queue: PQueue;
   readonly #owner = ownerName(randomUUID());
   readonly #mine = new Map<string, RunningJob>();
   readonly #listeners = new Set<(job: JobRecord) => void>();
+  readonly #troubled = new Set<(error: LongwatchError) => void>();
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -195,6 +195,12 @@ export class JobQueue {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Hears when the store cannot be read or written (a full disk, say); the queue goes on trying. Returns how to stop hearing. */
+  onTrouble(listener: (error: LongwatchError) => void): () => void {
+    this.#troubled.add(listener);
+    return () => this.#troubled.delete(listener);
+  }
+
   /** Resolves when nothing runs here and nothing waits that may run now. */
   async onIdle(): Promise<void> {
     do {
@@ -277,6 +283,8 @@ export class JobQueue {
     const heart = setInterval(() => {
       const held = this.#attempt(() => this.#store.renewJob(mine.fence, lease, mine.job));
       if (held === false) mine.abort.abort(TAKEN);
+      // Nothing else would be heard of a job that stands still.
+      else if (Date.now() - mine.job.progressed >= STANDS_STILL_AFTER) this.#tell(mine.job);
     }, heartbeat).unref();
     return () => clearInterval(heart);
   }
@@ -302,7 +310,8 @@ export class JobQueue {
     try {
       return write();
     } catch (error) {
-      this.#options.onTrouble?.(error);
+      const trouble = toLongwatchError(error);
+      for (const listener of this.#troubled) listener(trouble);
       return undefined;
     }
   }

@@ -1,11 +1,15 @@
 /** Videos whose files lay in watched folders and do not show their content there any more: they moved to a copy, or are missing. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FileState } from '../jobs/job.js';
 import { isInside, type Scan, stateOf } from './scan.js';
 import { sameState } from './settling.js';
 import type { Standing } from './standing.js';
 import type { VideoFile, WatchStore } from './watch-store.js';
 import type { WatchEvent } from './watcher.js';
+
+/** Videos that are compared between two turns of the event loop. */
+const VIDEOS_A_TURN = 1_000;
 
 export interface WatchedFolders {
   readonly store: Pick<WatchStore, 'placeVideo' | 'missVideo' | 'dropCopy'>;
@@ -26,7 +30,9 @@ export async function findMissing(watched: WatchedFolders, tell: (event: WatchEv
   const unread = scans.flatMap((scan) => scan.unread);
   const wasScanned = (file: string) =>
     roots.some((root) => isInside(file, root)) && !unread.some((folder) => isInside(file, folder));
+  let compared = 0;
   for (const [videoId, places] of videos) {
+    if (++compared % VIDEOS_A_TURN === 0) await nextTurn();
     if (places.some(({ state }) => state === 'missing') || !places.some(({ path }) => wasScanned(path))) continue;
     dropReplacedCopies(places, watched);
     const main = places.find(({ copy }) => !copy);

@@ -45,6 +45,10 @@ export class LibraryView {
     return this.#sizes.has(sizeBytes);
   }
 
+  addSize(sizeBytes: number): void {
+    this.#sizes.add(sizeBytes);
+  }
+
   /** @param now wall clock */
   standingOf(path: string, state: FileState, now: Milliseconds): Standing {
     const same = (this.#files.get(path) ?? []).filter((file) => sameState(file, state));

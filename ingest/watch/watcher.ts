@@ -6,7 +6,7 @@
 import { lstat, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileIdentity } from '../file.js';
@@ -15,6 +15,7 @@ import { Alarm } from './alarm.js';
 import { completenessOf } from './completeness.js';
 import { FolderHints } from './hints.js';
 import { findMissing } from './missing.js';
+import { OpenJobs } from './open-jobs.js';
 import { matcherOf, type RuleMatcher, type WatchRule } from './rule.js';
 import { type Scan, scanFolder, stateOf } from './scan.js';
 import { Settling, sameState } from './settling.js';
@@ -36,6 +37,8 @@ export interface WatchOptions {
   readonly leaveOut?: string;
   /** How long size and modification time must rest. @default 10_000 (30 s are better on a network share) */
   readonly settle?: Milliseconds;
+  /** After so long a file is taken though its container says that more is to come: nobody writes it any more. @default 600_000 */
+  readonly patience?: Milliseconds;
   /** How often everything is looked through. @default 60_000 */
   readonly interval?: Milliseconds;
   /** Listen to the system for changes. Network shares give none. @default true */
@@ -64,8 +67,6 @@ export interface WatchReport {
   readonly failedBefore: readonly string[];
 }
 
-/** A file whose container says that more is to come, and that rests for so long, is taken as it is: nobody writes it any more. */
-export const PATIENCE: Milliseconds = 10 * 60_000;
 /** After so many changes, `once` leaves a file for the next time. */
 const CHANGES_MAX = 2;
 const SOONEST_LOOK: Milliseconds = 50;
@@ -74,6 +75,9 @@ const LATEST_LOOK: Milliseconds = 5_000;
 const SCAN_SHARE = 20;
 const SOONEST_SCAN: Milliseconds = 1_000;
 const ASK_JOBS_EVERY: Milliseconds = 100;
+
+/** Files that are compared between two turns of the event loop. */
+const FILES_A_TURN = 1_000;
 
 /** A file that is new and not taken yet. */
 interface Candidate {
@@ -97,16 +101,19 @@ export class FolderWatcher {
   readonly #settling: Settling;
   readonly #candidates = new Map<string, Candidate>();
   readonly #said = new Set<string>();
-  /** Files that this watcher gave to the queue and that are not done with, by job. */
-  readonly #open = new Map<string, FileState>();
+  readonly #open: OpenJobs;
+  /** The jobs of this watcher, kept while `once` runs, to be reported. */
+  #made: Set<string> | undefined;
   #view = new LibraryView([], []);
-  readonly #troubles: string[] = [];
+  /** What is wrong with the library since the last scan that went well. */
+  readonly #troubles = new Set<string>();
   #known = 0;
   #failedBefore: string[] = [];
 
   /** @throws {LongwatchError} `invalid_input` for a glob that is none */
   constructor(options: WatchOptions) {
     this.#options = options;
+    this.#open = new OpenJobs((id) => options.jobs.get(id));
     this.#settle = options.settle ?? 10_000;
     this.#settling = new Settling(this.#settle);
     this.#roots = options.rules.map((rule) => ({ dir: rule.dir, matcher: matcherOf(rule) }));
@@ -124,26 +131,23 @@ export class FolderWatcher {
   async once(signal?: AbortSignal): Promise<WatchReport> {
     await this.requireFolders();
     this.#options.jobs.takeUpWaiting();
-    const jobs: string[] = [];
-    const open = () => {
-      for (const id of this.#open.keys()) if (!jobs.includes(id)) jobs.push(id);
-      this.#closeEnded();
-      return this.#open.size > 0;
-    };
+    const made = new Set<string>();
+    this.#made = made;
     await this.#scan(signal);
     const known = this.#known;
     const failedBefore = this.#failedBefore;
     while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
-      open();
     }
-    while (open() && !this.#options.jobs.paused()) await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
+    while (this.#isOpen() && !this.#options.jobs.paused())
+      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
     // What was ingested may have taken the place of another video's content.
     await this.#scan(signal);
+    this.#made = undefined;
     return {
       known,
-      jobs: jobs.flatMap((id) => this.#options.jobs.get(id) ?? []),
+      jobs: [...made].flatMap((id) => this.#options.jobs.get(id) ?? []),
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore,
     };
@@ -192,13 +196,11 @@ export class FolderWatcher {
   /** A full disk or a locked library ends no watch: it is said, and tried again. */
   async #survive<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     try {
-      const result = await work();
-      for (const about of this.#troubles.splice(0)) this.#said.delete(about);
-      return result;
+      return await work();
     } catch (thrown) {
       if (signal.aborted) return undefined;
       const error = toLongwatchError(thrown);
-      this.#troubles.push(error.code);
+      this.#troubles.add(error.code);
       this.#remark(error.code, `${error.message} It is tried again.`);
       return undefined;
     }
@@ -230,11 +232,12 @@ export class FolderWatcher {
     }
     const files = new Map(scans.flatMap((scan) => [...scan.files]));
     for (const scan of scans) for (const [about, text] of scan.remarks) this.#remark(about, text);
-    this.#refreshView();
+    await this.#refreshView();
     this.#known = 0;
     this.#failedBefore = [];
     const standings = new Map<string, Standing>();
     for (const [file, state] of files) {
+      if (standings.size % FILES_A_TURN === 0) await nextTurn();
       const standing = this.#view.standingOf(file, state, Date.now());
       standings.set(file, standing);
       this.#note(file, state, standing);
@@ -246,6 +249,8 @@ export class FolderWatcher {
       this.#tell(event),
     );
     await this.#look(signal);
+    for (const about of this.#troubles) this.#said.delete(about);
+    this.#troubles.clear();
     return scans.flatMap(({ folders }) => folders);
   }
 
@@ -266,7 +271,7 @@ export class FolderWatcher {
         if (!this.#candidates.has(file)) this.#candidates.set(file, { changes: 0 });
         break;
       case 'busy':
-        this.#open.set(standing.jobId, state);
+        this.#track(standing.jobId, state);
         break;
       default:
         standing satisfies never;
@@ -275,7 +280,7 @@ export class FolderWatcher {
 
   /** Takes the candidates that rest. */
   async #look(signal?: AbortSignal): Promise<void> {
-    this.#closeEnded();
+    this.#isOpen();
     for (const [file, candidate] of [...this.#candidates]) {
       signal?.throwIfAborted();
       const state = await stateOf(file);
@@ -296,17 +301,18 @@ export class FolderWatcher {
     rest: Milliseconds,
     signal?: AbortSignal,
   ): Promise<void> {
+    const patience = this.#options.patience ?? 600_000;
     const judged = candidate.judged && sameState(candidate.judged, state);
-    if (judged && candidate.why !== undefined && rest < PATIENCE) return;
+    if (judged && candidate.why !== undefined && rest < patience) return;
     try {
-      if (rest < PATIENCE) {
+      if (rest < patience) {
         const completeness = state.sizeBytes === 0 ? EMPTY : await completenessOf(file, state.sizeBytes);
-        if (!completeness.complete && (await ageOf(file)) < PATIENCE)
+        if (!completeness.complete && (await ageOf(file)) < patience)
           return this.#wait(file, state, candidate, completeness.why);
       }
       // Two files of one size may be one video: the second is looked at when the first is known.
-      if ([...this.#open.values()].some(({ sizeBytes }) => sizeBytes === state.sizeBytes)) return;
-      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, state, signal)))) this.#give(file, state);
+      if (this.#open.hasSize(state.sizeBytes)) return;
+      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) this.#give(file, state);
       this.#drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -317,12 +323,13 @@ export class FolderWatcher {
   }
 
   /** Whether the content is in the library already; then its video is told where it lies. */
-  async #isKnown(file: string, state: FileState, signal?: AbortSignal): Promise<boolean> {
+  async #isKnown(file: string, signal?: AbortSignal): Promise<boolean> {
     const { store } = this.#options;
     const identity = await this.#options.identify(file, signal);
     const video = store.videoOfContent(identity.sha256);
     if (!video) return false;
-    const place = { path: file, ...state };
+    // Of the moment when it was read; `identify` refuses a file that changes meanwhile.
+    const place = { path: file, sizeBytes: identity.sizeBytes, modified: identity.modified };
     const there = video.path === file ? undefined : await stateOf(video.path);
     if (there && sameState(there, video)) {
       store.addCopy(video.id, place);
@@ -333,13 +340,12 @@ export class FolderWatcher {
       // Its ingest did not get to the end; it goes on at the new place.
       if (now !== 'ready' && now !== 'partial') return false;
     }
-    this.#refreshView();
     return true;
   }
 
   #give(file: string, state: FileState): void {
     const job = this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
-    this.#open.set(job.id, state);
+    this.#track(job.id, state);
     this.#tell({ kind: 'queued', path: file, job });
   }
 
@@ -361,15 +367,25 @@ export class FolderWatcher {
       .length;
   }
 
-  #closeEnded(): void {
-    const ended = [...this.#open.keys()].filter((id) => hasEnded(this.#options.jobs.get(id)));
-    for (const id of ended) this.#open.delete(id);
-    if (ended.length > 0) this.#refreshView();
+  #track(jobId: string, state: FileState): void {
+    this.#open.add(jobId, state);
+    this.#made?.add(jobId);
   }
 
-  #refreshView(): void {
-    const { store } = this.#options;
-    this.#view = new LibraryView(store.videoFiles(), store.lastJobs());
+  /** Whether jobs are open. What the others read is known from now on. */
+  #isOpen(): boolean {
+    for (const sizeBytes of this.#open.takeEnded()) this.#view.addSize(sizeBytes);
+    return this.#open.count > 0;
+  }
+
+  /** Each step takes some ten milliseconds with 10,000 videos. */
+  async #refreshView(): Promise<void> {
+    const files = this.#options.store.videoFiles();
+    await nextTurn();
+    const jobs = this.#options.store.lastJobs();
+    await nextTurn();
+    this.#view = new LibraryView(files, jobs);
+    await nextTurn();
   }
 
   #remark(about: string, text: string): void {
@@ -399,9 +415,4 @@ async function requireFolder(dir: string): Promise<void> {
 /** Time since anything of the file changed, its name and rights too: no program sets that moment, unlike the modification time. */
 async function ageOf(file: string): Promise<Milliseconds> {
   return Date.now() - (await lstat(file)).ctimeMs;
-}
-
-/** A paused one waits for a person; nobody waits for that. */
-function hasEnded(job: JobRecord | undefined): boolean {
-  return job === undefined || (job.state !== 'queued' && job.state !== 'running');
 }

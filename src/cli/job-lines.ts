@@ -11,12 +11,15 @@ export class JobLines {
   readonly #engine: Engine;
   readonly #terminal: Terminal;
   readonly #running = new Map<string, { readonly line: ProgressLine; readonly since: Milliseconds }>();
-  readonly #unsubscribe: () => void;
+  readonly #leave: readonly (() => void)[];
 
   constructor({ engine, terminal }: { readonly engine: Engine; readonly terminal: Terminal }) {
     this.#engine = engine;
     this.#terminal = terminal;
-    this.#unsubscribe = engine.jobs.subscribe((job) => this.#show(job));
+    this.#leave = [
+      engine.jobs.subscribe((job) => this.#show(job)),
+      engine.jobs.onTrouble((error) => this.say(`${visible(error.message)} [${error.code}] It is tried again.`)),
+    ];
   }
 
   /** A remark between the lines of the jobs. */
@@ -27,7 +30,7 @@ export class JobLines {
   }
 
   close(): void {
-    this.#unsubscribe();
+    for (const leave of this.#leave) leave();
     for (const { line } of this.#running.values()) line.end();
   }
 

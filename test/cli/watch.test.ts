@@ -123,6 +123,13 @@ describe('longwatch jobs', () => {
     const shown = JSON.parse((await jobs('--json')).stdout);
     expect(shown).toMatchObject({ paused: false, jobs: [{ path: film, state: 'queued', priority: 7, attempts: 0 }] });
     const [{ id }] = shown.jobs;
+    const opened = openLibrary(library);
+    const { fence } = opened.holdJob(film, { owner: 'elsewhere', lease: 60_000, isGone: () => false });
+    if (!fence) throw new Error('The job could not be held.');
+    opened.renewJob(fence, 60_000, { stage: 'windows', progress: 0.5, speed: 2, progressed: Date.now() - 125_000 });
+    expect((await jobs()).stdout).toMatch(/ {2}running {2}windows, 50 %, no progress for 0:02:\d\d, priority 7 {2}/);
+    opened.endJob(fence, { kind: 'later' });
+    await opened.close();
     expect((await jobs('pause', id.slice(0, 8))).stdout).toContain('  paused  ');
     expect((await longwatch(['ingest', film, ...common])).stderr).toContain(`longwatch jobs resume ${id}`);
     expect((await jobs('resume', id)).stdout).toContain('  queued  ');

@@ -18,6 +18,7 @@ CREATE TABLE job (
   video_id TEXT,
   state TEXT NOT NULL CHECK (state IN ('queued', 'paused', 'running', 'done', 'failed', 'cancelled')),
   priority INTEGER NOT NULL CHECK (priority BETWEEN -100 AND 100),
+  -- Not before this moment; 0: at once.
   run_at_ms REAL NOT NULL,
   attempts INTEGER NOT NULL CHECK (attempts >= 0),
   stage TEXT NOT NULL,
@@ -50,7 +51,7 @@ SELECT id, kind, path, video_id,
   CASE WHEN state NOT IN ('queued', 'running') THEN state
     WHEN row_number() OVER (PARTITION BY path, state IN ('queued', 'running') ORDER BY created_ms, id) = 1 THEN 'queued'
     ELSE 'cancelled' END,
-  0, created_ms, 0, stage, progress, speed, eta_ms, error_code, error_detail, error_hint,
+  0, 0, 0, stage, progress, speed, eta_ms, error_code, error_detail, error_hint,
   CASE WHEN error_code IS NOT NULL THEN 'permanent' END, created_ms, updated_ms, updated_ms
 FROM old_job;
 DROP TABLE old_job;

@@ -1,14 +1,12 @@
 import { Argument } from 'commander';
 import { jobJson } from '../../../api/schema/job.js';
-import { ATTEMPTS_MAX, DEFAULT_PRIORITY, type JobRecord } from '../../../ingest/jobs/job.js';
+import { ATTEMPTS_MAX, DEFAULT_PRIORITY, type JobRecord, STANDS_STILL_AFTER } from '../../../ingest/jobs/job.js';
 import { LongwatchError } from '../../errors.js';
 import type { Engine } from '../../main.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { type CommonOptions, everyRow, type VerbContext, verb, withEngine } from '../command.js';
 import { EXIT, table, visible } from '../terminal.js';
 
-/** A running job whose progress did not grow for so long is said to stand still. A model on a slow machine may need as long for a window. */
-const STANDS_STILL_AFTER: Milliseconds = 60_000;
 const SHORTEST_PREFIX = 4;
 
 interface JobsOptions extends CommonOptions {

@@ -67,6 +67,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         },
         { host: config.host, port: config.port },
       );
+      engine.jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       engine.jobs.takeUpWaiting();
       engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
       terminal.document({ url: server.url, library: config.library });

@@ -96,7 +96,7 @@ async function once(
   const parts = [`${known} known`, `${done} read`, `${failed} failed`, `${waiting.size} not complete yet`];
   if (failedBefore.length > 0) parts.push(`${failedBefore.length} failed before and did not change`);
   const unfinished = jobs.length - done - failed;
-  if (unfinished > 0) parts.push(`${unfinished} paused or cancelled`);
+  if (unfinished > 0) parts.push(`${unfinished} paused, queued or cancelled`);
   terminal.note(`${parts.join(', ')}.`);
   if (failed === 0) return EXIT.done;
   return failed === jobs.length ? EXIT.failed : EXIT.someFailed;

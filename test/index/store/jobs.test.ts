@@ -87,6 +87,15 @@ describe('the job table', () => {
     expect(claimed({ ...CLAIM, owner: 'three' }).job).toMatchObject({ id, attempts: 3 });
   });
 
+  it('waits for no moment that was written before the clock was set back', () => {
+    library.addJob({ path: '/failed' });
+    const { fence } = claimed();
+    // An hour is longer than any wait, and than any lease.
+    library.endJob(fence, { kind: 'retry', error: FAILURE, runAt: Date.now() + 3_600_000 });
+    expect(claimed({ ...CLAIM, lease: 3_600_000 }).job.path).toBe('/failed');
+    expect(claimed({ ...CLAIM, owner: 'two' }).job.path).toBe('/failed');
+  });
+
   it('refuses every write of a holder that lost its job, in the transaction that would have written', () => {
     const { id } = library.addVideo(newVideo('film'));
     library.addJob({ path: '/a' });
@@ -181,7 +190,7 @@ describe('the job table', () => {
     fail('no_video');
     library.addJob({ path: '/b' });
     fail('disk_full');
-    expect(library.lastJobs().map(({ updated, ...job }) => job)).toEqual([
+    expect(library.lastJobs().map(({ id, updated, ...job }) => job)).toEqual([
       { path: '/a', state: 'failed', transient: false, file: { sizeBytes: 3, modified: 4 } },
       { path: '/b', state: 'failed', transient: true },
     ]);

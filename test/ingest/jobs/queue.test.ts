@@ -244,7 +244,8 @@ describe('the job queue', () => {
       getJob: { value: library.getJob.bind(library) },
       endJob: { value: library.endJob.bind(library) },
     });
-    const queue = queueOf(async () => ({ videoId: 'v' }), { store, onTrouble: (error) => troubles.push(error) });
+    const queue = queueOf(async () => ({ videoId: 'v' }), { store });
+    queue.onTrouble((error) => troubles.push(error));
     const { id } = queue.enqueue('/a');
     expect(troubles).toHaveLength(1);
     broken = false;

@@ -8,8 +8,8 @@ import { newVideo, temporaryFolder, temporaryLibrary } from '../../index/support
 const worker = fileURLToPath(new URL('./window-worker.js', import.meta.url));
 const WINDOWS = 12;
 
-function start(directory: string, id: string, mark: string) {
-  const child = spawn(process.execPath, [worker, directory, id, String(WINDOWS), mark], {
+function start(...args: readonly string[]) {
+  const child = spawn(process.execPath, [worker, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
@@ -29,12 +29,11 @@ describe.skipIf(process.platform === 'win32')('a process that sleeps through its
     const library = temporaryLibrary({ directory });
     const { id } = library.addVideo(newVideo('film'));
     library.addJob({ path: '/film' });
-    const sleeper = start(directory, id, 'sleeper');
+    const sleeper = start(directory, id, String(WINDOWS), 'sleeper', '3');
     await hasSaid(sleeper, '3');
-    sleeper.child.kill('SIGSTOP');
-    // Past the lease of 200 ms. The sleeper lives, so only the lease can tell.
-    await pause(300);
-    const heir = start(directory, id, 'heir');
+    // Past the lease of two seconds. The sleeper lives, so only the lease can tell.
+    await pause(2_200);
+    const heir = start(directory, id, String(WINDOWS), 'heir');
     await hasSaid(heir, '5');
     sleeper.child.kill('SIGCONT');
     await Promise.all([sleeper.ended, heir.ended]);
