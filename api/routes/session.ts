@@ -40,7 +40,7 @@ export function sessionRoutes({ config }: ApiParts) {
         const given = c.req.valid('json').token;
         const known = tokens.find(({ token }) => sameSecret(given, token));
         if (!known)
-          throw new LongwatchError('unauthorized', 'That is not a token of this server.', {
+          throw new LongwatchError('unauthorized', 'That is not the token of this server.', {
             hint: 'It stands in the configuration of the server.',
           });
         const secure = new URL(c.req.url).protocol === 'https:';

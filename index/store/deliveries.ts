@@ -151,8 +151,8 @@ export class Deliveries {
        WHERE watch.id = @watch ${before ? 'AND delivery.key < @key' : ''} ORDER BY delivery.key DESC LIMIT @limit`,
       { watch: watchId, limit: size + 1, ...(before && { key: before[0] }) },
     );
-    const { items, nextCursor } = toPage(LIST, rows, size, (row) => [row.key]) as Page<DeliveryRow>;
-    return { items: items.map(toRecord), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    const page = toPage(LIST, rows, size, (row) => [row.key]);
+    return { ...page, items: page.items.map(toRecord) };
   }
 }
 

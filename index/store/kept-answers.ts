@@ -2,6 +2,7 @@
 
 import type { Milliseconds } from '../../src/time.js';
 import type { Database } from './database.js';
+import { fromJson } from './values.js';
 
 /** Keys are forgotten after so long; a client that has not heard by then has given up. */
 export const KEPT_FOR: Milliseconds = 24 * 60 * 60 * 1000;
@@ -35,7 +36,7 @@ export class KeptAnswers {
        WHERE caller = @caller AND idempotency_key = @key AND created_ms > @since`,
       { caller, key, since: now - KEPT_FOR },
     );
-    return row && { ...row, headers: JSON.parse(row.headers) as KeptAnswer['headers'] };
+    return row && { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
   }
 
   put(caller: string, key: string, answer: KeptAnswer, now: Milliseconds = Date.now()): void {

@@ -106,8 +106,8 @@ export class Watches {
       `SELECT * FROM watch ${before ? 'WHERE key < @key' : ''} ORDER BY key DESC LIMIT @limit`,
       { limit: size + 1, ...(before && { key: before[0] }) },
     );
-    const { items, nextCursor } = toPage(LIST, rows, size, (row) => [row.key]) as Page<WatchRow>;
-    return { items: items.map(toRecord), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    const page = toPage(LIST, rows, size, (row) => [row.key]);
+    return { ...page, items: page.items.map(toRecord) };
   }
 
   count(): number {

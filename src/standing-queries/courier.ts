@@ -35,6 +35,9 @@ export class Courier {
   async bringDue(): Promise<void> {
     const one = async () => {
       while (!this.#stop.signal.aborted) {
+        // Read first: a claim takes the right to write, for which another process may make it wait.
+        const due = this.deliveries.nextDue();
+        if (due === undefined || due > Date.now()) return;
         const claimed = this.deliveries.claim(LEASE);
         if (!claimed) return;
         await this.#bring(claimed);

@@ -4,11 +4,14 @@ import type { Library } from '../../index/library.js';
 import { takeApart } from '../../index/search/question.js';
 import type { Searcher, SearchHit } from '../../index/search/types.js';
 import type { FreshStretches, WatchFinding, WatchRecord } from '../../index/store/watches.js';
-import { LongwatchError, toLongwatchError } from '../errors.js';
+import { type ErrorCode, LongwatchError, toLongwatchError } from '../errors.js';
 import { overlaps, type TimeRange } from '../time.js';
 
 /** Moments of one notice; the best ones when there are more. */
 const MATCHES_MAX = 20;
+
+/** What fails so is asked again. */
+const PASSING: readonly ErrorCode[] = ['library_busy', 'overloaded', 'disk_full', 'cancelled'];
 
 export interface EvaluateParts {
   readonly library: Library;
@@ -73,8 +76,8 @@ async function matchesOf(
     }
   } catch (thrown) {
     const error = toLongwatchError(thrown);
-    // A question that is refused now would be refused for ever, and would hold up all others.
-    if (error.status >= 500 || error.code === 'cancelled') throw error;
+    // What will not pass would hold up all others for ever.
+    if (PASSING.includes(error.code)) throw error;
     onFailure?.(watch, error);
   }
   return found.sort((a, b) => b.score - a.score).slice(0, MATCHES_MAX);

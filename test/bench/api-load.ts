@@ -1,6 +1,7 @@
 /**
  * The server under load on this machine: `npm run bench:api [-- SECONDS]`. autocannon (fetched by npx, in a process of its own) holds 50 connections
- * and asks again as soon as it is answered; the event loop's delay is the server's own, from /metrics. The limit of requests is off.
+ * and asks again as soon as it is answered; processor time and the event loop's delay are the server's own, from /metrics. The limit of requests
+ * is off. On a busy machine only the processor time can be compared.
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -44,9 +45,9 @@ try {
     `${os.cpus().length} x ${os.cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${CONNECTIONS} connections, ${SECONDS} s each, load average before ${os.loadavg()[0]?.toFixed(1)}\n`,
   );
   console.log(
-    '| library | what | requests/s | p50 | p97.5 | p99 | event loop delay p50, p95, worst | RSS | refused or failed |',
+    '| library | what | requests/s | processor time of each | p50 | p97.5 | p99 | event loop delay p50, p95, worst | RSS | refused or failed |',
   );
-  console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+  console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
   await measure('Big Buck Bunny, 30 s, words and meaning', await filmLibrary());
   await measure('50,000 captions, none embedded', await drawnLibrary(50_000));
 } finally {
@@ -108,15 +109,16 @@ async function measure(name: string, library: string): Promise<void> {
     const address = url + asked.replace('VIDEO', video?.id ?? '');
     // Opens what is opened at the first question.
     await (await fetch(address)).text();
-    await gauges(url);
+    const cpu = (await gauges(url))('process_cpu_seconds_total');
     const args = ['--yes', AUTOCANNON, '-c', String(CONNECTIONS), '-d', String(SECONDS), '--json', address];
     const { stdout } = await run('npx', args, { maxBuffer: 1024 * 1024 * 16 });
     const { latency, requests, non2xx, errors } = JSON.parse(stdout) as Load;
     const gauge = await gauges(url);
     const delay = ['0.5', '0.95', '1'].map((q) => gauge(`longwatch_event_loop_delay_seconds{quantile="${q}"}`) * 1000);
+    const cpuEach = ((gauge('process_cpu_seconds_total') - cpu) / requests.total) * 1000;
     const rss = gauge('process_resident_memory_bytes') / 1024 / 1024;
     console.log(
-      `| ${name} | ${what} | ${requests.average.toFixed(0)} | ${latency.p50} ms | ${latency.p97_5} ms | ${latency.p99} ms | ${delay.map((ms) => ms.toFixed(0)).join(', ')} ms | ${rss.toFixed(0)} MB | ${non2xx + errors} of ${requests.total} |`,
+      `| ${name} | ${what} | ${requests.average.toFixed(0)} | ${cpuEach.toFixed(1)} ms | ${latency.p50} ms | ${latency.p97_5} ms | ${latency.p99} ms | ${delay.map((ms) => ms.toFixed(0)).join(', ')} ms | ${rss.toFixed(0)} MB | ${non2xx + errors} of ${requests.total} |`,
     );
   }
   child.kill('SIGTERM');

@@ -186,6 +186,25 @@ describe('a standing query', () => {
   });
 });
 
+describe('a standing query that cannot be asked', () => {
+  it('is named, and holds up no other', async () => {
+    watch('broken', 'broken');
+    watch('car', 'a red car leaves');
+    writeWindow(addVideo(), 0, [1, 'A red car leaves.']);
+    const real = createSearcher({ library });
+    const searcher: typeof real = {
+      ...real,
+      search: (request, signal) =>
+        request.query === 'broken' ? Promise.reject(new Error('a bug')) : real.search(request, signal),
+    };
+    const complaints: unknown[] = [];
+    const onFailure = ({ id }: WatchRecord, { code }: LongwatchError) => complaints.push([id, code]);
+    const owed = await evaluateFresh({ library, searcher, noticeOf, onFailure }, new AbortController().signal);
+    expect([owed, complaints]).toEqual([1, [['broken', 'internal']]]);
+    expect(library.watches.fresh()).toEqual([]);
+  });
+});
+
 describe('a signature', () => {
   it('is that of Standard Webhooks', () => {
     // The worked example of the specification's reference libraries.
