@@ -2,6 +2,7 @@
 
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import type { ApiParts } from '../ports.js';
+import { CHAT_MODELS, chatModelsSchema } from '../schema/chat.js';
 import { modelsJson, modelsSchema } from '../schema/model.js';
 import { json, problems } from './responses.js';
 
@@ -12,9 +13,14 @@ const list = createRoute({
   tags: ['Model'],
   summary: 'Installed models, and which one describes and answers',
   description: 'Opens none of them. Models are added and removed on the command line.',
-  responses: { 200: json(modelsSchema, 'The models.'), ...problems },
+  responses: {
+    200: json(modelsSchema.extend(chatModelsSchema.shape).openapi('Models'), 'The models.'),
+    ...problems,
+  },
 });
 
 export function modelRoutes({ models }: ApiParts) {
-  return new OpenAPIHono<ApiEnv>().openapi(list, async (c) => c.json(modelsJson(await models()), 200));
+  return new OpenAPIHono<ApiEnv>().openapi(list, async (c) =>
+    c.json({ ...modelsJson(await models()), ...CHAT_MODELS }, 200),
+  );
 }

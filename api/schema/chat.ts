@@ -9,7 +9,7 @@ import { citationJson, citationSchema, type PlaceLinks } from './ask.js';
 
 export const CHAT_PATH = '/v1/chat/completions';
 
-/** Who answers when no model does: the search. */
+/** Who is asked, and who answers when no model does: the search. */
 const NO_MODEL = 'longwatch';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
@@ -44,6 +44,24 @@ export const chatRequestSchema = z
       .openapi({ description: 'Not of OpenAI: asks these videos only.' }),
   })
   .openapi('ChatRequest');
+
+/** The list of models as chat programs look for it: one partner, whoever speaks through it. */
+export const chatModelsSchema = z.object({
+  object: z.literal('list').openapi({ description: 'With `data`: for programs that speak to OpenAI.' }),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      object: z.literal('model'),
+      created: z.number().int().openapi({ description: '0: not known.' }),
+      owned_by: z.string(),
+    }),
+  ),
+});
+
+export const CHAT_MODELS: z.infer<typeof chatModelsSchema> = {
+  object: 'list',
+  data: [{ id: NO_MODEL, object: 'model', created: 0, owned_by: 'longwatch' }],
+};
 
 type ChatRequest = z.infer<typeof chatRequestSchema>;
 

@@ -58,6 +58,11 @@ describe("OpenAI's own client", () => {
     expect(harness.asked).toMatchObject([{ query: 'what does the rabbit do?' }]);
   });
 
+  it('finds one partner in the list of models', async () => {
+    const { data } = await client.models.list();
+    expect(data).toEqual([{ id: 'longwatch', object: 'model', created: 0, owned_by: 'longwatch' }]);
+  });
+
   it('gets the same as a stream', async () => {
     const stream = await client.chat.completions.create({
       model: 'longwatch',

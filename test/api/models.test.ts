@@ -14,6 +14,12 @@ const ready = (name: string, sees?: string) =>
     licence: { id: 'mit', name: 'MIT License', summary: 'Free to use.', mustAccept: false },
   }) as unknown as InstalledModel;
 
+/** What chat programs look for, whatever is installed. */
+const FOR_CHATS = {
+  object: 'list',
+  data: [{ id: 'longwatch', object: 'model', created: 0, owned_by: 'longwatch' }],
+};
+
 describe('GET /v1/models', () => {
   it('says which models there are, which one speaks, and of what it knows nothing', async () => {
     const broken: InstalledModel = {
@@ -40,6 +46,7 @@ describe('GET /v1/models', () => {
       ],
       in_use: 'toy',
       note: 'toy knows drawn films only: what it says of other pictures means nothing.',
+      ...FOR_CHATS,
     });
     await house.close();
   });
@@ -53,6 +60,7 @@ describe('GET /v1/models', () => {
       models: [],
       in_use: null,
       note: expect.stringContaining('No model looks at the pictures'),
+      ...FOR_CHATS,
     });
     await bare.close();
   });
