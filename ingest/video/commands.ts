@@ -189,6 +189,50 @@ export function stretchCommand(path: string, video: VideoStream, stretch: Stretc
   };
 }
 
+export const SOUND_OUTPUT = {
+  /** 32-bit floats of one channel, at the rate that was asked for. */
+  samples: 0,
+  /** A line for every piece of `samples`: the timestamp of its first sample, in samples. */
+  times: 1,
+  /** A `framecrc` line for every piece of `samples`: its length. */
+  sizes: 2,
+} as const;
+
+export interface SoundSource {
+  readonly stream: number;
+  /** Samples a second of the output: the source's own, so that nothing is resampled unless the source changes its rate. */
+  readonly sampleRate: number;
+  /** As in `StillRequest`. */
+  readonly seekTo: Seconds | undefined;
+}
+
+/** Decodes one sound stream to one channel, piece by piece with source timestamps. */
+export function soundCommand(path: string, { stream, sampleRate, seekTo }: SoundSource): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: 3,
+    args: (input, outputs) => {
+      const name = (output: keyof typeof SOUND_OUTPUT) => outputs[SOUND_OUTPUT[output]] ?? '';
+      const graph = [
+        // Without a bound, channels of floats are mixed to a sum that is louder than each.
+        `[0:${stream}]aresample=rematrix_maxval=1,aformat=sample_fmts=flt:sample_rates=${sampleRate}:channel_layouts=mono`,
+        `asettb=1/${sampleRate},${printTimes(name('times'), 'ametadata')},asplit[samples][sizes]`,
+      ];
+      const pcm = ['-c:a', 'pcm_f32le', '-flush_packets', '1'];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...seek(seekTo),
+        ...['-i', input, '-filter_complex', graph.join(',')],
+        ...['-map', '[samples]', ...pcm, '-f', 'f32le', name('samples')],
+        ...['-map', '[sizes]', ...pcm, '-f', 'framecrc', name('sizes')],
+      ];
+    },
+  };
+}
+
 export const SUBTITLE_OUTPUT = {
   /** The texts of all cues, one behind the other. */
   texts: 0,
@@ -230,8 +274,8 @@ function inTicks(timeBase: TimeBase): string {
   return `settb=${ratio(timeBase)}`;
 }
 
-function printTimes(output: string): string {
-  return `metadata=mode=add:key=${MARK}:value=1,metadata=mode=print:key=${MARK}:direct=1:file=${quoteInGraph(output)}`;
+function printTimes(output: string, filter: 'metadata' | 'ametadata' = 'metadata'): string {
+  return `${filter}=mode=add:key=${MARK}:value=1,${filter}=mode=print:key=${MARK}:direct=1:file=${quoteInGraph(output)}`;
 }
 
 /** Upright already (ffmpeg turns frames by the display matrix), now square pixels at exactly this size. */

@@ -26,6 +26,8 @@ export interface VideoStream {
 export interface AudioStream {
   readonly index: number;
   readonly codec: string;
+  /** Samples a second that the container states; undefined when it states none. */
+  readonly sampleRate?: number;
   readonly language?: string;
 }
 
@@ -97,6 +99,34 @@ export interface DecodeSummary {
   readonly warnings: readonly string[];
 }
 
+/** Sound without a gap in it: mono, `SOUND_RATE` samples a second, at most a second long. */
+export interface SoundBlock {
+  /**
+   * Media time of the first sample, from the timestamps of the sound itself: a whole number of samples after the first frame. A block that
+   * goes on where the one before ended begins exactly there. Sound before the first frame is left out.
+   */
+  readonly start: Seconds;
+  /** About −1 to 1. Several channels are mixed to one at the same loudness. */
+  readonly samples: Float32Array;
+}
+
+export interface SoundRequest {
+  /** Stream index in the container. */
+  readonly stream: number;
+  /** From `DecodeSummary`. */
+  readonly firstFrameTime: Seconds;
+  /** Media time to begin at. @default 0 */
+  readonly from?: Seconds;
+}
+
+/** Samples a second of every `SoundBlock`. */
+export const SOUND_RATE = 16_000;
+/**
+ * A timestamp that lies no further from the end of the sound before it than this continues it: clocks of whole milliseconds and of live
+ * recordings jitter. The shortest frame of a usual codec lasts longer, so a lost one is noticed.
+ */
+export const SOUND_JITTER: Seconds = 0.015;
+
 export interface Decoder {
   readonly id: 'wasm' | 'native';
   /** Name and version of the engine, e.g. `ffmpeg 5.1.4 (wasm)`. */
@@ -118,6 +148,19 @@ export interface Decoder {
     request: DecodeRequest,
     options?: DecodeOptions,
   ): AsyncGenerator<Thumbnail | Picture, DecodeSummary>;
+  /**
+   * The sound of one stream, in order; blocks do not overlap. Where the source has a gap the next block begins later: a gap is not filled with
+   * silence. Timestamps are believed to `SOUND_JITTER`, so times do not drift; where they start anew, time goes on without a jump, as for
+   * frames. Damaged sound is left out. The same request gives the same samples, and from another `from` the same up to the decoder's own
+   * rounding (a codec that keeps a state is given a run-up). At most a few megabytes are alive, whatever the length.
+   * @throws {LongwatchError} `invalid_input` when there is no such stream, `invalid_media` when no sound could be decoded, otherwise as `decode`
+   */
+  sound(
+    path: string,
+    probe: VideoProbe,
+    request: SoundRequest,
+    options?: DecodeOptions,
+  ): AsyncGenerator<SoundBlock, void>;
   /** Cues of one textual subtitle stream, sorted by start. */
   subtitles(path: string, stream: SubtitleStream, options?: DecodeOptions): Promise<SourceCue[]>;
   /**

@@ -11,6 +11,7 @@ import {
   STRETCH_OUTPUT,
   type StretchTicks,
   SUBTITLE_OUTPUT,
+  soundCommand,
   stillCommand,
   stretchCommand,
   subtitleCommand,
@@ -22,6 +23,8 @@ import {
   type Decoder,
   type DecodeSummary,
   MAX_STRETCH_BYTES,
+  type SoundBlock,
+  type SoundRequest,
   type SourceCue,
   type StretchRequest,
   type SubtitleStream,
@@ -31,6 +34,7 @@ import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './en
 import { mediaError } from './ffmpeg-errors.js';
 import type { Picture, Thumbnail } from './frame.js';
 import { readProbe } from './probe.js';
+import { SoundPass } from './sound-pass.js';
 import { beginsAsMp4, checkSourceFile, type SourceFile } from './source-file.js';
 
 const DEFAULT_STALL_LIMIT: Seconds = 60;
@@ -48,6 +52,14 @@ const STILL_RUN_UPS: readonly Seconds[] = [1, 10, 60];
  * by decoding times, and may land behind the wanted frame.
  */
 const INDEXED_BY_PRESENTATION = new Set(['mp4', 'matroska']);
+/**
+ * How far before the wanted sound reading starts. Codecs need some of it before they are right: Opus 80 ms, MP3 a few frames. Only where the
+ * container counts in samples: elsewhere the same sample has another time after a seek, by what its clock rounds away.
+ */
+const SOUND_RUN_UPS: readonly Seconds[] = [2, 10, 60];
+const COUNTS_SAMPLES = new Set(['mp4']);
+/** Where the container does not state a rate; sound of another one is resampled to it. */
+const USUAL_SAMPLE_RATE = 48_000;
 /** A printed time may be this much too early: `roundToMilliseconds` lets a microsecond pass. */
 const TIME_TOLERANCE: Seconds = 1e-6;
 
@@ -117,6 +129,55 @@ export class FfmpegDecoder implements Decoder {
       }
     }
     throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path });
+  }
+
+  async *sound(
+    path: string,
+    probe: VideoProbe,
+    request: SoundRequest,
+    options: DecodeOptions = {},
+  ): AsyncGenerator<SoundBlock, void> {
+    const { stream, firstFrameTime, from = 0 } = request;
+    const audio = probe.audio.find(({ index }) => index === stream);
+    if (!audio)
+      throw new LongwatchError('invalid_input', `Stream ${stream} is no sound of this file.`, {
+        path,
+        hint: probe.audio.length === 0 ? 'The file has no sound.' : 'Take the index of one of its audio streams.',
+      });
+    const file = await checkSourceFile(path);
+    const sampleRate = audio.sampleRate ?? USUAL_SAMPLE_RATE;
+    const wanted = firstFrameTime + Math.max(0, from);
+    const runUps = COUNTS_SAMPLES.has(probe.container)
+      ? SOUND_RUN_UPS.filter((runUp) => wanted - runUp > firstFrameTime)
+      : [];
+    for (const seekTo of [...runUps.map((runUp) => wanted - runUp), undefined]) {
+      const pass = new SoundPass(sampleRate, firstFrameTime, from);
+      const command = soundCommand(file.path, { stream, sampleRate, seekTo });
+      if (yield* this.#soundFrom(command, pass, seekTo === undefined ? Infinity : wanted, slowReading(options, file)))
+        return;
+    }
+  }
+
+  /** False, before anything was yielded, when reading began behind `wanted` or found nothing. */
+  async *#soundFrom(
+    command: FfmpegCommand,
+    pass: SoundPass,
+    wanted: Seconds,
+    limits: EngineOptions,
+  ): AsyncGenerator<SoundBlock, boolean> {
+    for await (const message of this.engine.run(command, limits)) {
+      if (message.kind === 'bytes') pass.take(message.output, message.bytes);
+      for (const block of message.kind === 'bytes' ? pass.ready() : pass.end()) {
+        if ((pass.firstRead ?? 0) > wanted) return false;
+        yield block;
+      }
+      if ((pass.firstRead ?? 0) > wanted) return false;
+      if (message.kind === 'exit' && pass.firstRead === undefined) {
+        if (wanted < Infinity) return false;
+        throw mediaError(command.path, message.log, 'No sound could be decoded');
+      }
+    }
+    return true;
   }
 
   async subtitles(path: string, stream: SubtitleStream, options: DecodeOptions = {}): Promise<SourceCue[]> {

@@ -4,7 +4,7 @@ import { mediaTime, type TimeBase } from '../../src/time.js';
 import type { FrameTime } from './frame.js';
 
 /** A timestamp that steps back by more than this starts a new timeline (joined recordings); less is a frame out of place. */
-const RESET_SECONDS = 1;
+export const RESET_SECONDS = 1;
 /** Assumed rate where neither the stream nor its container tells one. */
 const FALLBACK_FPS = 25;
 

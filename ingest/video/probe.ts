@@ -15,6 +15,9 @@ const MIN_PROBE_SCORE = 25;
 const MAX_PIXEL_STRETCH = 16;
 const MAX_TAG_LENGTH = 1000;
 const MAX_FPS = 1000;
+/** What sound is stored with; anything else is a damaged header. */
+const MIN_SAMPLE_RATE = 2000;
+const MAX_SAMPLE_RATE = 384_000;
 
 /** Subtitle codecs that are pictures. */
 const PICTURE_SUBTITLES = new Set(['dvd_subtitle', 'hdmv_pgs_subtitle', 'dvb_subtitle', 'xsub', 'dvb_teletext']);
@@ -156,7 +159,15 @@ function readFps(stream: Json): number | undefined {
 }
 
 function readAudio(stream: Json): AudioStream {
-  return { index: number(stream['index']) ?? 0, codec: text(stream['codec_name']) ?? 'unknown', ...language(stream) };
+  const sampleRate = number(stream['sample_rate']);
+  return {
+    index: number(stream['index']) ?? 0,
+    codec: text(stream['codec_name']) ?? 'unknown',
+    ...(sampleRate !== undefined && sampleRate >= MIN_SAMPLE_RATE && sampleRate <= MAX_SAMPLE_RATE
+      ? { sampleRate }
+      : {}),
+    ...language(stream),
+  };
 }
 
 function readSubtitle(stream: Json): SubtitleStream {

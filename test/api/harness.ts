@@ -186,6 +186,10 @@ function standInDecoder(stills: { time: number; width: number | undefined }[]): 
       yield* [];
       throw new Error('The API never decodes a whole file.');
     },
+    async *sound() {
+      yield* [];
+      throw new Error('The API never reads sound.');
+    },
     subtitles: async () => [],
     stretch: async () => [],
     async still(_path, _probe, { time }, width) {
