@@ -51,6 +51,8 @@ const fileSchema = z.strictObject({
   profile: z.enum(PROFILE_NAMES).optional(),
   /** Layers that are run or left out whatever the profile says. */
   layers: z.partialRecord(z.enum(LAYER_NAMES), z.boolean()).optional(),
+  /** Whisper's size (`tiny`, `base`, `small`) or a folder in the layout of transformers.js. */
+  speech: z.string().min(1).optional(),
   /** Threads of the model runtime, 1..64. */
   threads: z.number().int().min(1).max(64).optional(),
   /** Built model that describes what is seen: a name, `auto` (the only one there is) or `none`. */
@@ -129,6 +131,8 @@ export interface Config {
   readonly profile: Profile;
   /** Layers that are run (`true`) or left out (`false`) whatever the profile says. @default none */
   readonly layers: Readonly<Partial<Record<LayerName, boolean>>>;
+  /** Who writes down what is said: a size of Whisper that is installed, or a folder. @default tiny */
+  readonly speech: string;
   /** @default auto */
   readonly model: string;
   /** @default auto */
@@ -189,6 +193,7 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
   LONGWATCH_PROFILE: (profile) => fileSchema.pick({ profile: true }).parse({ profile }),
+  LONGWATCH_SPEECH: (speech) => ({ speech }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
   LONGWATCH_MODEL: (model) => ({ model }),
   LONGWATCH_PICTURES: (pictures) => ({ pictures }),
@@ -216,6 +221,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     meaning: checked.meaning ?? true,
     profile: checked.profile ?? 'standard',
     layers: definite(checked.layers),
+    speech: checked.speech ?? 'tiny',
     model: checked.model ?? 'auto',
     pictures: checked.pictures ?? 'auto',
     device: checked.device ?? 'auto',

@@ -9,12 +9,14 @@ import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './ch
 import type { Config } from './config.js';
 import type { LayerName } from './layer-name.js';
 import { SoundLayer } from './layers/sound/sound-layer.js';
+import { openSpeechLayer } from './layers/speech/speech-layer.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Every layer of its own pass, and what opens it. */
 export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
   sound: async () => new SoundLayer(),
+  speech: ({ speech, threads }) => openSpeechLayer({ model: speech, ...(threads === undefined ? {} : { threads }) }),
   pictures: openPicturesLayer,
 };
 

@@ -65,6 +65,17 @@ export class TokenizerFile {
     return this.#library.encode(text).ids;
   }
 
+  /**
+   * The bytes that a token of a byte-level vocabulary stands for; none for an id that no token has. A token that was added by hand may be
+   * written as plain text.
+   */
+  bytes(id: number): Uint8Array {
+    const token = this.token(id);
+    if (token === undefined) return NO_BYTES;
+    const bytes = Array.from(token, (character) => BYTE_OF_CHARACTER.get(character));
+    return bytes.includes(undefined) ? new TextEncoder().encode(token) : Uint8Array.from(bytes as number[]);
+  }
+
   /** The token string of an id as it stands in the vocabulary, or undefined where there is none. */
   token(id: number): string | undefined {
     return this.#library.id_to_token(id);
@@ -80,6 +91,22 @@ export function unusableTokenizer(path: string, cause: unknown): LongwatchError 
     hint: 'Fetch the model again.',
   });
 }
+
+const NO_BYTES = new Uint8Array();
+
+/**
+ * Byte-level vocabularies write each byte as one printable character: bytes that Latin-1 prints stand for themselves, the others for
+ * the characters from U+0100 on, in order.
+ */
+const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = (() => {
+  const map = new Map<string, number>();
+  let next = 0x100;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    map.set(String.fromCharCode(printable ? byte : next++), byte);
+  }
+  return map;
+})();
 
 function readAddedTokens(list: unknown): AddedToken[] {
   if (!Array.isArray(list)) throw new Error('It has no list of added tokens.');

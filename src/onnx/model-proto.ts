@@ -15,16 +15,27 @@ import { Message } from './protobuf.js';
 /** First IR version that knows operator set 23. */
 const IR_VERSION = 11;
 
-const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const;
+// Field numbers of messages; `model-cut.ts` reads by them.
+export const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const;
 const OPSET = { domain: 1, version: 2 } as const;
-const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
-const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
-const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, graph: 6, floats: 7, ints: 8, strings: 9, type: 20 } as const;
+export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+export const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
+export const ATTRIBUTE = {
+  name: 1,
+  float: 2,
+  int: 3,
+  string: 4,
+  graph: 6,
+  floats: 7,
+  ints: 8,
+  strings: 9,
+  type: 20,
+} as const;
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
-const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9, externalData: 13, dataLocation: 14 } as const;
+export const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9, externalData: 13, dataLocation: 14 } as const;
 const EXTERNAL = 1;
 const ENTRY = { key: 1, value: 2 } as const;
-const VALUE_INFO = { name: 1, type: 2 } as const;
+export const VALUE_INFO = { name: 1, type: 2 } as const;
 const TYPE = { tensor: 1 } as const;
 const TENSOR_TYPE = { elementType: 1, shape: 2 } as const;
 const SHAPE = { dimension: 1 } as const;

@@ -12,6 +12,17 @@ export interface RuntimeOptions {
   readonly threads: number;
   /** Execution providers in order of preference. */
   readonly providers: readonly string[];
+  /**
+   * Working memory is given back to the system after each run and taken anew in the next, for a model that needs much of it and runs seldom.
+   * @default false: it is kept
+   */
+  readonly frugal?: boolean;
+  /**
+   * Weights that a model stores in 8 bits and multiplies as 32-bit floats are turned to floats once, when it is loaded, and not in every run. They
+   * take four times the memory.
+   * @default false
+   */
+  readonly unpackWeights?: boolean;
 }
 
 /**
@@ -48,7 +59,8 @@ export class RuntimeSession {
       interOpNumThreads: 1,
       executionProviders: [...options.providers],
       logSeverityLevel: 4,
-      extra: { session: WAITING },
+      enableCpuMemArena: !options.frugal,
+      extra: { session: { ...WAITING, ...(options.unpackWeights ? { disable_quant_qdq: '1' } : {}) } },
     };
     const session =
       typeof model === 'string'

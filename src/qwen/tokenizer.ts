@@ -56,8 +56,7 @@ export class QwenTokenizer {
   tokenBytes(id: number): Uint8Array {
     const known = this.#bytes.get(id);
     if (known) return known;
-    const token = this.isControl(id) ? undefined : this.#file.token(id);
-    const bytes = token === undefined ? NO_BYTES : bytesOfToken(token);
+    const bytes = this.isControl(id) ? NO_BYTES : this.#file.bytes(id);
     this.#bytes.set(id, bytes);
     return bytes;
   }
@@ -99,24 +98,4 @@ export class TextStream {
   end(): string {
     return this.#decoder.decode();
   }
-}
-
-/**
- * Byte-level vocabularies write each byte as one printable character: bytes that Latin-1 prints stand for themselves, the others for
- * the characters from U+0100 on, in order.
- */
-const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = (() => {
-  const map = new Map<string, number>();
-  let next = 0x100;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    map.set(String.fromCharCode(printable ? byte : next++), byte);
-  }
-  return map;
-})();
-
-function bytesOfToken(token: string): Uint8Array {
-  const bytes = Array.from(token, (character) => BYTE_OF_CHARACTER.get(character));
-  // A token that was added by hand may be written as plain text.
-  return bytes.includes(undefined) ? new TextEncoder().encode(token) : Uint8Array.from(bytes as number[]);
 }
