@@ -12,6 +12,11 @@ export interface RuntimeOptions {
   readonly threads: number;
   /** Execution providers in order of preference. */
   readonly providers: readonly string[];
+  /**
+   * The inputs have another shape from run to run. The runtime then does not lay out its memory for each shape beforehand, which for a detector of
+   * pictures takes 200 MB of 550 and saves no time. @default false
+   */
+  readonly varyingShapes?: boolean;
 }
 
 /**
@@ -47,6 +52,7 @@ export class RuntimeSession {
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionProviders: [...options.providers],
+      enableMemPattern: options.varyingShapes !== true,
       logSeverityLevel: 4,
       extra: { session: WAITING },
     };
