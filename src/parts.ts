@@ -8,6 +8,7 @@ import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './chosen-pictures.js';
 import type { Config } from './config.js';
 import type { LayerName } from './layer-name.js';
+import { openScreenTextLayer } from './layers/screen-text/screen-text.js';
 import { SoundLayer } from './layers/sound/sound-layer.js';
 import { openSpeechLayer } from './layers/speech/speech-layer.js';
 import type { PipelineParts } from './pipeline.js';
@@ -17,6 +18,7 @@ import { BackendModel } from './tasks/backend-model.js';
 export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
   sound: async () => new SoundLayer(),
   speech: ({ speech, threads }) => openSpeechLayer({ model: speech, ...(threads === undefined ? {} : { threads }) }),
+  text: ({ threads }) => openScreenTextLayer({ threads }),
   pictures: openPicturesLayer,
 };
 
