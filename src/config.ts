@@ -51,7 +51,7 @@ const fileSchema = z.strictObject({
   profile: z.enum(PROFILE_NAMES).optional(),
   /** Layers that are run or left out whatever the profile says. */
   layers: z.partialRecord(z.enum(LAYER_NAMES), z.boolean()).optional(),
-  /** Whisper's size (`tiny`, `base`, `small`) or a folder in the layout of transformers.js. */
+  /** Whisper's size (`tiny`, `base`, `small`), a folder in the layout of transformers.js, or `auto`: `base` where it is installed, else `tiny`. */
   speech: z.string().min(1).optional(),
   /** Threads of the model runtime, 1..64. */
   threads: z.number().int().min(1).max(64).optional(),
@@ -131,7 +131,7 @@ export interface Config {
   readonly profile: Profile;
   /** Layers that are run (`true`) or left out (`false`) whatever the profile says. @default none */
   readonly layers: Readonly<Partial<Record<LayerName, boolean>>>;
-  /** Who writes down what is said: a size of Whisper that is installed, or a folder. @default tiny */
+  /** Who writes down what is said: a size of Whisper that is installed, a folder, or `auto`: `base` where it is installed, else `tiny`. @default auto */
   readonly speech: string;
   /** @default auto */
   readonly model: string;
@@ -221,7 +221,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     meaning: checked.meaning ?? true,
     profile: checked.profile ?? 'standard',
     layers: definite(checked.layers),
-    speech: checked.speech ?? 'tiny',
+    speech: checked.speech ?? 'auto',
     model: checked.model ?? 'auto',
     pictures: checked.pictures ?? 'auto',
     device: checked.device ?? 'auto',

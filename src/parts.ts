@@ -11,13 +11,18 @@ import type { LayerName } from './layer-name.js';
 import { openScreenTextLayer } from './layers/screen-text/screen-text.js';
 import { SoundLayer } from './layers/sound/sound-layer.js';
 import { openSpeechLayer } from './layers/speech/speech-layer.js';
+import { installedWhisper } from './layers/speech/speech-package.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Every layer of its own pass, and what opens it. */
 export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
   sound: async () => new SoundLayer(),
-  speech: ({ speech, threads }) => openSpeechLayer({ model: speech, ...(threads === undefined ? {} : { threads }) }),
+  speech: ({ speech, threads }) => {
+    // Base hears far better than tiny, and small is too slow to be taken unasked.
+    const model = speech === 'auto' ? (installedWhisper().includes('base') ? 'base' : 'tiny') : speech;
+    return openSpeechLayer({ model, ...(threads === undefined ? {} : { threads }) });
+  },
   text: ({ threads }) => openScreenTextLayer({ threads }),
   pictures: openPicturesLayer,
 };

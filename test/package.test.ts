@@ -35,11 +35,17 @@ describe('the package', () => {
 
     const { stdout } = await run('npx', ['--no-install', 'longwatch', 'demo', '--json', '--quiet'], { cwd: user, env });
     const { video, answers, drawn_hour: hour } = JSON.parse(stdout);
-    expect(video).toMatchObject({ id: '521a78e22a40', state: 'ready', duration_s: 30 });
+    expect(video).toMatchObject({ state: 'ready', duration_s: 30 });
+    for (const layer of ['sound', 'speech', 'text']) expect(video.stages[layer]).toMatchObject({ state: 'done' });
     expect(answers[0]).toMatchObject({
       mode: 'words+meaning',
       results: [expect.objectContaining({ start_s: 20.417 })],
     });
+    // What only somebody who listens can find, what only somebody who reads the screen can, and what both can.
+    const found = (query: string) => answers.find((answer: { query: string }) => answer.query === query).results[0];
+    expect(found('bathing children')).toMatchObject({ kind: 'speech', start_s: expect.closeTo(12.5, 0) });
+    expect(found('"peach"')).toMatchObject({ kind: 'text', start_s: 20.5 });
+    expect(found('open movie').why).toEqual(expect.arrayContaining(['text on screen', 'speech']));
 
     // An hour of drawn film, read by the model that comes along: what is in its answers was in no file but the pictures.
     expect(hour.video).toMatchObject({ state: 'ready', duration_s: 3600 });

