@@ -10,5 +10,7 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: 2,
+    // Listening and reading off the screen take seconds a film; tests that are about them ask for it.
+    env: { LONGWATCH_PROFILE: 'fast' },
   },
 });

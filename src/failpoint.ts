@@ -12,6 +12,7 @@ export const FAILPOINTS = [
   'commit',
   'committed',
   'conclude',
+  'stretch',
   'job_end',
   'index_tmp',
   'index_rename',

@@ -25,7 +25,7 @@ describe('the package', () => {
 
     const user = mkdtempSync(path.join(os.tmpdir(), 'longwatch-user-'));
     writeFileSync(path.join(user, 'package.json'), '{"private": true}');
-    const env = process.env;
+    const env = { ...process.env, LONGWATCH_PROFILE: 'standard' };
     const quick = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
     await run('npm', ['install', ...quick, path.join(folder, tarball ?? '')], { cwd: user, env });
     for (const name of COMPILED) {

@@ -155,7 +155,11 @@ export class SqliteLibrary implements Library {
   }
 
   writeLayer(...[videoId, layer, write, embedderId]: Parameters<Library['writeLayer']>): void {
-    this.#layers.write(videoId, layer, write, embedderId);
+    this.#db.write(() => {
+      this.#layers.write(videoId, layer, write, embedderId);
+      if (this.#fence) this.#jobs.gotOn(this.#fence);
+      failpoint('stretch');
+    });
   }
 
   clearLayers(...[videoId, layer]: Parameters<Library['clearLayers']>): void {

@@ -3,12 +3,13 @@
  * must hold what an undisturbed one holds, byte for byte. `npm run kill` lives often enough for more than a hundred kills.
  */
 
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ffmpegInMemory } from '../../fixtures/clips/ffmpeg-in-memory.js';
 import { renderClip } from '../../fixtures/clips/render.js';
 import { openLibrary } from '../../index/store/sqlite-library.js';
 import { HnswGraph } from '../../index/vectors/hnsw.js';
@@ -29,7 +30,7 @@ if (hnsw !== undefined && process.env['CI']) throw new Error(hnsw);
 
 type Step = readonly [FailpointName, number];
 
-/** Two films of five windows each. Attempts without a new window between stay below the five after which a job is given up. */
+/** Two films of five windows and a stretch of sound each. Attempts without a new window between stay below the five after which a job is given up. */
 const LIFE: readonly Step[] = [
   ['claim', 1],
   ['decode', 20],
@@ -39,6 +40,7 @@ const LIFE: readonly Step[] = [
   ['commit', 1],
   ['committed', 2],
   ['conclude', 1],
+  ['stretch', 1],
   ['job_end', 1],
   ['claim', 2],
   ['committed', 1],
@@ -63,7 +65,10 @@ beforeAll(async () => {
       const pts = Array.from({ length: FRAMES }, (_, frame) => frame * 500 + i);
       const clip = await renderClip({ name: 'two-fps', container: 'mkv', timeBase: { num: 1, den: 1000 }, pts });
       const film = path.join(folder, 'films', `${name}.mkv`);
-      copyFileSync(clip, film);
+      writeFileSync(
+        film,
+        await ffmpegInMemory({ 'clip.mkv': readFileSync(clip) }, withSilence(FRAMES / 2), 'film.mkv'),
+      );
       writeFileSync(film.replace(/mkv$/, 'srt'), subtitles(name));
       return film;
     }),
@@ -74,6 +79,12 @@ beforeAll(async () => {
   const shown = JSON.parse((await run(['show', films[0] ?? '', '--plan', '--json'], library)).stdout);
   expect(shown.segments).toHaveLength(5);
 });
+
+/** Sound, so that a layer of its own pass has something to write. */
+function withSilence(seconds: number): string[] {
+  const silence = ['-f', 'lavfi', '-i', 'anullsrc=r=16000:cl=mono', '-t', String(seconds)];
+  return ['-i', 'clip.mkv', ...silence, '-copyts', '-c:v', 'copy', '-c:a', 'pcm_s16le'];
+}
 
 function subtitles(name: string): string {
   const clock = (s: number) => new Date(s * 1000).toISOString().slice(11, 23).replace('.', ',');

@@ -29,7 +29,8 @@ export async function showHour({ terminal, folder, config: given, signal }: Demo
   const models = path.join(folder, 'models');
   await buildModel(bundledCheckpoint(), modelDirectory(models, BUNDLED_NAME), { dtype: 'fp32', signal });
   const library = path.join(folder, 'drawn-library');
-  const config = loadConfig({ library, models, model: BUNDLED_NAME, config: given });
+  // Nothing is said in it, and its signs are too small for any reader but the model.
+  const config = loadConfig({ library, models, model: BUNDLED_NAME, profile: 'fast', config: given });
   const engine = await openEngine({ ...config, device: 'cpu' }, { create: true });
   try {
     terminal.line(terminal.bold('An hour of drawn film, of which it is known to the frame what happens when'));
