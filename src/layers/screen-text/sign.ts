@@ -1,8 +1,9 @@
 /** A sign: text that appears and leaves together. Lines become blocks, and blocks become events. Pure. */
 
 import type { EventAttributes, MediaEvent } from '../../event.js';
-import type { Seconds, TimeRange } from '../../time.js';
+import { durationOf, type Seconds, type TimeRange } from '../../time.js';
 import { type Box, boxAround, sharedArea } from './geometry.js';
+import { textSimilarity } from './similarity.js';
 
 export interface Sign extends TimeRange {
   readonly precision: Seconds;
@@ -44,6 +45,8 @@ export function joinBlocks(lines: readonly Sign[]): Sign[] {
 
 /** A line that lies in another one's box by this much is a part of it. */
 const FRAGMENT = 0.7;
+/** Texts that are this alike, in one place at one time, are two readings of one. */
+const SPELLINGS = 0.7;
 
 /**
  * Takes pieces of a line into the whole line: what the detector found a second time beside it, or as all that was to be seen of it a moment before
@@ -57,7 +60,8 @@ export function withoutFragments(signs: readonly Sign[]): Sign[] {
     if (!whole) kept.push(sign);
     else
       kept[at] = {
-        ...whole,
+        // A piece says less than the whole; of two readings the one that lasted is right.
+        ...(!bare(whole).includes(bare(sign)) && durationOf(sign) > durationOf(whole) ? sign : whole),
         start: Math.min(whole.start, sign.start),
         end: Math.max(whole.end, sign.end),
         precision:
@@ -76,10 +80,12 @@ function bare({ text }: Sign): string {
 }
 
 function isFragment(whole: Sign, part: Sign): boolean {
+  if (sharedArea(whole.box, part.box) < FRAGMENT * part.box[2] * part.box[3]) return false;
   const grace = Math.max(whole.precision, part.precision) + 1e-6;
-  if (part.start > whole.end + grace || part.end < whole.start - grace || !bare(whole).includes(bare(part)))
-    return false;
-  return sharedArea(whole.box, part.box) >= FRAGMENT * part.box[2] * part.box[3];
+  const apart = Math.max(whole.start, part.start) - Math.min(whole.end, part.end);
+  if (bare(whole).includes(bare(part))) return apart <= grace;
+  // Two texts do not stand in one place at one time; one after the other, alike as they may be, they are two.
+  return apart < -grace && textSimilarity(whole.text, part.text) >= SPELLINGS;
 }
 
 function together(a: Sign, b: Sign): boolean {

@@ -193,4 +193,12 @@ describe('signs', () => {
     ];
     expect(withoutFragments(pieces).map(({ text }) => text)).toEqual(['Open 9-17', 'Exit']);
   });
+
+  it('that were read in two ways at one time are one, and one after the other are two', () => {
+    const box: Box = [0, 0, 100, 20];
+    const twice = [sign('Tel. 555 0199', box, { end: 5 }), sign('Tel. 555 01l99', box)];
+    expect(withoutFragments(twice)).toMatchObject([{ text: 'Tel. 555 0199', start: 1, end: 5 }]);
+    const dialogue = [sign('Where are you?', box), sign('Where are we?', box, { start: 2, end: 3 })];
+    expect(withoutFragments(dialogue)).toHaveLength(2);
+  });
 });
