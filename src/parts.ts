@@ -15,6 +15,9 @@ import { installedWhisper } from './layers/speech/speech-package.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
+/** A Full HD picture is read as it is, every small letter of it, for a quarter more time. */
+const FULL_HD = 1920;
+
 /** Every layer of its own pass, and what opens it. */
 export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
   sound: async () => new SoundLayer(),
@@ -23,7 +26,8 @@ export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
     const model = speech === 'auto' ? (installedWhisper().includes('base') ? 'base' : 'tiny') : speech;
     return openSpeechLayer({ model, ...(threads === undefined ? {} : { threads }) });
   },
-  text: ({ threads }) => openScreenTextLayer({ threads }),
+  text: ({ threads, profile }) =>
+    openScreenTextLayer({ threads, ...(profile === 'thorough' ? { longestSide: FULL_HD } : {}) }),
   pictures: openPicturesLayer,
 };
 

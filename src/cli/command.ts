@@ -98,7 +98,7 @@ export function withEngine<O extends ReadingOptions>(
 export function profileOption(): Option {
   return new Option(
     '--profile <name>',
-    'how much is read: fast (signals, words of the file, sound), standard (also speech and text on screen), thorough (with finer steps)',
+    'how much is read: fast (signals, words of the file, sound), standard (also speech and text on screen), thorough (text at Full HD)',
   ).choices(Object.keys(PROFILES));
 }
 
