@@ -27,7 +27,7 @@ export async function openChosenEmbedder(
   model: () => Promise<ChosenModel>,
   openOwn: (options: { readonly threads?: number }) => Promise<Embedder> = openMiniLm,
 ): Promise<ChosenEmbedder> {
-  if (!config.meaning) return { missing: 'It is switched off in the settings.' };
+  if (!config.meaning) return { missing: 'Search by meaning is switched off in the settings.' };
   const trained = await trainedEmbedder(config, model);
   if (trained) return { embedder: trained };
   try {

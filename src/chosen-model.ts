@@ -61,7 +61,7 @@ export async function modelOverview(config: Config): Promise<ModelOverview> {
 
 /** The model to open, or why there is none. */
 export async function installedModel({ model, models }: Config): Promise<InstalledModel | string> {
-  if (model === 'none') return 'It is switched off in the settings.';
+  if (model === 'none') return 'The model is switched off in the settings.';
   if (model !== 'auto') return findModel(models, model);
   const built = await listModels(models);
   const [only, ...others] = built.filter((one) => one.state === 'damaged' || one.config.sees === undefined);

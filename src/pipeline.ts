@@ -18,12 +18,13 @@ import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
+import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
-import { type LayerParts, missingStages, readLayers } from './read-layers.js';
+import { type LayerCost, type LayerParts, missingStages, readLayers } from './read-layers.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
@@ -50,6 +51,8 @@ export interface IngestResult {
   /** `already`: this content was in the library, read with the same settings; only its path and title were renewed. */
   readonly outcome: 'ingested' | 'already';
   readonly took: Milliseconds;
+  /** What each part of the work took that was done: `windows`, then the layers of their own pass. */
+  readonly parts: readonly { readonly name: 'windows' | LayerName; readonly took: Milliseconds }[];
 }
 
 /**
@@ -95,9 +98,11 @@ export async function ingestVideo(
         warnings: [...warnings, ...givenUpWarnings(library, video.id)],
       });
     }
-    const read = await ingestLayers(parts, video.id, identity, probe, options);
-    const outcome = there && !read ? 'already' : 'ingested';
-    return { video: library.findVideo(video.id), outcome, took: Date.now() - started };
+    const windows = there ? [] : [{ name: 'windows', took: Date.now() - started } as const];
+    const layers = await ingestLayers(parts, video.id, identity, probe, options);
+    const outcome = there && layers.length === 0 ? 'already' : 'ingested';
+    const took = Date.now() - started;
+    return { video: library.findVideo(video.id), outcome, took, parts: [...windows, ...layers] };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
@@ -109,14 +114,14 @@ export async function ingestVideo(
   }
 }
 
-/** The layers of their own pass. Each is named in the video's stages with how it ended. Returns whether anything was read. */
+/** The layers of their own pass. Each is named in the video's stages with how it ended. Returns what each took that read something. */
 async function ingestLayers(
   parts: PipelineParts,
   videoId: string,
   identity: FileIdentity,
   probe: VideoProbe,
   { signal, onProgress }: IngestOptions,
-): Promise<boolean> {
+): Promise<LayerCost[]> {
   const { library } = parts;
   const { duration, firstFrameTime } = library.findVideo(videoId);
   const note = (stages: VideoRecord['stages']) => {
@@ -126,13 +131,13 @@ async function ingestLayers(
   };
   note(missingStages(parts));
   const video = { path: identity.path, probe, duration, firstFrameTime };
-  const read = await readLayers(parts, videoId, video, {
+  const costs = await readLayers(parts, videoId, video, {
     signal,
     onProgress,
     onStage: (name, stage) => note({ [name]: stage }),
   });
-  if (read) await refuseChangedFile(identity);
-  return read;
+  if (costs.length > 0) await refuseChangedFile(identity);
+  return costs;
 }
 
 /** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */

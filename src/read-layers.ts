@@ -8,7 +8,7 @@ import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import type { Layer, LayerEvent, LayerVideo } from './layers/layer.js';
 import type { Embedder } from './meaning/embedder.js';
-import type { Seconds } from './time.js';
+import type { Milliseconds, Seconds } from './time.js';
 import { embedEvents } from './window-meaning.js';
 
 export interface LayerParts {
@@ -27,10 +27,15 @@ export interface LayerRun {
   readonly onStage: (name: LayerName, stage: StageRecord) => void;
 }
 
+export interface LayerCost {
+  readonly name: LayerName;
+  readonly took: Milliseconds;
+}
+
 /**
  * Runs what has not run for this video with the same models and settings, each from where it stopped. A layer that fails says so in its
  * stage and keeps what it wrote; the next run goes on there.
- * @returns whether anything was read
+ * @returns what each layer took that read something, in order
  * @throws {LongwatchError} `cancelled`
  */
 export async function readLayers(
@@ -38,8 +43,8 @@ export async function readLayers(
   videoId: string,
   video: LayerVideo,
   run: LayerRun,
-): Promise<boolean> {
-  let read = false;
+): Promise<LayerCost[]> {
+  const costs: LayerCost[] = [];
   for (const layer of parts.layers ?? []) {
     const skipped = layer.skips(video.probe);
     if (skipped !== undefined) {
@@ -51,7 +56,7 @@ export async function readLayers(
       run.onStage(layer.name, { state: 'done', note: layer.note });
       continue;
     }
-    read = true;
+    const begun = Date.now();
     run.onStage(layer.name, { state: 'running', note: layer.note });
     try {
       await readLayer(parts, layer, videoId, video, { from: progress.until, index: progress.stretches }, run);
@@ -61,8 +66,9 @@ export async function readLayers(
       const { message, hint } = toLongwatchError(thrown, video.path);
       run.onStage(layer.name, { state: 'failed', note: `${message}${hint ? ` ${hint}` : ''}` });
     }
+    costs.push({ name: layer.name, took: Date.now() - begun });
   }
-  return read;
+  return costs;
 }
 
 /** The stages of the layers that cannot run. */

@@ -69,16 +69,26 @@ async function ingestAll(
     if (postponed.has(file)) await pause(ASK_AGAIN, undefined, { signal }).catch(() => undefined);
     const progress = new ProgressLine(terminal, visible(file));
     try {
-      const { video, outcome, took } = await engine.ingest(file, {
+      const { video, outcome, took, parts } = await engine.ingest(file, {
         force,
         signal,
         onProgress: (step) => progress.show(step),
       });
       progress.end();
-      report.push({ path: file, outcome, took_ms: Math.round(took), video: videoJson(video) });
+      report.push({
+        path: file,
+        outcome,
+        took_ms: Math.round(took),
+        parts: parts.map((part) => ({ name: part.name, took_ms: Math.round(part.took) })),
+        video: videoJson(video),
+      });
       const speed =
         outcome === 'ingested' ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : ', already there';
       terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);
+      if (parts.length > 1)
+        terminal.note(parts.map((part) => `${part.name} ${(part.took / 1000).toFixed(1)} s`).join(', '));
+      for (const [name, { state, note }] of Object.entries(video.stages))
+        if (state === 'failed') terminal.warn(`${visible(file)}: ${name} failed. ${visible(note ?? '')}`);
       for (const warning of video.warnings) terminal.warn(`${visible(file)}: ${visible(warning)}`);
     } catch (thrown) {
       progress.end();
