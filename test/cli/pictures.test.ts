@@ -12,7 +12,7 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-cli-pictures-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 // Meaning has tests of its own, and costs a second each time.
 const settings = path.join(folder, 'settings.json');
-writeFileSync(settings, JSON.stringify({ meaning: false }));
+writeFileSync(settings, JSON.stringify({ meaning: false, layers: { pictures: true } }));
 const env = { LONGWATCH_LIBRARY: path.join(folder, 'library'), LONGWATCH_CONFIG: settings };
 const run = (...args: string[]) => longwatch(args, { env });
 const json = async (...args: string[]) => {
