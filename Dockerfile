@@ -16,6 +16,7 @@ COPY src src
 COPY ingest ingest
 COPY index index
 COPY api api
+COPY fixtures/models/nano/weights fixtures/models/nano/weights
 RUN npm run build && npm prune --omit=dev
 
 FROM node:20.20-bookworm-slim
