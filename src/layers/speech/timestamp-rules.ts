@@ -29,7 +29,7 @@ const LATEST_BEGINNING = 50;
 /**
  * Sets the logits of what may not come next to −∞, in place.
  * @param said what was written so far in this window, without the prompt
- * @param lastSpeech somebody surely speaks here: the text does not end with a segment that ends before it. Not a rule of the reference, which
+ * @param lastSpeech somebody surely speaks here: the text does not end at a time before it. Not a rule of the reference, which
  * knows nothing of speech; Whisper sometimes ends its text in a pause.
  */
 export function applyTimestampRules(
@@ -55,7 +55,7 @@ export function applyTimestampRules(
   if (lastWasTime && !pairIsOpen) logits.fill(-Infinity, firstTime);
   if (pairIsOpen) logits.fill(-Infinity, 0, endOfText);
   const lastTime = said.findLast(isTime);
-  if (pairIsOpen && lastTime !== undefined && (lastTime - firstTime) * TIME_STEP < lastSpeech)
+  if (lastWasTime && lastTime !== undefined && (lastTime - firstTime) * TIME_STEP < lastSpeech)
     logits[endOfText] = -Infinity;
   // Times do not run backwards, and a segment is not empty.
   if (lastTime !== undefined) logits.fill(-Infinity, firstTime, pairIsOpen ? lastTime : lastTime + 1);

@@ -52,6 +52,10 @@ describe('what may follow', () => {
   it('the end of a segment is not the end while somebody surely speaks later', () => {
     expect(allowed([time(0), 1, time(2)], 30, 2.1)).not.toContain(10);
     expect(allowed([time(0), 1, time(2)], 30, 2)).toContain(10);
+    // Nor is the beginning of a next one, of which nothing was said yet.
+    expect(allowed([time(0), 1, time(2), time(2)], 30, 2.1)).not.toContain(10);
+    expect(allowed([time(0)], 30, 0.5)).not.toContain(10);
+    expect(allowed([time(0), 1, time(2), time(2.2)], 30, 2.1)).toContain(10);
   });
 
   it('is a time when all times together are more probable than any text', () => {
