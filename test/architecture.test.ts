@@ -75,6 +75,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/window-attempt.ts',
     'src/video-record.ts',
     'src/ask.ts',
+    'src/follow-up.ts',
     'src/look.ts',
     'src/picture-search.ts',
     'src/stretch.ts',

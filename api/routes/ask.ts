@@ -35,8 +35,13 @@ const post = createRoute({
 /** @param shutdown Ends the streams, so that the server can close. */
 export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
-    const { question, video_ids: videoIds } = c.req.valid('json');
-    const request = { question, ...(videoIds ? { videoIds } : {}) };
+    const { question, video_ids: videoIds, turns, ground } = c.req.valid('json');
+    const request = {
+      question,
+      ...(videoIds ? { videoIds } : {}),
+      ...(turns ? { turns } : {}),
+      ...(ground === undefined ? {} : { ground }),
+    };
     if (!(c.req.header('accept') ?? '').includes(EVENT_STREAM)) {
       for await (const step of ask(request, c.req.raw.signal))
         if (step.kind === 'answer') return c.json(askJson(step.answer, placeLinks), 200);

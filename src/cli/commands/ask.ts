@@ -6,15 +6,22 @@ import { EXIT, type Terminal, visible } from '../terminal.js';
 
 interface AskOptions extends CommonOptions {
   readonly video?: string[];
+  readonly ground?: boolean;
 }
 
 export const askCommand = verb('ask', 'an answer in sentences, each with the times that it rests on')
   .argument('<question>', 'what you want to know')
   .option('--video <id>', 'only of this video (id, id prefix or path); repeat for several', collect)
+  .option('--ground', 'let the model look again where the search leads, and answer from what it sees')
   .action((question: string, options: AskOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const videoIds = options.video?.map((video) => engine.library.findVideo(video).id);
-      for await (const step of engine.ask({ question, ...(videoIds ? { videoIds } : {}) }, signal)) {
+      const request = {
+        question,
+        ...(videoIds ? { videoIds } : {}),
+        ...(options.ground === undefined ? {} : { ground: options.ground }),
+      };
+      for await (const step of engine.ask(request, signal)) {
         if (step.kind !== 'answer') continue;
         const { answer } = step;
         terminal.document(askJson(answer));
@@ -34,10 +41,10 @@ export const askCommand = verb('ask', 'an answer in sentences, each with the tim
     }),
   );
 
-function printCitation(terminal: Terminal, { start, end, kind, title, videoId, precision }: Citation): void {
+function printCitation(terminal: Terminal, { start, end, kind, title, videoId, precision, why }: Citation): void {
   terminal.line(
     `  ${terminal.bold(`${formatTime(start)} – ${formatTime(end)}`)}  ${terminal.dim(
-      `${kind}, ${visible(title)} (${videoId}), ±${precision.toFixed(3)} s`,
+      `${kind}, ${visible(title)} (${videoId}), ±${precision.toFixed(3)} s${why === undefined ? '' : `: ${visible(why.join(', '))}`}`,
     )}`,
   );
 }

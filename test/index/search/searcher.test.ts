@@ -316,8 +316,8 @@ describe('a mistyped word', () => {
     const { results } = await searcher.search({ query: 'rabit flower' });
     expect(results.map(({ text, why }) => [text, why])).toEqual([
       ['The rabbit smells the flower', ['words: "rabit" as "rabbit", "flower"', 'subtitle']],
-      ['The rabbit opens its eyes', ['words: "rabit" as "rabbit"', 'subtitle']],
       ['A butterfly lands on a flower', ['words: "flower"', 'subtitle']],
+      ['The rabbit opens its eyes', ['words: "rabit" as "rabbit"', 'subtitle']],
     ]);
   });
 });
