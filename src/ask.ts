@@ -11,6 +11,7 @@ import type { Backend } from './backend.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
 import type { EventKind } from './event.js';
 import { inContext } from './follow-up.js';
+import { reported } from './reported.js';
 import { citeTask } from './tasks/cite.js';
 import { MAX_TURNS, standaloneTask, type Turn } from './tasks/standalone.js';
 import { runTask } from './tasks/task.js';
@@ -61,8 +62,9 @@ export interface AskAnswer {
   readonly note?: string;
 }
 
-/** An answer takes a model its time; the places are known at once. */
+/** An answer takes a model its time; the places are known at once, but where they are looked at again: before each look that is said. */
 export type AskStep =
+  | { readonly kind: 'looking'; readonly done: number; readonly total: number }
   | { readonly kind: 'found'; readonly citations: readonly Citation[] }
   | { readonly kind: 'answer'; readonly answer: AskAnswer };
 
@@ -83,13 +85,15 @@ const TEXTS_AROUND = 6;
 const TEXT_KINDS: readonly EventKind[] = ['caption', 'activity', 'subtitle', 'speech', 'text'];
 
 /**
- * First what was found, then the answer.
+ * First what was found, then the answer; before them, where places are looked at again, each look.
  * @throws {LongwatchError} as `Searcher.search`, with `/question` for what is wrong with the question; `bad_config` of a server. A model that
  * fails takes its sentences away, not the places: they are quoted then, with a note.
  */
 export async function* ask(parts: AskParts, request: AskRequest, signal?: AbortSignal): AsyncGenerator<AskStep> {
   const begun = performance.now();
-  const { search, searchedFor, notes } = await findInContext(parts, request, signal);
+  const { search, searchedFor, notes } = yield* reported<AskStep, Found>((report) =>
+    findInContext(parts, request, signal, (done, total) => report({ kind: 'looking', done, total })),
+  );
   const { grounding } = search;
   const finish = (answer: Omit<AskAnswer, 'question' | 'took' | 'note'>): AskStep => ({
     kind: 'answer',
@@ -140,6 +144,8 @@ export async function* ask(parts: AskParts, request: AskRequest, signal?: AbortS
   }
 }
 
+type OnLook = NonNullable<Parameters<Searcher['search']>[2]>;
+
 interface Found {
   readonly search: SearchAnswer;
   /** Undefined when that is the question as it stands. */
@@ -148,13 +154,18 @@ interface Found {
 }
 
 /** Searches for what a follow-up means; where it seems to mean something that is nowhere, for what it says. */
-async function findInContext(parts: AskParts, request: AskRequest, signal: AbortSignal | undefined): Promise<Found> {
+async function findInContext(
+  parts: AskParts,
+  request: AskRequest,
+  signal: AbortSignal | undefined,
+  onLook: OnLook,
+): Promise<Found> {
   const { meant, note } = await meaningOf(parts, request, signal);
-  const search = await find(parts.searcher, { ...request, question: meant ?? request.question }, signal);
+  const search = await find(parts.searcher, { ...request, question: meant ?? request.question }, signal, onLook);
   const notesOf = (found: SearchAnswer) => [note, found.note].filter((one) => one !== undefined);
   if (meant === undefined || !search.noMatch)
     return { search, notes: notesOf(search), ...(meant === undefined ? {} : { searchedFor: meant }) };
-  const plain = await find(parts.searcher, request, signal);
+  const plain = await find(parts.searcher, request, signal, onLook);
   return plain.noMatch
     ? { search, searchedFor: meant, notes: notesOf(search) }
     : { search: plain, notes: notesOf(plain) };
@@ -190,10 +201,15 @@ function modelFailure(thrown: unknown): LongwatchError {
   return error;
 }
 
-async function find(searcher: Searcher, { question, videoIds, ground }: AskRequest, signal: AbortSignal | undefined) {
+async function find(
+  searcher: Searcher,
+  { question, videoIds, ground }: AskRequest,
+  signal: AbortSignal | undefined,
+  onLook: OnLook,
+) {
   try {
     const request = { query: question, limit: HITS, ...(videoIds ? { videoIds } : {}), ...(ground ? { ground } : {}) };
-    return await searcher.search(request, signal);
+    return await searcher.search(request, signal, onLook);
   } catch (thrown) {
     if (!(thrown instanceof LongwatchError) || thrown.pointer !== '/query') throw thrown;
     const message = thrown.message.replace('query', 'question');

@@ -76,6 +76,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/video-record.ts',
     'src/ask.ts',
     'src/follow-up.ts',
+    'src/reported.ts',
     'src/look.ts',
     'src/picture-search.ts',
     'src/stretch.ts',

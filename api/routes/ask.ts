@@ -18,7 +18,7 @@ const post = createRoute({
   tags: ['Search'],
   summary: 'Answer a question in sentences that name the times they rest on',
   description:
-    'With `Accept: text/event-stream`: the event `found` with the places that the search found, then a `sentence` each, then `answer` with the whole document; `problem` in place of what failed.',
+    'With `Accept: text/event-stream`: the event `found` with the places that the search found, then a `sentence` each, then `answer` with the whole document; with `ground`, `looking` with `done` and `total` before each look at a window; `problem` in place of what failed.',
   request: { body: { required: true, content: { 'application/json': { schema: askRequestSchema } } } },
   responses: {
     200: {
@@ -78,6 +78,10 @@ async function* answerEvents(
 }
 
 function* eventsOf(step: AskStep): Generator<string> {
+  if (step.kind === 'looking') {
+    yield serverSentEvent('looking', { done: step.done, total: step.total });
+    return;
+  }
   if (step.kind === 'found') {
     yield serverSentEvent('found', { citations: step.citations.map((citation) => citationJson(citation, placeLinks)) });
     return;

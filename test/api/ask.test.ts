@@ -138,6 +138,22 @@ describe('POST /v1/ask as a stream', () => {
     await opened.close();
   });
 
+  it('says before each look how far it is', async () => {
+    const searcher: Searcher = {
+      async search({ query }, _, onLook) {
+        onLook?.(0, 1);
+        return { query, took: 1, mode: 'words', results: [HIT], count: 1, noMatch: false };
+      },
+    };
+    const opened = openHarness({ searcher });
+    const { body } = await opened.send('POST', '/v1/ask', { ...QUESTION, ground: true }, accept);
+    expect(eventsOf(body as string).slice(0, 2)).toEqual([
+      ['looking', { done: 0, total: 1 }],
+      ['found', { citations: [PLACE] }],
+    ]);
+    await opened.close();
+  });
+
   it('says what is wrong with the question by its status', async () => {
     const searcher: Searcher = {
       search: async () => {

@@ -206,8 +206,11 @@ describe('a question whose places are looked at again', () => {
     const { parts, library, backend } = await house(script);
     const asked: SearchRequest[] = [];
     const searcher: Searcher = {
-      async search(request, signal) {
+      async search(request, signal, onLook) {
         asked.push(request);
+        onLook?.(0, 2);
+        await parts.searcher.search({ query: 'time passes' });
+        onLook?.(1, 2);
         const answer = await parts.searcher.search({ ...request, ground: false }, signal);
         const results = answer.results
           .slice(0, seen ? 1 : 0)
@@ -238,6 +241,16 @@ describe('a question whose places are looked at again', () => {
       ],
     });
     expect(wordsOf(backend?.requests[0] as BackendRequest)).toContain('grounded by scripted, score 0.91');
+  });
+
+  it('says before each look how far it is', async () => {
+    const { parts } = await looking(true);
+    const steps = await stepsOf(parts, { question: 'apple', ground: true });
+    expect(steps.slice(0, 2)).toEqual([
+      { kind: 'looking', done: 0, total: 2 },
+      { kind: 'looking', done: 1, total: 2 },
+    ]);
+    expect(steps.slice(2).map(({ kind }) => kind)).toEqual(['found', 'answer']);
   });
 
   it('is not answered when it sees nothing, in its name', async () => {
