@@ -41,6 +41,11 @@ export interface TextHit {
   readonly coverage: number;
 }
 
+export interface TextOptions {
+  /** Whether a word that is nowhere is looked for as nothing else. @default false */
+  readonly asTyped?: boolean;
+}
+
 /** An event whose embedding is near. `similarity` is the cosine, −1..1, from the stored float32 vectors (never an approximation). */
 export interface VectorHit {
   readonly event: EventRecord;
@@ -122,7 +127,7 @@ export interface Library extends JobStore, WatchStore {
   timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
 
   /** Full text over event texts: stemmed, prefix on the last word, words that are nowhere as the nearest that are. Any input is safe; an input without a word gives no hits. */
-  matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
+  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): TextHit[];
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
   /** As `nearest`, with the vectors themselves, which takes a little longer. */

@@ -1,6 +1,6 @@
 /** Full text over event texts: SQLite's FTS5, filled by triggers in the transaction that writes the event. */
 
-import type { SearchScope, TextHit } from '../library.js';
+import type { SearchScope, TextHit, TextOptions } from '../library.js';
 import type { Database } from '../store/database.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from '../store/event-row.js';
 import { scopeClause } from '../store/scope.js';
@@ -39,12 +39,12 @@ export class FullText {
   }
 
   /** Best first by BM25, equal ones by place. */
-  match(query: string, limit: number, scope?: SearchScope): TextHit[] {
+  match(query: string, limit: number, scope?: SearchScope, { asTyped = false }: TextOptions = {}): TextHit[] {
     const { terms } = parseTextQuery(query);
     if (terms.length === 0 || limit < 1) return [];
     const { sql, parameters } = scopeClause(scope);
     return this.#db.read(() => {
-      const asked = this.#ask(terms);
+      const asked = this.#ask(terms, asTyped);
       const match = asked.flatMap(({ ways }) => ways.map((way) => way.match)).join(' OR ');
       const rows = this.#db.all<EventRow & { readonly key: number; readonly score: number }>(
         // The best are chosen from narrow rows; only they are read whole.
@@ -83,11 +83,11 @@ export class FullText {
   }
 
   /** A word that is nowhere is also looked for as the nearest that are somewhere. Where there are none it stays: it was asked for and is missing. */
-  #ask(terms: readonly TextTerm[]): Asked[] {
+  #ask(terms: readonly TextTerm[], asTyped: boolean): Asked[] {
     const events = this.#db.get<{ n: number }>('SELECT count(*) AS n FROM event')?.n ?? 0;
     // ln(1 + N / n), with n = 1/2 for a word that is nowhere.
     const rarityOf = (found: number) => Math.log(1 + events / Math.max(found, 0.5));
-    let left = MOST_CORRECTED;
+    let left = asTyped ? 0 : MOST_CORRECTED;
     return terms.map(({ label, match, correctable }) => {
       const found = this.#count(match);
       if (found === 0 && correctable && events > 0 && left-- > 0) {

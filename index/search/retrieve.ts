@@ -55,14 +55,14 @@ export async function retrieve(
 const CODES = /\b(?:[A-Z0-9]{2,}|[0-9]+)\b/g;
 
 async function candidatesOf(
-  { query, sentence, scope }: ParsedSearch,
+  { query, sentence, scope, asTyped }: ParsedSearch,
   library: Library,
   embedder: Embedder | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>();
-  const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES });
-  const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] });
+  const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped });
+  const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped });
   for (const list of [texts, signals]) {
     // Equal texts are found equally well; which of them is listed first says nothing.
     const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);

@@ -283,14 +283,6 @@ describe('longwatch ask', () => {
     expect(stderr).toContain('The sentences are what stands at the places that were found.');
   });
 
-  it('with --ground and no model says that nothing was looked at again', async () => {
-    const without = { env: { LONGWATCH_MODEL: 'none' } };
-    const asked = ['ask', 'when is there a cut?', '--ground', '--library', library, '--json'];
-    const { exit, stdout } = await longwatch(asked, without);
-    expect([exit, JSON.parse(stdout)]).toEqual([0, expect.not.objectContaining({ grounding: expect.anything() })]);
-    expect(JSON.parse(stdout).note).toContain('Not looked at again: there is no model to look with.');
-  });
-
   it('says that the library does not show it', async () => {
     const { exit, stdout } = await run('ask', 'xylophone quartet in Vladivostok');
     expect([exit, stdout]).toEqual([4, 'The library does not show it.\n']);
