@@ -153,44 +153,52 @@ interface Found {
   readonly notes: string[];
 }
 
-/** Searches for what a follow-up means; where it seems to mean something that is nowhere, for what it says. */
+/** Searches for what a follow-up means; where only its words tell that, and nothing is found, for what it says. */
 async function findInContext(
   parts: AskParts,
   request: AskRequest,
   signal: AbortSignal | undefined,
   onLook: OnLook,
 ): Promise<Found> {
-  const { meant, note } = await meaningOf(parts, request, signal);
+  const { meant, by, note } = await meaningOf(parts, request, signal);
   const search = await find(parts.searcher, { ...request, question: meant ?? request.question }, signal, onLook);
   const notesOf = (found: SearchAnswer) => [note, found.note].filter((one) => one !== undefined);
-  if (meant === undefined || !search.noMatch)
-    return { search, notes: notesOf(search), ...(meant === undefined ? {} : { searchedFor: meant }) };
+  const understood: Found = { search, notes: notesOf(search), ...(meant === undefined ? {} : { searchedFor: meant }) };
+  if (by !== 'words' || !search.noMatch) return understood;
   const plain = await find(parts.searcher, request, signal, onLook);
-  return plain.noMatch
-    ? { search, searchedFor: meant, notes: notesOf(search) }
-    : { search: plain, notes: notesOf(plain) };
+  return plain.noMatch ? understood : { search: plain, notes: notesOf(plain) };
 }
 
-/** What a question means that follows others, as a question of its own: by the model, else by its words. Undefined when it is just what it says. */
+/** What a question means, where that is not just what it says. */
+interface Meaning {
+  readonly meant?: string;
+  readonly by?: 'model' | 'words';
+  readonly note?: string;
+}
+
+/** What a question means that follows others, as a question of its own: by the model, else by its words. */
 async function meaningOf(
   { model }: AskParts,
   { question, turns: all = [] }: AskRequest,
   signal: AbortSignal | undefined,
-): Promise<{ readonly meant?: string; readonly note?: string }> {
+): Promise<Meaning> {
   const turns = all.slice(-MAX_TURNS);
   const asked = question.trim();
   // What is wrong with a question is for the search to say.
   if (turns.length === 0 || asked.length === 0 || asked.length > MAX_QUERY_LENGTH) return {};
-  const unless = (meant: string | undefined) =>
-    meant === undefined || meant === asked || meant.length > MAX_QUERY_LENGTH ? {} : { meant };
+  const byWords = (): Meaning => {
+    const meant = inContext(asked, turns);
+    return meant === undefined || meant.length > MAX_QUERY_LENGTH ? {} : { meant, by: 'words' };
+  };
   const { backend } = (await model?.()) ?? {};
-  if (!backend) return unless(inContext(asked, turns));
+  if (!backend) return byWords();
   try {
-    return unless(await runTask(backend, standaloneTask, { question: asked, turns }, signal));
+    const meant = await runTask(backend, standaloneTask, { question: asked, turns }, signal);
+    if (meant === '') return byWords();
+    return meant === asked ? {} : { meant, by: 'model' };
   } catch (thrown) {
     const error = modelFailure(thrown);
-    const note = `The question was understood by its words, since the model failed: ${error.message}`;
-    return { ...unless(inContext(asked, turns)), note };
+    return { ...byWords(), note: `The question was understood by its words, since the model failed: ${error.message}` };
   }
 }
 

@@ -23,6 +23,7 @@ export const MAX_TURNS = 6;
 const MAX_TURN = 500;
 const MAX_SENTENCE = 300;
 
+/** Gives the question; empty when the model had no words. */
 export const standaloneTask: Task<StandaloneInput, string> = {
   name: 'standalone',
 
@@ -57,8 +58,8 @@ export const standaloneTask: Task<StandaloneInput, string> = {
 
   read(answer) {
     return readJson(answer, (value) => {
-      const question = isRecord(value) ? cleanValue(fieldOf(value, ['question', 'standalone']), MAX_SENTENCE) : '';
-      return question === '' ? undefined : question;
+      const question = isRecord(value) ? fieldOf(value, ['question', 'standalone']) : undefined;
+      return typeof question === 'string' ? cleanValue(question, MAX_SENTENCE) : undefined;
     });
   },
 };

@@ -178,6 +178,13 @@ describe('a question that follows others', () => {
     expect(answer.note).toContain('understood by its words, since the model failed');
   });
 
+  it('is understood by its words when the model has none', async () => {
+    const { parts } = await house((request) =>
+      wordsOf(request).includes('conversation') ? '{"question":" "}' : cited,
+    );
+    expect((await answerTo(parts, { question: 'and then?', turns })).searchedFor).toBe('apple fall');
+  });
+
   it('without a model is searched for with the words that it leans on', async () => {
     const { parts } = await house();
     expect(await answerTo(parts, { question: 'And where does it fall?', turns })).toMatchObject({

@@ -193,7 +193,7 @@ export const CASES = [
         { question: 'where is it?', answer: '' },
       ],
     },
-    problems: (question) => wordProblems(question, 300),
+    problems: (question) => textProblems(question, 300),
   }),
   caseOf({
     task: detectBoxesTask,
