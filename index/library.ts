@@ -35,8 +35,15 @@ export interface TextHit {
   readonly score: number;
   /** The words and phrases of the query that the event contains, as they were asked. */
   readonly words: readonly string[];
-  /** How much of the query those words are, 0..1: half by their number, half by their rarity in the library. */
+  /** Of those words, the ones that are nowhere in the library, with the near word that the event contains. @default none */
+  readonly corrected?: ReadonlyMap<string, string>;
+  /** How much of the query those words are, 0..1: half by their number, half by their rarity in the library. A corrected word counts a little less. */
   readonly coverage: number;
+}
+
+export interface TextOptions {
+  /** Whether a word that is nowhere is looked for as nothing else. @default false */
+  readonly asTyped?: boolean;
 }
 
 /** An event whose embedding is near. `similarity` is the cosine, −1..1, from the stored float32 vectors (never an approximation). */
@@ -119,8 +126,8 @@ export interface Library extends JobStore, WatchStore {
   /** The events and windows that overlap `range`, gathered by parts of the length `part`, for a picture of any stretch of any video. */
   timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
 
-  /** Full text over event texts: stemmed, prefix on the last word. Any input is safe; an input without a word gives no hits. */
-  matchText(query: string, limit: number, scope?: SearchScope): TextHit[];
+  /** Full text over event texts: stemmed, prefix on the last word, words that are nowhere as the nearest that are. Any input is safe; an input without a word gives no hits. */
+  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): TextHit[];
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
   /** As `nearest`, with the vectors themselves, which takes a little longer. */

@@ -75,6 +75,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/window-attempt.ts',
     'src/video-record.ts',
     'src/ask.ts',
+    'src/follow-up.ts',
+    'src/reported.ts',
     'src/look.ts',
     'src/picture-search.ts',
     'src/stretch.ts',

@@ -74,9 +74,14 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       input: z.object({
         question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('The question.'),
         video_ids: videoIds,
+        ground: z.boolean().optional().describe('Let the vision model look again where the search leads. Slow.'),
       }),
-      async run({ question, video_ids: ids }, { signal }) {
-        const request = { question, ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}) };
+      async run({ question, video_ids: ids, ground }, { signal }) {
+        const request = {
+          question,
+          ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}),
+          ...(ground === undefined ? {} : { ground }),
+        };
         for await (const step of ask(request, signal))
           if (step.kind === 'answer') return { json: askJson(step.answer, placeLinks) };
         throw new LongwatchError('internal', 'A question ended without an answer.');

@@ -1,14 +1,30 @@
-/** A question answered in sentences, each with the places that it rests on, as they come. */
+/** A question answered in sentences, each with the places that it rests on, as they come. It is understood with the questions before it. */
 
 import { ApiError, ask, byId, clock, frameImage, make } from './dom.js';
 import { play } from './player.js';
 import { videoOf } from './videos.js';
 
-let running;
+/** Turns that go along with a question: as many as the server looks back on. */
+const MAX_TURNS = 6;
+/** Letters of an answer that go along. */
+const MAX_ANSWER = 2000;
 
-/** @param {string} question @param {string} scope id of a video, or empty for all @throws {ApiError} */
-export async function askQuestion(question, scope) {
+let running;
+/** What was asked and answered before the answer on the page, and with it. */
+let turns = [];
+let latest;
+
+/**
+ * @param {string} question
+ * @param {string} scope id of a video, or empty for all
+ * @param {{question: string, answer: string}[]} before the conversation so far
+ * @throws {ApiError}
+ */
+export async function askQuestion(question, scope, before) {
   running?.abort();
+  turns = before;
+  latest = undefined;
+  showTurns();
   running = new AbortController();
   const { signal } = running;
   byId('reply').hidden = false;
@@ -16,7 +32,7 @@ export async function askQuestion(question, scope) {
   byId('sentences').replaceChildren();
   note('Looking for places that answer this…');
   try {
-    const body = scope === '' ? { question } : { question, video_ids: [scope] };
+    const body = { question, ...(scope === '' ? {} : { video_ids: [scope] }), ...(turns.length > 0 ? { turns } : {}) };
     for await (const { name, data } of events(body, signal)) take(name, data);
   } catch (error) {
     if (error.name === 'AbortError') return;
@@ -27,8 +43,16 @@ export async function askQuestion(question, scope) {
   }
 }
 
+/** The turns that a next question follows: those so far and the one that is answered on the page. */
+export function conversation() {
+  return [...turns, ...(latest === undefined ? [] : [latest])].slice(-MAX_TURNS);
+}
+
 export function clearReply() {
   running?.abort();
+  turns = [];
+  latest = undefined;
+  showTurns();
   byId('reply').hidden = true;
   byId('sentences').replaceChildren();
 }
@@ -40,6 +64,13 @@ function take(name, data) {
   } else if (name === 'sentence') {
     byId('sentences').append(sentence(data));
   } else if (name === 'answer') {
+    latest = {
+      question: data.question,
+      answer: data.sentences
+        .map(({ text }) => text)
+        .join(' ')
+        .slice(0, MAX_ANSWER),
+    };
     note(about(data));
   } else if (name === 'problem') {
     throw new ApiError(data.status, data);
@@ -52,7 +83,17 @@ function about(answer) {
     quotes: 'No model wrote this: it is what stands at the places that the search found.',
     search: 'Ask in other words, or search for one thing at a time.',
   }[answer.by];
-  return [answer.found ? '' : 'The library does not show it.', answer.note ?? by].filter(Boolean).join(' ');
+  const searched = answer.searched_for === undefined ? '' : `Searched for: ${answer.searched_for}.`;
+  return [answer.found ? '' : 'The library does not show it.', searched, answer.note ?? by].filter(Boolean).join(' ');
+}
+
+function showTurns() {
+  byId('turns').hidden = turns.length === 0;
+  byId('turns-list').replaceChildren(
+    ...turns.map(({ question, answer }) =>
+      make('li', {}, make('p', { class: 'asked' }, question), make('p', { class: 'note' }, answer)),
+    ),
+  );
 }
 
 function sentence({ text, citations }) {

@@ -4,7 +4,7 @@ import './clip.js';
 import './keys.js';
 import './scenes.js';
 import './timeline.js';
-import { askQuestion, clearReply } from './ask.js';
+import { askQuestion, clearReply, conversation } from './ask.js';
 import { ask, byId, withCode } from './dom.js';
 import { clear, search } from './hits.js';
 import { guarded, onSignIn } from './session.js';
@@ -35,7 +35,10 @@ async function answer() {
   if (q === '') return;
   // An answer in sentences comes beside the moments that the search finds.
   await guarded(() =>
-    Promise.all([search(q, scope.value), asked === undefined ? undefined : askQuestion(q, scope.value)]),
+    Promise.all([
+      search(q, scope.value),
+      asked === undefined ? undefined : askQuestion(q, scope.value, history.state?.turns ?? []),
+    ]),
   );
 }
 
@@ -45,7 +48,8 @@ async function submit(asked) {
   address.search = '';
   if (text !== '') address.searchParams.set('q', text);
   if (text !== '' && asked) address.searchParams.set('ask', '1');
-  if (address.href !== location.href) history.pushState(undefined, '', address);
+  // The conversation belongs to the place in the history: going back goes back in it too.
+  if (address.href !== location.href) history.pushState(asked ? { turns: conversation() } : undefined, '', address);
   await answer();
 }
 
@@ -59,6 +63,10 @@ query.addEventListener('keydown', (event) => {
   submit(true);
 });
 window.addEventListener('popstate', answer);
+byId('forget').addEventListener('click', () => {
+  history.replaceState(undefined, '');
+  answer();
+});
 
 onSignIn(begin);
 takeDrops();

@@ -18,7 +18,7 @@ const post = createRoute({
   tags: ['Search'],
   summary: 'Answer a question in sentences that name the times they rest on',
   description:
-    'With `Accept: text/event-stream`: the event `found` with the places that the search found, then a `sentence` each, then `answer` with the whole document; `problem` in place of what failed.',
+    'With `Accept: text/event-stream`: the event `found` with the places that the search found, then a `sentence` each, then `answer` with the whole document; with `ground`, `looking` with `done` and `total` before each look at a window; `problem` in place of what failed.',
   request: { body: { required: true, content: { 'application/json': { schema: askRequestSchema } } } },
   responses: {
     200: {
@@ -35,8 +35,13 @@ const post = createRoute({
 /** @param shutdown Ends the streams, so that the server can close. */
 export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
-    const { question, video_ids: videoIds } = c.req.valid('json');
-    const request = { question, ...(videoIds ? { videoIds } : {}) };
+    const { question, video_ids: videoIds, turns, ground } = c.req.valid('json');
+    const request = {
+      question,
+      ...(videoIds ? { videoIds } : {}),
+      ...(turns ? { turns } : {}),
+      ...(ground === undefined ? {} : { ground }),
+    };
     if (!(c.req.header('accept') ?? '').includes(EVENT_STREAM)) {
       for await (const step of ask(request, c.req.raw.signal))
         if (step.kind === 'answer') return c.json(askJson(step.answer, placeLinks), 200);
@@ -73,6 +78,10 @@ async function* answerEvents(
 }
 
 function* eventsOf(step: AskStep): Generator<string> {
+  if (step.kind === 'looking') {
+    yield serverSentEvent('looking', { done: step.done, total: step.total });
+    return;
+  }
   if (step.kind === 'found') {
     yield serverSentEvent('found', { citations: step.citations.map((citation) => citationJson(citation, placeLinks)) });
     return;

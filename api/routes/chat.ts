@@ -15,6 +15,7 @@ import {
   chatRequestSchema,
   chatSchema,
   questionOf,
+  turnsOf,
 } from '../schema/chat.js';
 import { textStream } from '../text-stream.js';
 import { placeLinks } from './place-links.js';
@@ -45,7 +46,11 @@ const post = createRoute({
 export function chatRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
     const body = c.req.valid('json');
-    const request = { question: questionOf(body), ...(body.video_ids ? { videoIds: body.video_ids } : {}) };
+    const request = {
+      question: questionOf(body),
+      turns: turnsOf(body),
+      ...(body.video_ids ? { videoIds: body.video_ids } : {}),
+    };
     const head: ChatHead = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000) };
     if (!body.stream) {
       const answer = await answerOf(ask(request, c.req.raw.signal));

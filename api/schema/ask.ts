@@ -3,14 +3,27 @@
 import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
 import type { AskAnswer, Citation } from '../../src/ask.js';
 import { EVENT_KINDS } from '../../src/event.js';
+import { MAX_TURNS } from '../../src/tasks/standalone.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
+import { groundingJson, groundingSchema } from './search.js';
 import { roundTo, secondsSchema } from './units.js';
+
+/** Of an earlier turn; far more than is looked back on. */
+const MAX_ANSWER_LENGTH = 20_000;
 
 export const askRequestSchema = z
   .strictObject({
     question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({ example: 'What wakes the rabbit up?' }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
+    turns: z
+      .array(z.strictObject({ question: z.string().max(MAX_QUERY_LENGTH), answer: z.string().max(MAX_ANSWER_LENGTH) }))
+      .max(100)
+      .optional()
+      .openapi({ description: `The conversation so far, in order. The last ${MAX_TURNS} turns are looked back on.` }),
+    ground: z.boolean().optional().openapi({
+      description: 'Let the model look again where the search leads: the places are those that it sees. Slow.',
+    }),
   })
   .openapi('AskRequest');
 
@@ -23,6 +36,9 @@ export const citationSchema = z
     precision_s: z.number().openapi({ description: 'Half the distance that a true edge may lie away.' }),
     kind: z.enum(EVENT_KINDS),
     text: z.string().openapi({ description: 'What stands there.' }),
+    why: z.array(z.string()).optional().openapi({
+      description: 'With `grounding`: what the model said of it, and what led there.',
+    }),
     frame_url: z.string().optional(),
     media_url: z.string().optional(),
   })
@@ -36,13 +52,17 @@ const sentenceSchema = z.object({
 export const askSchema = z
   .object({
     question: z.string(),
+    searched_for: z.string().optional().openapi({
+      description: 'What was searched for, where the question follows others and leans on them.',
+    }),
     found: z.boolean().openapi({ description: 'False: the library does not show it.' }),
     by: z.enum(['model', 'quotes', 'search']).openapi({
       description:
-        '`model`: its sentences about the places that were found. `quotes`: no model, the words of those places. `search`: no place was found.',
+        '`model`: its sentences about the places that were found, or it looked again and saw nothing. `quotes`: no model, the words of those places. `search`: no place was found.',
     }),
     model: z.string().optional(),
     sentences: z.array(sentenceSchema),
+    grounding: groundingSchema.optional(),
     took_ms: z.number(),
     note: z.string().optional(),
   })
@@ -65,6 +85,7 @@ export function citationJson(citation: Citation, links?: PlaceLinks): z.infer<ty
     precision_s: roundToMilliseconds(citation.precision),
     kind: citation.kind,
     text: citation.text,
+    ...(citation.why === undefined ? {} : { why: [...citation.why] }),
     ...(links ? { frame_url: links.frameUrl(citation), media_url: links.mediaUrl(citation) } : {}),
   };
 }
@@ -72,6 +93,7 @@ export function citationJson(citation: Citation, links?: PlaceLinks): z.infer<ty
 export function askJson(answer: AskAnswer, links?: PlaceLinks): AskJson {
   return {
     question: answer.question,
+    ...(answer.searchedFor === undefined ? {} : { searched_for: answer.searchedFor }),
     found: answer.found,
     by: answer.by,
     ...(answer.model === undefined ? {} : { model: answer.model }),
@@ -79,6 +101,7 @@ export function askJson(answer: AskAnswer, links?: PlaceLinks): AskJson {
       text,
       citations: citations.map((citation) => citationJson(citation, links)),
     })),
+    ...(answer.grounding === undefined ? {} : { grounding: groundingJson(answer.grounding) }),
     took_ms: roundTo(answer.took, 1),
     ...(answer.note === undefined ? {} : { note: answer.note }),
   };

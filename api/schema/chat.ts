@@ -3,6 +3,7 @@
 import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
 import type { AskAnswer, Citation } from '../../src/ask.js';
 import { LongwatchError } from '../../src/errors.js';
+import { MAX_TURNS, type Turn } from '../../src/tasks/standalone.js';
 import { formatTime } from '../../src/time.js';
 import { z } from '../hono.js';
 import { citationJson, citationSchema, type PlaceLinks } from './ask.js';
@@ -30,7 +31,8 @@ export const chatRequestSchema = z
       .max(256)
       .openapi({ description: 'Any name; who answered stands in the answer.', example: 'longwatch' }),
     messages: z.array(messageSchema).min(1).max(1000).openapi({
-      description: 'The last message of the user is the question. Those before it are not looked at.',
+      description:
+        'The last message of the user is the question; it is understood with those before it, of which the last few turns are looked back on.',
     }),
     stream: z.boolean().nullish(),
     n: z.number().int().nullish().openapi({ description: 'Only 1.' }),
@@ -64,6 +66,7 @@ export const CHAT_MODELS: z.infer<typeof chatModelsSchema> = {
 };
 
 type ChatRequest = z.infer<typeof chatRequestSchema>;
+type Message = z.infer<typeof messageSchema>;
 
 /** What OpenAI's shape has no place for. Clients pass over fields that they do not know. */
 const beside = {
@@ -74,6 +77,7 @@ const beside = {
     .object({
       found: z.boolean(),
       by: z.enum(['model', 'quotes', 'search']),
+      searched_for: z.string().optional(),
       note: z.string().optional(),
     })
     .openapi({ description: 'Not of OpenAI: as in `POST /v1/ask`.' }),
@@ -140,17 +144,42 @@ export function questionOf({ messages, n, tools, response_format: format }: Chat
   const message = messages[position];
   if (!message) throw invalid('No message is of the user.', 'Ask something.', '/messages');
   const pointer = `/messages/${position}/content`;
-  const { content } = message;
-  const parts = typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? []);
-  if (parts.some((part) => part.type !== 'text'))
-    throw invalid('A question is text here.', 'Leave pictures and sound out.', pointer);
-  const question = parts
-    .map((part) => ('text' in part && typeof part.text === 'string' ? part.text : ''))
-    .join('\n')
-    .trim();
+  if (!isText(message)) throw invalid('A question is text here.', 'Leave pictures and sound out.', pointer);
+  const question = textOf(message);
   if (question.length === 0 || question.length > MAX_QUERY_LENGTH)
     throw invalid(`The question has ${question.length} characters.`, `Write 1 to ${MAX_QUERY_LENGTH}.`, pointer);
   return question;
+}
+
+/** What was asked and answered before the question. What others say in a chat, and what is no text, is passed over. */
+export function turnsOf({ messages }: ChatRequest): Turn[] {
+  const before = messages.slice(
+    0,
+    messages.findLastIndex(({ role }) => role === 'user'),
+  );
+  const turns: Turn[] = [];
+  for (const message of before) {
+    const last = turns.at(-1);
+    if (message.role === 'user') turns.push({ question: textOf(message), answer: '' });
+    else if (message.role === 'assistant' && last)
+      turns.splice(-1, 1, { ...last, answer: `${last.answer}\n${textOf(message)}`.trim() });
+  }
+  return turns.slice(-MAX_TURNS);
+}
+
+function partsOf({ content }: Message) {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? []);
+}
+
+function isText(message: Message): boolean {
+  return partsOf(message).every(({ type }) => type === 'text');
+}
+
+function textOf(message: Message): string {
+  return partsOf(message)
+    .map((part) => ('text' in part && typeof part.text === 'string' ? part.text : ''))
+    .join('\n')
+    .trim();
 }
 
 export function chatJson(head: ChatHead, answer: AskAnswer, links: PlaceLinks): z.infer<typeof chatSchema> {
@@ -191,13 +220,18 @@ function placeText({ title, start, end }: Citation): string {
   return `${title}, ${formatTime(start)} – ${formatTime(end)}`;
 }
 
-function besideOf({ found, by, note, sentences }: AskAnswer, links: PlaceLinks) {
+function besideOf({ found, by, searchedFor, note, sentences }: AskAnswer, links: PlaceLinks) {
   const places = new Map<string, Citation>();
   for (const place of sentences.flatMap(({ citations }) => citations))
     places.set(JSON.stringify([place.videoId, place.start, place.end, place.text]), place);
   return {
     citations: [...places.values()].map((place) => citationJson(place, links)),
-    longwatch: { found, by, ...(note === undefined ? {} : { note }) },
+    longwatch: {
+      found,
+      by,
+      ...(searchedFor === undefined ? {} : { searched_for: searchedFor }),
+      ...(note === undefined ? {} : { note }),
+    },
   };
 }
 

@@ -92,7 +92,7 @@ export const hitSchema = z
   })
   .openapi('SearchHit');
 
-const groundingSchema = z
+export const groundingSchema = z
   .object({
     model: z.string().optional().openapi({ description: 'Absent when there was nothing to look at.' }),
     complete: z.boolean().openapi({ description: 'False when some windows could not be looked at: see `note`.' }),
@@ -174,7 +174,7 @@ export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<ty
   };
 }
 
-function groundingJson({ model, complete, windows }: Grounding): z.infer<typeof groundingSchema> {
+export function groundingJson({ model, complete, windows }: Grounding): z.infer<typeof groundingSchema> {
   return {
     ...(model === undefined ? {} : { model }),
     complete,

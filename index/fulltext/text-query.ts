@@ -16,6 +16,7 @@ const MIN_PREFIX_LETTERS = 3;
  * quotes and operators too, so no syntax of the index is ever reached by what a person types.
  */
 const WORD = /[\p{L}\p{N}\p{M}\p{Co}]+/gu;
+const CODE = /\p{N}|^\p{Lu}{2,}$/u;
 const QUOTED = /["“”„«»]([^"“”„«»]*)["“”„«»]/gu;
 
 /** One word, or several in this order, that an event may contain. */
@@ -24,12 +25,12 @@ export interface TextTerm {
   readonly label: string;
   /** The same in the index's query language. */
   readonly match: string;
+  /** Whether it may be a word that was mistyped: not a quotation, and no code in capitals or with digits, which stands for itself. */
+  readonly correctable: boolean;
 }
 
 export interface TextQuery {
   readonly terms: readonly TextTerm[];
-  /** In the index's query language: any of the terms; `undefined` when there is none. */
-  readonly match: string | undefined;
 }
 
 /**
@@ -47,23 +48,25 @@ export function parseTextQuery(query: string): TextQuery {
   const content = loose.filter((word) => !isStopWord(word));
   if (content.length === 0 && phrases.length === 0 && loose.length > 1) phrases.push(loose);
   const terms = new Map<string, TextTerm>();
-  for (const words of phrases) addTerm(terms, { label: words.join(' '), match: phrase(words) });
+  for (const words of phrases) addTerm(terms, { label: words.join(' '), match: phrase(words), correctable: false });
   const last = loose.at(-1);
   for (const word of content) {
     const open = word === last && [...word].length >= MIN_PREFIX_LETTERS;
     // The whole word is asked beside its beginning, so that an event with the word itself ranks higher.
-    addTerm(terms, { label: word, match: open ? `(${phrase([word])} OR ${phrase([word])} *)` : phrase([word]) });
+    const match = open ? `(${phrase([word])} OR ${phrase([word])} *)` : phrase([word]);
+    addTerm(terms, { label: word, match, correctable: !CODE.test(word) });
   }
   const kept = [...terms.values()].slice(0, MAX_TERMS);
-  return { terms: kept, match: kept.length > 0 ? kept.map((term) => term.match).join(' OR ') : undefined };
+  return { terms: kept };
 }
 
-function wordsOf(text: string): string[] {
+/** The words of a text, as the index takes it apart. */
+export function wordsOf(text: string): string[] {
   return (text.normalize('NFC').match(WORD) ?? []).filter((word) => /[\p{L}\p{N}\p{Co}]/u.test(word));
 }
 
-/** Letters and digits only, so there is nothing to escape. */
-function phrase(words: readonly string[]): string {
+/** These words in this order, in the index's query language. Letters and digits only, so there is nothing to escape. */
+export function phrase(words: readonly string[]): string {
   return `"${words.slice(0, MAX_TERMS).join(' ')}"`;
 }
 

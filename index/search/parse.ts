@@ -30,6 +30,8 @@ export interface ParsedSearch extends ParsedFilters {
   readonly groundWindows: number;
   /** See `SearchRequest`. */
   readonly snap: boolean;
+  /** See `SearchRequest`. */
+  readonly asTyped: boolean;
 }
 
 /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found`, `ambiguous_id`; each points at the field */
@@ -57,6 +59,7 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
     lookFor: sentenceOf(query),
     groundWindows,
     snap: request.snap ?? true,
+    asTyped: request.asTyped ?? false,
     ...parseFilters(request, library),
   };
 }

@@ -12,6 +12,8 @@ export interface Candidate {
   readonly event: EventRecord;
   /** Words and phrases of the query that its text contains. */
   readonly words: readonly string[];
+  /** Of these words, those that it contains as others. See `TextHit`. */
+  readonly corrected?: ReadonlyMap<string, string>;
   /** How much of the query these words are, 0..1. See `TextHit`. */
   readonly coverage: number;
   readonly wordRank?: number;
@@ -53,19 +55,19 @@ export async function retrieve(
 const CODES = /\b(?:[A-Z0-9]{2,}|[0-9]+)\b/g;
 
 async function candidatesOf(
-  { query, sentence, scope }: ParsedSearch,
+  { query, sentence, scope, asTyped }: ParsedSearch,
   library: Library,
   embedder: Embedder | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>();
-  const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES });
-  const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] });
+  const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped });
+  const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped });
   for (const list of [texts, signals]) {
     // Equal texts are found equally well; which of them is listed first says nothing.
     const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);
-    list.forEach(({ event, words, coverage }, i) => {
-      candidates.set(event.id, { event, words, coverage, wordRank: ranks[i] as number });
+    list.forEach(({ score: _, ...hit }, i) => {
+      candidates.set(hit.event.id, { ...hit, wordRank: ranks[i] as number });
     });
   }
   if (!embedder) return [...candidates.values()];

@@ -123,17 +123,25 @@ export function textOf({ members, best }: Span, looksLike = best.event.text): st
 /** Which words and layers speak for the span, for a person to judge it. */
 export function whyOf({ members, supporters, best }: Span, scale: SimilarityScale | undefined): string[] {
   const all = [...members, ...supporters];
-  const words = [...new Set([best, ...all].flatMap((match) => match.words))];
+  const words = [...new Set([best, ...all].flatMap(wordsSaid))];
   const compared = all.filter(({ event }) => scale?.knows === undefined || scale.knows === event.source);
   const similarity = Math.max(-1, ...compared.map((match) => match.similarity ?? -1));
   const why: string[] = [];
-  if (words.length > 0) why.push(`words: ${words.map((word) => `"${word}"`).join(', ')}`);
+  if (words.length > 0) why.push(`words: ${words.join(', ')}`);
   if (scale && similarity >= scale.unrelated + CHANCE * (scale.match - scale.unrelated))
     why.push(`meaning ${similarity.toFixed(2)}`);
   const [look] = all.flatMap((match) => match.look ?? []).sort((a, b) => b.likelihood - a.likelihood);
   if (look) why.push(look.says);
   for (const layer of new Set([best, ...all].map(({ event }) => layerOf(event)))) why.push(layer);
   return why;
+}
+
+/** Each word as it was asked, and what stands there in its place. */
+function wordsSaid({ words, corrected }: Match): string[] {
+  return words.map((word) => {
+    const other = corrected?.get(word);
+    return other === undefined ? `"${word}"` : `"${word}" as "${other}"`;
+  });
 }
 
 /** Up to this part of the way from unrelated to a match a cosine is chance and no reason. */

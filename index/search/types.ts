@@ -23,6 +23,11 @@ export interface SearchRequest extends SearchFilters {
   readonly groundWindows?: number;
   /** Whether edges of what the model sees are moved to cuts and other signals beside them. @default true */
   readonly snap?: boolean;
+  /**
+   * Whether a word that is nowhere in the library is looked for as nothing else. For who waits for what is not there yet: "fire" is then no mistyped
+   * "five". @default false
+   */
+  readonly asTyped?: boolean;
 }
 
 export interface SearchHit extends TimeRange {

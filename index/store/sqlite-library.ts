@@ -178,8 +178,8 @@ export class SqliteLibrary implements Library {
     return this.#timelines.of(videoId, range, part);
   }
 
-  matchText(query: string, limit: number, scope?: SearchScope): TextHit[] {
-    return this.#fullText.match(query, limit, scope);
+  matchText(...asked: Parameters<Library['matchText']>): TextHit[] {
+    return this.#fullText.match(...asked);
   }
 
   async nearest(...asked: Parameters<Library['nearest']>): Promise<VectorHit[]> {

@@ -71,7 +71,7 @@ async function matchesOf(
   const found: SearchHit[] = [];
   try {
     for (const range of scopes) {
-      const { results } = await searcher.search({ ...request, ...(range ? { range } : {}) }, signal);
+      const { results } = await searcher.search({ ...request, asTyped: true, ...(range ? { range } : {}) }, signal);
       found.push(...results.filter((hit) => ranges.some((fresh) => isIn(hit, fresh))));
     }
   } catch (thrown) {

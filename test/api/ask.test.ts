@@ -3,7 +3,7 @@ import { createSearcher } from '../../index/search/searcher.js';
 import type { Searcher } from '../../index/search/types.js';
 import { LongwatchError } from '../../src/errors.js';
 import { ScriptedBackend } from '../src/tasks/scripted-backend.js';
-import { openHarness, VIDEO_ID } from './harness.js';
+import { HIT, openHarness, VIDEO_ID } from './harness.js';
 
 const PLACE = {
   video_id: VIDEO_ID,
@@ -65,6 +65,34 @@ describe('POST /v1/ask', () => {
     await opened.close();
   });
 
+  it('understands a question with those before it, and says what it searched for', async () => {
+    const opened = openHarness();
+    opened.addVideo();
+    const turns = [{ question: 'When does the rabbit wake up?', answer: 'At 0:00:01.' }];
+    expect(await opened.send('POST', '/v1/ask', { question: 'And then?', turns, ground: true })).toMatchObject({
+      body: { question: 'And then?', searched_for: 'rabbit wake', found: true },
+    });
+    expect(opened.asked).toEqual([{ query: 'rabbit wake', limit: 10, ground: true }]);
+    await opened.close();
+  });
+
+  it('says what the model looked at, and what it said of it', async () => {
+    const windows = [{ videoId: VIDEO_ID, start: 0, end: 16, found: 1 }];
+    const searcher: Searcher = {
+      search: async ({ query }) => ({
+        ...{ query, took: 1, mode: 'words', results: [HIT], count: 1, noMatch: false },
+        grounding: { model: 'scripted', complete: true, windows },
+      }),
+    };
+    const opened = openHarness({ searcher });
+    const { body } = await opened.send('POST', '/v1/ask', { ...QUESTION, ground: true });
+    expect(body).toMatchObject({
+      grounding: { model: 'scripted', windows: [{ video_id: VIDEO_ID, start_s: 0, end_s: 16, found: 1 }] },
+      sentences: [{ citations: [{ ...PLACE, why: HIT.why }] }],
+    });
+    await opened.close();
+  });
+
   it('says that the library does not show it', async () => {
     const opened = openHarness();
     const searching = openHarness({ searcher: createSearcher({ library: opened.library }) });
@@ -82,6 +110,10 @@ describe('POST /v1/ask', () => {
     [{ question: 'x'.repeat(1001) }, '/question'],
     [{ question: 'x', video_ids: [] }, '/video_ids'],
     [{ question: 'x', model: 'other' }, ''],
+    [{ question: 'x', turns: [{ question: 'y' }] }, '/turns/0/answer'],
+    [{ question: 'x', turns: [{ question: 'y'.repeat(1001), answer: '' }] }, '/turns/0/question'],
+    [{ question: 'x', turns: Array.from({ length: 101 }, () => ({ question: 'y', answer: '' })) }, '/turns'],
+    [{ question: 'x', ground: 'yes' }, '/ground'],
   ])('refuses %.40j', async (body, pointer) => {
     const opened = house();
     const answer = await opened.send('POST', '/v1/ask', body);
@@ -102,6 +134,22 @@ describe('POST /v1/ask as a stream', () => {
       ['found', { citations: [PLACE] }],
       ['sentence', sentence],
       ['answer', expect.objectContaining({ found: true, sentences: [sentence] })],
+    ]);
+    await opened.close();
+  });
+
+  it('says before each look how far it is', async () => {
+    const searcher: Searcher = {
+      async search({ query }, _, onLook) {
+        onLook?.(0, 1);
+        return { query, took: 1, mode: 'words', results: [HIT], count: 1, noMatch: false };
+      },
+    };
+    const opened = openHarness({ searcher });
+    const { body } = await opened.send('POST', '/v1/ask', { ...QUESTION, ground: true }, accept);
+    expect(eventsOf(body as string).slice(0, 2)).toEqual([
+      ['looking', { done: 0, total: 1 }],
+      ['found', { citations: [PLACE] }],
     ]);
     await opened.close();
   });

@@ -58,6 +58,22 @@ describe("OpenAI's own client", () => {
     expect(harness.asked).toMatchObject([{ query: 'what does the rabbit do?' }]);
   });
 
+  it('is understood with the messages before', async () => {
+    const answer = await client.chat.completions.create({
+      model: 'longwatch',
+      messages: [
+        user('What about the owl?'),
+        { role: 'assistant', content: 'It flies.' },
+        { role: 'user', content: [{ type: 'text', text: 'When does the rabbit wake up?' }] },
+        { role: 'assistant', content: 'At 0:00:01.' },
+        { role: 'assistant', content: null },
+        user('And then?'),
+      ],
+    });
+    expect(harness.asked).toMatchObject([{ query: 'rabbit wake' }]);
+    expect(answer).toMatchObject({ longwatch: { found: true, searched_for: 'rabbit wake' } });
+  });
+
   it('finds one partner in the list of models', async () => {
     const { data } = await client.models.list();
     expect(data).toEqual([{ id: 'longwatch', object: 'model', created: 0, owned_by: 'longwatch' }]);

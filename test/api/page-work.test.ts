@@ -181,6 +181,34 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
     expect(await frame()).toBe(90);
   });
 
+  it('keeps a conversation: a question follows those before it, and going back goes back in it', async () => {
+    await browser.open();
+    await addNumbered();
+    const { page } = browser;
+    const asks = async (question: string) => {
+      await page.fill('#query', question);
+      await page.click('#ask');
+    };
+    const note = () => browser.text('#reply-note');
+    await page.goto(browser.server.url);
+    await asks('when does the rabbit open its eyes?');
+    await expect.poll(note).toContain('The sentences are what stands at the places');
+    expect(await page.locator('#turns').isVisible()).toBe(false);
+    await asks('and then?');
+    await expect.poll(note).toContain('Searched for: rabbit open eyes.');
+    await page.click('#turns summary');
+    expect(await page.locator('#turns li').allInnerTexts()).toEqual([
+      'when does the rabbit open its eyes?\n\nThe rabbit opens its eyes.',
+    ]);
+    await page.goBack();
+    await expect.poll(() => page.locator('#turns').isVisible()).toBe(false);
+    await page.goForward();
+    await expect.poll(note).toContain('Searched for: rabbit open eyes.');
+    await page.click('#forget');
+    await expect.poll(note).toContain('The library does not show it.');
+    expect(await page.locator('#turns').isVisible()).toBe(false);
+  });
+
   it('draws ten hours from small pieces, down to single events', async () => {
     await browser.open();
     const { library, page } = browser;

@@ -186,6 +186,18 @@ describe('longwatch search --ground', () => {
     }
   });
 
+  it('is what `ask --ground` answers from', async () => {
+    const args = ['ask', 'red', '--ground', '--library', library, '--json'];
+    const { stdout } = await longwatch(args, { env: { LONGWATCH_MODELS: models } });
+    const { by, model, sentences, grounding } = JSON.parse(stdout);
+    expect([by, model, grounding.model, grounding.complete]).toEqual(['model', 'wide', 'wide', true]);
+    expect(grounding.windows.length).toBeGreaterThan(0);
+    const places = sentences.flatMap(({ citations }: { citations: { why?: string[] }[] }) => citations);
+    const seen = places.filter(({ why }: { why?: string[] }) => why?.[0]?.startsWith('grounded by wide'));
+    // Around the places the words of the video are read too; those have no reasons.
+    expect(places.filter(({ why }: { why?: string[] }) => why !== undefined)).toEqual(seen);
+  });
+
   it('says where it looked, and offers what was not sure enough as near misses', async () => {
     const { stdout, stderr, exit } = await ground('--min-score', '1');
     expect(exit).toBe(4);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSearcher } from '../../index/search/searcher.js';
+import type { Searcher, SearchRequest } from '../../index/search/types.js';
 import { type AskAnswer, type AskRequest, type AskStep, ask } from '../../src/ask.js';
 import type { BackendRequest } from '../../src/backend.js';
 import { LongwatchError } from '../../src/errors.js';
@@ -14,7 +15,7 @@ const MEADOW = [
 ];
 const MOON = [subtitle(30, 33, 'A rabbit jumps on the moon')];
 
-async function house(script?: () => string) {
+async function house(script?: (request: BackendRequest) => string) {
   const library = temporaryLibrary();
   const embedder = new BagOfWords();
   const ids: string[] = [];
@@ -135,6 +136,139 @@ describe('a question that the library does not answer', () => {
     expect(steps[0]).toEqual({ kind: 'found', citations: [] });
     expect(steps[1]).toMatchObject({ answer: { found: false, by: 'search', sentences: [] } });
     expect(opened).toBe(0);
+  });
+});
+
+describe('a question that follows others', () => {
+  const turns = [{ question: 'When does an apple fall?', answer: 'An apple falls on his head (0:01:01.000).' }];
+  const standalone = '{"question":"When does the butterfly land?"}';
+  const cited = '{"found":true,"sentences":[{"notes":[1],"text":"It lands."}]}';
+
+  it('is said again by the model, and that is searched for and answered', async () => {
+    const { parts, backend } = await house((request) =>
+      wordsOf(request).includes('conversation') ? standalone : cited,
+    );
+    const answer = await answerTo(parts, { question: 'and the other one?', turns });
+    expect(answer).toMatchObject({
+      question: 'and the other one?',
+      searchedFor: 'When does the butterfly land?',
+      by: 'model',
+      sentences: [{ text: 'It lands.', citations: [{ start: 5, end: 7 }] }],
+    });
+    const [again, cite] = (backend?.requests ?? []).map(wordsOf);
+    expect(again).toContain(
+      '- asked: "When does an apple fall?"\n- answered: "An apple falls on his head (0:01:01.000)."',
+    );
+    expect(cite).toContain('Question: "When does the butterfly land?"');
+  });
+
+  it('stays as it is where the model says it as it was asked', async () => {
+    const { parts } = await house((request) =>
+      wordsOf(request).includes('conversation') ? '{"question":"butterfly flower"}' : cited,
+    );
+    const answer = await answerTo(parts, { question: ' butterfly flower ', turns });
+    expect(answer).not.toHaveProperty('searchedFor');
+    expect(answer.question).toBe('butterfly flower');
+  });
+
+  it('is understood by its words when the model fails, with a note', async () => {
+    const { parts } = await house(() => 'no JSON at all');
+    const answer = await answerTo(parts, { question: 'and then?', turns });
+    expect(answer).toMatchObject({ searchedFor: 'apple fall', by: 'quotes', sentences: [{ text: MEADOW[2]?.text }] });
+    expect(answer.note).toContain('understood by its words, since the model failed');
+  });
+
+  it('is understood by its words when the model has none', async () => {
+    const { parts } = await house((request) =>
+      wordsOf(request).includes('conversation') ? '{"question":" "}' : cited,
+    );
+    expect((await answerTo(parts, { question: 'and then?', turns })).searchedFor).toBe('apple fall');
+  });
+
+  it('without a model is searched for with the words that it leans on', async () => {
+    const { parts } = await house();
+    expect(await answerTo(parts, { question: 'And where does it fall?', turns })).toMatchObject({
+      searchedFor: 'And where does it fall apple',
+      sentences: [{ text: 'An apple falls on his head' }],
+    });
+  });
+
+  it('is searched for as it stands when nothing is found in context', async () => {
+    const { parts } = await house();
+    const strange = [{ question: 'xylophone quartet Vladivostok philharmonic parliament', answer: '' }];
+    const answer = await answerTo(parts, { question: 'and the moon?', turns: strange });
+    expect(answer).toMatchObject({ found: true, sentences: [{ text: 'A rabbit jumps on the moon' }] });
+    expect(answer).not.toHaveProperty('searchedFor');
+  });
+
+  it('is refused like any other, whatever came before', async () => {
+    const { parts } = await house(() => standalone);
+    await expect(answerTo(parts, { question: ' ', turns })).rejects.toMatchObject({ pointer: '/question' });
+  });
+});
+
+describe('a question whose places are looked at again', () => {
+  const grounding = { model: 'scripted', complete: true, windows: [{ videoId: 'v', start: 0, end: 16, found: 1 }] };
+  const looking = async (seen: boolean, script?: () => string) => {
+    const { parts, library, backend } = await house(script);
+    const asked: SearchRequest[] = [];
+    const searcher: Searcher = {
+      async search(request, signal, onLook) {
+        asked.push(request);
+        onLook?.(0, 2);
+        await parts.searcher.search({ query: 'time passes' });
+        onLook?.(1, 2);
+        const answer = await parts.searcher.search({ ...request, ground: false }, signal);
+        const results = answer.results
+          .slice(0, seen ? 1 : 0)
+          .map((hit) => ({ ...hit, why: ['grounded by scripted, score 0.91', ...hit.why] }));
+        return {
+          ...answer,
+          results,
+          noMatch: !seen,
+          grounding,
+          ...(seen ? {} : { note: 'scripted sees it nowhere.' }),
+        };
+      },
+    };
+    return { parts: { ...parts, library, searcher }, asked, backend };
+  };
+
+  it('rests on what the model saw, and says how it saw it', async () => {
+    const { parts, asked, backend } = await looking(
+      true,
+      () => '{"found":true,"sentences":[{"notes":[1],"text":"Yes."}]}',
+    );
+    const answer = await answerTo(parts, { question: 'apple falls on his head', ground: true });
+    expect(asked).toEqual([{ query: 'apple falls on his head', limit: 10, ground: true }]);
+    expect(answer).toMatchObject({
+      grounding,
+      sentences: [
+        { text: 'Yes.', citations: [{ start: 61, why: expect.arrayContaining(['grounded by scripted, score 0.91']) }] },
+      ],
+    });
+    expect(wordsOf(backend?.requests[0] as BackendRequest)).toContain('grounded by scripted, score 0.91');
+  });
+
+  it('says before each look how far it is', async () => {
+    const { parts } = await looking(true);
+    const steps = await stepsOf(parts, { question: 'apple', ground: true });
+    expect(steps.slice(0, 2)).toEqual([
+      { kind: 'looking', done: 0, total: 2 },
+      { kind: 'looking', done: 1, total: 2 },
+    ]);
+    expect(steps.slice(2).map(({ kind }) => kind)).toEqual(['found', 'answer']);
+  });
+
+  it('is not answered when it sees nothing, in its name', async () => {
+    const { parts } = await looking(false);
+    expect(await answerTo(parts, { question: 'apple', ground: true })).toMatchObject({
+      found: false,
+      by: 'model',
+      model: 'scripted',
+      sentences: [],
+      note: 'scripted sees it nowhere.',
+    });
   });
 });
 

@@ -199,3 +199,113 @@ describe('full text', () => {
     );
   });
 });
+
+describe('a word that is nowhere', () => {
+  const MEADOW = [
+    'The rabbits open their eyes',
+    'A butterfly lands on the flower',
+    'He quickly catches the cart',
+    'a card',
+  ];
+  const hitsOf = (query: string, texts: readonly string[] = MEADOW) =>
+    libraryWith(texts)
+      .matchText(query, 10)
+      .map(({ event, corrected = new Map() }) => [event.text, Object.fromEntries(corrected)]);
+
+  it.each([
+    ['rabit eyes', 'The rabbits open their eyes', { rabit: 'rabbits' }],
+    ['when does the arbbit', 'The rabbits open their eyes', { arbbit: 'rabbits' }],
+    ['RaBit', 'The rabbits open their eyes', { RaBit: 'rabbits' }],
+    ['quikly', 'He quickly catches the cart', { quikly: 'quickly' }],
+    ['buterlfy', 'A butterfly lands on the flower', { buterlfy: 'butterfly' }],
+    ['flówr', 'A butterfly lands on the flower', { flówr: 'flower' }],
+  ])('%s finds the nearest that is somewhere', (query, text, corrected) => {
+    expect(hitsOf(query)).toEqual([[text, corrected]]);
+  });
+
+  it('is taken as each of the equally near ones', () => {
+    expect(new Set(hitsOf('carb'))).toEqual(
+      new Set([
+        ['He quickly catches the cart', { carb: 'cart' }],
+        ['a card', { carb: 'card' }],
+      ]),
+    );
+  });
+
+  it.each([
+    ['a quotation', '"rabit"'],
+    ['a code in capitals', 'RABIT'],
+    ['a word with a digit', 'rabbi7'],
+    ['a short word', 'eys'],
+    ['too far off', 'rabet'],
+    ['begun with another letter', 'gabbit'],
+    ['a stop word', 'aftre'],
+  ])('stays as it is when it is %s', (_, query) => {
+    expect(hitsOf(query)).toEqual([]);
+  });
+
+  it('is no other word while it is somewhere, be it as a beginning', () => {
+    expect(hitsOf('card')).toEqual([['a card', {}]]);
+    expect(hitsOf('quick', ['quickly', 'a quack'])).toEqual([['quickly', {}]]);
+  });
+
+  it('counts a little less than one that is there', () => {
+    const library = libraryWith(MEADOW);
+    const coverage = (query: string) => library.matchText(query, 1)[0]?.coverage ?? 0;
+    expect(coverage('rabbit')).toBe(1);
+    expect(coverage('rabit')).toBeCloseTo(0.8);
+    expect(coverage('rabit eyes')).toBeCloseTo(0.9);
+    expect(coverage('rabit dragonfruit')).toBeLessThan(0.4);
+  });
+
+  it('is looked for in a library that is opened for reading only', async () => {
+    const library = libraryWith(MEADOW);
+    const reader = temporaryLibrary({ directory: library.directory, create: false, readonly: true });
+    expect(found(reader, 'rabit')).toEqual(['The rabbits open their eyes']);
+    library.removeVideo(library.listVideos().items[0]?.id ?? '');
+    expect(found(reader, 'rabit')).toEqual([]);
+    expect((await library.check()).ok).toBe(true);
+  });
+
+  it('finds what a comparison with every word finds', () => {
+    const random = randomFrom(8);
+    const letters = 'abr';
+    const make = (length: number) => Array.from({ length }, () => letters[Math.floor(random() * 3)]).join('');
+    const words = [...new Set(Array.from({ length: 300 }, () => make(5 + Math.floor(random() * 6))))];
+    const library = libraryWith(words);
+    let corrected = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      const asked = make(4 + Math.floor(random() * 7));
+      if (words.some((word) => word.startsWith(asked))) continue;
+      const near = nearestByForce(asked, words);
+      const hits = library.matchText(asked, 10).map(({ event }) => event.text);
+      expect(hits.length, asked).toBe(Math.min(3, near.length));
+      expect(near, asked).toEqual(expect.arrayContaining(hits));
+      corrected += hits.length;
+    }
+    expect(corrected).toBeGreaterThan(20);
+  });
+});
+
+/** Words without English endings are their own stems. */
+function nearestByForce(asked: string, words: readonly string[]): string[] {
+  const swapped = (length: number) => [asked.slice(0, length), `${asked[1]}${asked[0]}`];
+  const within = (most: number) =>
+    words.filter((word) => swapped(most).some((start) => word.startsWith(start)) && editsByForce(asked, word) <= most);
+  const near = within(1);
+  const found = near.length > 0 || asked.length < 8 ? near : within(2);
+  const fewest = Math.min(...found.map((word) => editsByForce(asked, word)));
+  return found.filter((word) => editsByForce(asked, word) === fewest);
+}
+
+function editsByForce(a: string, b: string): number {
+  const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i + j));
+  const at = (i: number, j: number) => table[i]?.[j] ?? Number.POSITIVE_INFINITY;
+  for (let i = 1; i <= a.length; i++)
+    for (let j = 1; j <= b.length; j++) {
+      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : i + j;
+      const edits = [at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1), swap];
+      (table[i] as number[])[j] = Math.min(...edits);
+    }
+  return at(a.length, b.length);
+}

@@ -309,3 +309,15 @@ describe('a search', () => {
     expect(answers[0]?.noMatch).toBe(false);
   });
 });
+
+describe('a mistyped word', () => {
+  it('is found as the nearest word, and the hit says so', async () => {
+    const { searcher } = await rabbitFilm();
+    const { results } = await searcher.search({ query: 'rabit flower' });
+    expect(results.map(({ text, why }) => [text, why])).toEqual([
+      ['The rabbit smells the flower', ['words: "rabit" as "rabbit", "flower"', 'subtitle']],
+      ['A butterfly lands on a flower', ['words: "flower"', 'subtitle']],
+      ['The rabbit opens its eyes', ['words: "rabit" as "rabbit"', 'subtitle']],
+    ]);
+  });
+});

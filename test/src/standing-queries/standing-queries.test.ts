@@ -91,6 +91,17 @@ describe('a standing query', () => {
     expect(await evaluate()).toEqual([]);
   });
 
+  it('waits for the very words: what is not there yet is not mistyped', async () => {
+    watch('fire', 'fire');
+    const video = addVideo();
+    writeWindow(video, 0, [1, 'Five men.']);
+    expect(await evaluate()).toEqual([]);
+    const [near] = (await createSearcher({ library }).search({ query: 'fire' })).results;
+    expect(near?.why[0]).toBe('words: "fire" as "five"');
+    writeWindow(video, 1, [12, 'A fire.']);
+    expect(await evaluate()).toEqual([['fire', ['a', 12, 14]]]);
+  });
+
   it('is told once, also when the window is read again, and again when the video comes back', async () => {
     watch('car', 'a red car leaves');
     const video = addVideo();
