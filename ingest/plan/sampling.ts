@@ -9,7 +9,7 @@
  */
 
 import type { Seconds, TimeRange } from '../../src/time.js';
-import { onsets, slowChanges } from './moments.js';
+import { jolts, onsets, slowChanges } from './moments.js';
 import type { PlannedFrame } from './window.js';
 
 /** Coarse piece of a window: from one frame to the next one that starts a piece. */
@@ -134,11 +134,16 @@ function momentsOf(
   range: TimeRange,
   shots: readonly ShotStretch[],
 ): Candidate[] {
-  const moments = onsets(pieces, withoutJoins(pieces, rates, shots), STILL_PER_SECOND).flatMap(
-    (time) => candidates.find((candidate) => candidate.time >= time) ?? [],
-  );
+  const begun = onsets(pieces, withoutJoins(pieces, rates, shots), STILL_PER_SECOND);
+  const renewed = jolts(begun);
+  const moments = begun
+    .filter((piece) => !renewed.has(piece))
+    .flatMap(({ peakTime }) => candidates.find(({ time }) => time >= peakTime) ?? []);
   const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
-  for (const time of slowChanges(pieces, range)) {
+  for (const time of slowChanges(
+    pieces.filter((piece) => !renewed.has(piece)),
+    range,
+  )) {
     if (seen.some((other) => Math.abs(other - time) < SLOW_MOMENT_GAP)) continue;
     seen.push(time);
     moments.push(nearest(candidates, time));

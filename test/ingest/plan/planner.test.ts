@@ -377,6 +377,15 @@ describe('what comes into a still picture', () => {
     expect(seen(visitors, timesOf(windows))).toBe(20);
   });
 
+  it('is told from the jolts of key frames, which come evenly and cost nothing', () => {
+    const jolting = steady(25, 90);
+    const jolts = (index: number) => (index % 50 === 0 ? 0.3 : 0);
+    for (const { frames } of plan({ ...jolting, activity: jolts }).windows) expect(frames).toHaveLength(2);
+    const activity = (index: number) => (index === 1030 || index === 1043 ? 0.5 : jolts(index));
+    const times = timesOf(plan({ ...jolting, activity }).windows);
+    expect(times.filter((time) => time >= 1030 / 25 && time < 1043 / 25)).not.toEqual([]);
+  });
+
   it('slowly, without any sudden change, has a frame', () => {
     // 0.6 units a second, two fifths of what is no stillness any more.
     const film = steady(25, 60, (time) => (time >= 37 && time < 39 ? 0.024 : 0));
