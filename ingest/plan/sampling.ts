@@ -140,10 +140,8 @@ function momentsOf(
     .filter((piece) => !renewed.has(piece))
     .flatMap(({ peakTime }) => candidates.find(({ time }) => time >= peakTime) ?? []);
   const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
-  for (const time of slowChanges(
-    pieces.filter((piece) => !renewed.has(piece)),
-    range,
-  )) {
+  const others = pieces.filter((piece) => !renewed.has(piece));
+  for (const time of slowChanges(others, range)) {
     if (seen.some((other) => Math.abs(other - time) < SLOW_MOMENT_GAP)) continue;
     seen.push(time);
     moments.push(nearest(candidates, time));

@@ -200,7 +200,7 @@ function print({ film, length, ours, uniform, groups }: Row): void {
 if (process.argv[1]?.endsWith('plan.js')) {
   const { values } = parseArgs({ options: { hours: { type: 'string' }, seed: { type: 'string' } } });
   const length = HOUR * Number(values.hours ?? 1);
-  const seed = Number(values.seed ?? 301);
+  const seed = Number(values.seed ?? 401);
   console.log(
     '| film | length | tokens, 2 fps | tokens, plan | share | recall, 2 fps | recall, plan | plan and 2 fps, by length |',
   );
