@@ -16,7 +16,7 @@ export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
   standard: ['sound', 'speech', 'text', 'pictures'],
   thorough: ['sound', 'speech', 'text', 'pictures'],
 };
-const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
+export const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
 export type Profile = (typeof PROFILE_NAMES)[number];
 
 /** What a token of the API may do: ask and look; bring videos in; everything, `read` and `ingest` included. */

@@ -8,7 +8,7 @@ import type { SubtitleTracks } from './layers/subtitles/subtitles.js';
 import type { PipelineParts } from './pipeline.js';
 
 /** Raised when the same file would give other rows than before, so that its windows are done again. */
-const PIPELINE_VERSION = 4;
+const PIPELINE_VERSION = 5;
 
 /** The title that the file gives itself, else its name. */
 export function titleOf(file: string, probe: VideoProbe): string {

@@ -10,7 +10,7 @@ import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
 import type { ShotBoundary } from '../signals/detection.js';
 import type { FrameTime } from '../video/frame.js';
-import { chooseFrames, type Piece, type ShotStretch } from './sampling.js';
+import { areStill, chooseFrames, type Piece, ratesOf, type ShotStretch } from './sampling.js';
 import type { PlannedWindow } from './window.js';
 
 /**
@@ -90,8 +90,12 @@ export class WindowPlanner {
     const candidate = time - this.#lastCandidate >= CANDIDATE_INTERVAL - TIME_TOLERANCE;
     if (candidate) this.#lastCandidate = time;
     const open = this.#pieces.at(-1);
-    if (candidate || !open || time - open.time >= PIECE_LENGTH) this.#pieces.push({ pts, time, activity, candidate });
-    else open.activity += activity;
+    if (candidate || !open || time - open.time >= PIECE_LENGTH)
+      this.#pieces.push({ pts, time, activity, candidate, peakTime: time, peakActivity: activity });
+    else {
+      open.activity += activity;
+      if (activity > open.peakActivity) Object.assign(open, { peakTime: time, peakActivity: activity });
+    }
     this.#lastTime = time;
     this.#boundaries.push(...boundaries);
     const known = Math.min(settled, time);
@@ -156,14 +160,25 @@ export class WindowPlanner {
   }
 
   #calmest(earliest: Seconds, latest: Seconds): Seconds | undefined {
+    const preferred = this.#isStillUntil(latest) ? LONGEST_WINDOW : PREFERRED_WINDOW;
     let best: { time: Seconds; cost: number } | undefined;
     for (const { candidate, time } of this.#pieces) {
       if (!candidate || time < earliest || time > latest) continue;
       const length = time - this.#start;
-      const cost = this.#changeAround(time) / CALM_SCALE_PER_SECOND + Math.log2(length / PREFERRED_WINDOW) ** 2;
+      const cost = this.#changeAround(time) / CALM_SCALE_PER_SECOND + Math.log2(length / preferred) ** 2;
       if (!best || cost < best.cost) best = { time, cost };
     }
     return best?.time;
+  }
+
+  /** Nothing is told apart by a split where nothing changes: the fewer windows the better. */
+  #isStillUntil(end: Seconds): boolean {
+    return areStill(
+      ratesOf(
+        this.#pieces.filter(({ time }) => time < end),
+        end,
+      ),
+    );
   }
 
   /** Change per second around a time. */

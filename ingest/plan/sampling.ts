@@ -3,17 +3,22 @@
  *
  * The rule, after inverse transform sampling (BOLT, arXiv 2503.21483, with motion in place of similarity): frames are spread so that
  * each gap holds about the same effort, the integral of `0.2 + √a` over time, where `a` is the change per second, clipped at its 90th
- * percentile. First come the frames that must not be missing (the first pure one and the middle of every shot), then gaps longer than
- * `LONGEST_GAP` are closed, then the gap with the most effort is halved until the wanted number is reached.
+ * percentile. First come the frames that must not be missing (the first pure one of every shot, moments at which something begins or that
+ * change slowly, the middle of every shot), then gaps longer than `LONGEST_GAP` are closed, then the gap with the most effort is halved
+ * until the wanted number is reached. A model that names the rate at which it sees movement gets that rate instead of the moments.
  */
 
 import type { Seconds, TimeRange } from '../../src/time.js';
+import { jolts, onsets, slowChanges } from './moments.js';
 import type { PlannedFrame } from './window.js';
 
 /** Coarse piece of a window: from one frame to the next one that starts a piece. */
 export interface Piece extends PlannedFrame {
   /** Sum of the activities of its frames. */
   activity: number;
+  /** Its frame with the most activity: when, and how much. */
+  peakTime: Seconds;
+  peakActivity: number;
   /** Whether its first frame will be at hand as a picture. */
   readonly candidate: boolean;
 }
@@ -35,8 +40,14 @@ const LEAST_SCALE_PER_SECOND = 15;
 /** A window whose pieces all but a few change less than this is still. */
 const STILL_PER_SECOND = 1.5;
 const STILL_QUANTILE = 0.95;
-/** Frames per unit of effort: 0.4 frames per second at rest, 2.4 in full activity. */
-const FRAMES_PER_EFFORT = 2;
+/** Frames per unit of effort where moments are looked for: 0.25 frames per second at rest, 1.5 in full activity. */
+const FRAMES_PER_EFFORT = 1.25;
+/** The same for a model that names its rate: 0.4 at rest, 2.4 in full activity. */
+const FRAMES_PER_EFFORT_AT_RATE = 2;
+/** A shorter shot is told by its first frame. */
+const SHORTEST_WITH_MIDDLE: Seconds = 2;
+/** A slow change that has a frame this near needs no other. */
+const SLOW_MOMENT_GAP: Seconds = 1;
 
 interface Candidate extends PlannedFrame {
   /** Effort between the start of the window and this frame. */
@@ -58,13 +69,16 @@ export function chooseFrames(
   largestCount: number,
   movingRate = 0,
 ): PlannedFrame[] {
-  const rates = pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, range));
+  const rates = ratesOf(pieces, range.end);
   const candidates = withEffort(pieces, rates, range);
   if (candidates.length === 0) return [];
-  const isStill = shots.length === 1 && quantile(rates, STILL_QUANTILE) < STILL_PER_SECOND;
+  const isStill = shots.length === 1 && areStill(rates);
   const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range, movingRate));
   const spots = new Spots(candidates, range);
-  for (const candidate of mandatory(candidates, shots, largestCount)) spots.choose(candidate);
+  // A model that names its rate gets movement at that rate, which leaves no moment out.
+  const moments = isStill || movingRate === 0 ? momentsOf(pieces, rates, candidates, range, shots) : [];
+  const leastWithMiddle = movingRate === 0 ? SHORTEST_WITH_MIDDLE : 0;
+  for (const candidate of mandatory(candidates, shots, moments, leastWithMiddle, largestCount)) spots.choose(candidate);
   while (!isStill && spots.count < largestCount && spots.halve('time', LONGEST_GAP)) {}
   while (spots.count < wanted && spots.halve('effort', 0)) {}
   if (spots.count % 2 === 1 && !(spots.count < largestCount && spots.halve('effort', 0))) spots.makeEvenByDropping();
@@ -72,8 +86,27 @@ export function chooseFrames(
   return frames.length === 1 ? [...frames, ...frames] : frames;
 }
 
-/** First pure frame of every shot, then its middle one; evenly thinned when there are more than the budget has. */
-function mandatory(candidates: readonly Candidate[], shots: readonly ShotStretch[], largestCount: number): Candidate[] {
+/** Change per second of each piece; the last one reaches to `end`. */
+export function ratesOf(pieces: readonly Piece[], end: Seconds): number[] {
+  return pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, end));
+}
+
+/** Whether all but a few of the pieces, whose change per second is given, show the same. */
+export function areStill(rates: readonly number[]): boolean {
+  return quantile(rates, STILL_QUANTILE) < STILL_PER_SECOND;
+}
+
+/**
+ * First pure frame of every shot, then the moments that must not be missed, then the middle frame of every shot;
+ * where the budget ends, evenly thinned.
+ */
+function mandatory(
+  candidates: readonly Candidate[],
+  shots: readonly ShotStretch[],
+  moments: readonly Candidate[],
+  leastWithMiddle: Seconds,
+  largestCount: number,
+): Candidate[] {
   const firsts = new Set<Candidate>();
   const middles = new Set<Candidate>();
   for (const shot of shots) {
@@ -83,14 +116,52 @@ function mandatory(candidates: readonly Candidate[], shots: readonly ShotStretch
     if (!first) continue;
     firsts.add(first);
     const middle = (shot.stableFrom + shot.end) / 2;
-    middles.add(pure.reduce((best, one) => (distance(one, middle) < distance(best, middle) ? one : best), first));
+    if (shot.end - shot.stableFrom >= leastWithMiddle) middles.add(nearest(pure.length > 0 ? pure : [first], middle));
   }
-  const wanted = [...firsts, ...[...middles].filter((candidate) => !firsts.has(candidate))];
-  if (wanted.length <= largestCount) return wanted;
-  const kept = firsts.size >= largestCount ? [...firsts] : wanted.sort((a, b) => a.time - b.time);
-  return Array.from({ length: largestCount }, (_, k) => kept[Math.floor((k * kept.length) / largestCount)]).filter(
-    (candidate) => candidate !== undefined,
-  );
+  const wanted = new Set<Candidate>();
+  for (const group of [firsts, new Set(moments), middles]) {
+    const fresh = [...group].filter((one) => !wanted.has(one));
+    for (const candidate of thinned(fresh, largestCount - wanted.size)) wanted.add(candidate);
+  }
+  return [...wanted];
+}
+
+/** The first frame behind each onset, and one for each second of slow change that has none near. */
+function momentsOf(
+  pieces: readonly Piece[],
+  rates: readonly number[],
+  candidates: readonly Candidate[],
+  range: TimeRange,
+  shots: readonly ShotStretch[],
+): Candidate[] {
+  const begun = onsets(pieces, withoutJoins(pieces, rates, shots), STILL_PER_SECOND);
+  const renewed = jolts(begun);
+  const moments = begun
+    .filter((piece) => !renewed.has(piece))
+    .flatMap(({ peakTime }) => candidates.find(({ time }) => time >= peakTime) ?? []);
+  const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
+  const others = pieces.filter((piece) => !renewed.has(piece));
+  for (const time of slowChanges(others, range)) {
+    if (seen.some((other) => Math.abs(other - time) < SLOW_MOMENT_GAP)) continue;
+    seen.push(time);
+    moments.push(nearest(candidates, time));
+  }
+  return moments.sort((a, b) => a.time - b.time);
+}
+
+/** Rates of change, 0 where one shot gives way to another: its first pure frame is chosen anyway. */
+function withoutJoins(pieces: readonly Piece[], rates: readonly number[], shots: readonly ShotStretch[]): number[] {
+  const joins = shots.slice(1).map(({ start, stableFrom }) => ({ start, end: stableFrom }));
+  return rates.map((rate, at) => {
+    const { time } = pieces[at] as Piece;
+    const next = pieces[at + 1]?.time ?? Number.POSITIVE_INFINITY;
+    return joins.some(({ start, end }) => time <= end && next > start) ? 0 : rate;
+  });
+}
+
+function thinned<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, k) => items[Math.floor((k * items.length) / count)] as T);
 }
 
 /** The chosen frames and the gaps between them. */
@@ -162,7 +233,7 @@ function withEffort(pieces: readonly Piece[], rates: readonly number[], range: T
   let effort = 0;
   pieces.forEach((piece, at) => {
     if (piece.candidate) candidates.push({ pts: piece.pts, time: piece.time, effort, chosen: false });
-    effort += lengthOf(pieces, at, range) * (REST_EFFORT + Math.sqrt(Math.min(1, (rates[at] ?? 0) / scale)));
+    effort += lengthOf(pieces, at, range.end) * (REST_EFFORT + Math.sqrt(Math.min(1, (rates[at] ?? 0) / scale)));
   });
   return candidates;
 }
@@ -173,21 +244,26 @@ function wantedCount(pieces: readonly Piece[], rates: readonly number[], range: 
   let moving: Seconds = 0;
   pieces.forEach((_, at) => {
     const rate = rates[at] ?? 0;
-    const length = lengthOf(pieces, at, range);
+    const length = lengthOf(pieces, at, range.end);
     effort += length * (REST_EFFORT + Math.sqrt(Math.min(1, rate / FULL_ACTIVITY_PER_SECOND)));
     if (rate >= STILL_PER_SECOND) moving += length;
   });
-  return 2 * Math.max(1, Math.round(Math.max(effort * FRAMES_PER_EFFORT, moving * movingRate) / 2));
+  const perEffort = movingRate === 0 ? FRAMES_PER_EFFORT : FRAMES_PER_EFFORT_AT_RATE;
+  return 2 * Math.max(1, Math.round(Math.max(effort * perEffort, moving * movingRate) / 2));
 }
 
 /** At least a millisecond, so that frames with equal times have a finite rate. */
-function lengthOf(pieces: readonly Piece[], at: number, range: TimeRange): Seconds {
-  return Math.max(1e-3, (pieces[at + 1]?.time ?? range.end) - (pieces[at]?.time ?? range.end));
+function lengthOf(pieces: readonly Piece[], at: number, end: Seconds): Seconds {
+  return Math.max(1e-3, (pieces[at + 1]?.time ?? end) - (pieces[at]?.time ?? end));
 }
 
 function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
+}
+
+function nearest(candidates: readonly Candidate[], time: Seconds): Candidate {
+  return candidates.reduce((best, one) => (distance(one, time) < distance(best, time) ? one : best));
 }
 
 function distance(frame: PlannedFrame, time: Seconds): Seconds {

@@ -75,7 +75,8 @@ describe('an estimate', () => {
     };
     const whole = await estimateIngest({ decoder, model }, FILM, { sample: 60_000 });
     expect(whole.stages[0]?.measuredOver).toBeCloseTo(30, 0);
-    expect(whole.tokens).toBeGreaterThan(20);
+    // Two windows that are not still have more than their four shots' first frames.
+    expect(whole.tokens).toBeGreaterThan(8);
     expect(whole.tokens % 2).toBe(0);
   });
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../fixtures/film/random.js';
+import { drawVisitors, stillFilm } from '../../../fixtures/film/visitors.js';
 import {
   CANDIDATE_INTERVAL,
   LONGEST_WINDOW,
@@ -9,6 +11,7 @@ import {
 } from '../../../ingest/plan/planner.js';
 import type { PlannedWindow } from '../../../ingest/plan/window.js';
 import type { ShotBoundary } from '../../../ingest/signals/detection.js';
+import { planOf, seen } from '../../eval/plan.js';
 
 interface Film {
   readonly times: readonly number[];
@@ -46,6 +49,10 @@ function plan(film: Film, options: PlannerOptions = {}, lag = SIGNAL_LAG) {
 function steady(fps: number, seconds: number, activity: (time: number) => number = () => 1): Film {
   const times = Array.from({ length: Math.round(fps * seconds) }, (_, index) => index / fps);
   return { times, end: seconds, activity: (index) => (activity(index / fps) * 25) / fps };
+}
+
+function timesOf(windows: readonly PlannedWindow[]): number[] {
+  return windows.flatMap(({ frames }) => frames.map(({ time }) => time));
 }
 
 /** The decoder's rule: which frames come as pictures. */
@@ -334,5 +341,61 @@ describe('a model that knows at which rate it sees movement', () => {
       { movingRate: 4 },
     ).windows;
     expect(still?.frames).toHaveLength(2);
+  });
+});
+
+describe('what comes into a still picture', () => {
+  it('for half a second has a frame, wherever it falls among the windows and the pictures', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(5, 10, 12.5, 24_000 / 1001, 25, 30, 60),
+        fc.double({ min: 0.1, max: 89, noNaN: true }),
+        fc.constantFrom(0, 8),
+        (fps, start, movingRate) => {
+          const [first, gone] = [Math.ceil(start * fps), Math.ceil((start + 0.5) * fps)];
+          const film = {
+            ...steady(fps, 90),
+            activity: (index: number) => (index === first || index === gone ? 0.5 : 0.005),
+          };
+          const times = timesOf(plan(film, { movingRate }).windows);
+          expect(times.filter((time) => time >= first / fps && time < gone / fps)).not.toEqual([]);
+          // Three or four windows of two frames, and at most two frames each for its coming and going.
+          expect(times.length).toBeLessThanOrEqual(12);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('for half a second has a frame in the drawn film of a camera with noise and daylight', () => {
+    const visitors = drawVisitors(
+      seededRandom(11),
+      300,
+      Array.from({ length: 20 }, () => 0.5),
+    );
+    const windows = planOf(stillFilm({ seed: 12, length: 300, visitors, fps: 12.5 }), 300);
+    expect(seen(visitors, timesOf(windows))).toBe(20);
+  });
+
+  it('is told from the jolts of key frames, which come evenly and cost nothing', () => {
+    const jolting = steady(25, 90);
+    const jolts = (index: number) => (index % 50 === 0 ? 0.3 : 0);
+    for (const { frames } of plan({ ...jolting, activity: jolts }).windows) expect(frames).toHaveLength(2);
+    const activity = (index: number) => (index === 1030 || index === 1043 ? 0.5 : jolts(index));
+    const times = timesOf(plan({ ...jolting, activity }).windows);
+    expect(times.filter((time) => time >= 1030 / 25 && time < 1043 / 25)).not.toEqual([]);
+  });
+
+  it('slowly, without any sudden change, has a frame', () => {
+    // 0.6 units a second, two fifths of what is no stillness any more.
+    const film = steady(25, 60, (time) => (time >= 37 && time < 39 ? 0.024 : 0));
+    expect(timesOf(plan(film).windows).filter((time) => time >= 37 && time < 39)).not.toEqual([]);
+  });
+
+  it('stands in a window as long as can be: nothing is told apart by a split where nothing changes', () => {
+    const lengths = plan(steady(25, 120, () => 0)).windows.map(({ start, end }) => end - start);
+    // Pictures lie on 0.28 s steps; the rest of 120 s is split so that no window is under 8 s.
+    for (const length of lengths.slice(0, 3)) expect(length).toBeCloseTo(107 * 0.28, 6);
+    expect(lengths).toHaveLength(5);
   });
 });
