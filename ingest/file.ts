@@ -1,10 +1,10 @@
 /** Which file it is: its place, its state and its content, as far as that can be told without decoding it. */
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { LongwatchError, toLongwatchError } from '../src/errors.js';
+import { LongwatchError, oneLine, toLongwatchError } from '../src/errors.js';
 import type { Milliseconds } from '../src/time.js';
 
 export interface FileIdentity {
@@ -24,17 +24,18 @@ const READ_BYTES = 1024 * 1024;
  * `file_changed` when it was written to meanwhile, `cancelled`.
  */
 export async function identifyFile(file: string, signal?: AbortSignal): Promise<FileIdentity> {
+  refuseImpossibleName(file);
   try {
     const resolved = await realpath(path.resolve(file));
     const facts = await lstat(resolved);
     if (!facts.isFile()) {
-      throw new LongwatchError('not_a_file', `${file} is not a regular file.`, {
+      throw new LongwatchError('not_a_file', `${oneLine(file)} is not a regular file.`, {
         path: file,
         hint: 'Give a video file or a folder of them.',
       });
     }
     if (facts.size === 0) {
-      throw new LongwatchError('invalid_media', `${file} is empty (0 bytes).`, {
+      throw new LongwatchError('invalid_media', `${oneLine(file)} is empty (0 bytes).`, {
         path: file,
         hint: 'Copy the file again.',
       });
@@ -42,7 +43,7 @@ export async function identifyFile(file: string, signal?: AbortSignal): Promise<
     const sha256 = await hashFile(resolved, signal);
     const after = await lstat(resolved);
     if (after.size !== facts.size || after.mtimeMs !== facts.mtimeMs) {
-      throw new LongwatchError('file_changed', `${file} changed while it was read.`, {
+      throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was read.`, {
         path: file,
         hint: 'Wait until it is written, then ingest it again.',
       });
@@ -51,6 +52,17 @@ export async function identifyFile(file: string, signal?: AbortSignal): Promise<
   } catch (error) {
     throw toLongwatchError(error, file);
   }
+}
+
+/** Names that no file of this machine has, as far as a program can ask for it. */
+export function refuseImpossibleName(file: string): void {
+  if (file.includes('\0'))
+    throw new LongwatchError('file_not_found', 'A path cannot hold a NUL character.', { hint: 'Check the path.' });
+  if (file.includes('\ufffd') && !existsSync(file))
+    throw new LongwatchError('file_not_found', `There is no ${oneLine(file)}, or its name is not UTF-8.`, {
+      path: file,
+      hint: 'Check the path; a file whose name is not UTF-8 can be read once it is renamed.',
+    });
 }
 
 async function hashFile(file: string, signal?: AbortSignal): Promise<string> {

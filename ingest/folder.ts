@@ -48,8 +48,14 @@ async function* walk(folder: string): AsyncGenerator<string> {
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) yield* walk(file);
-    else if (isVideoName(entry.name) && (await lstat(file)).isFile()) yield file;
+    else if (isVideoName(entry.name) && (await isTaken(file))) yield file;
   }
+}
+
+/** A regular file. One whose name is not UTF-8 is taken too, so that it is named among those that could not be read. */
+async function isTaken(file: string): Promise<boolean> {
+  const facts = await lstat(file).catch(() => undefined);
+  return facts ? facts.isFile() : file.includes('\ufffd');
 }
 
 /** Whether a file of a folder is taken by its name: a video, and not one that is still being written. */

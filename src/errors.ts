@@ -134,10 +134,19 @@ export function ranOutOfMemory(thrown: unknown): boolean {
   return OUT_OF_MEMORY.test(thrown instanceof Error ? thrown.message : String(thrown));
 }
 
+/** Text from outside in a message: control characters as they are written in code, so that a name of several lines is one. */
+export function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) =>
+    JSON.stringify(character)
+      .slice(1, -1)
+      .replace(/^\p{Cc}$/u, ' '),
+  );
+}
+
 /** Any thrown value as a `LongwatchError`; system errors get the code that tells a person what to do. */
 export function toLongwatchError(thrown: unknown, path?: string): LongwatchError {
   if (thrown instanceof LongwatchError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = oneLine(thrown instanceof Error ? thrown.message : String(thrown));
   const details: ErrorDetails = path === undefined ? { cause: thrown } : { cause: thrown, path };
   if (thrown instanceof Error && thrown.name === 'AbortError')
     return new LongwatchError('cancelled', 'Cancelled.', details);
@@ -149,6 +158,8 @@ export function toLongwatchError(thrown: unknown, path?: string): LongwatchError
     });
   switch ((thrown as NodeJS.ErrnoException | undefined)?.code) {
     case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ENAMETOOLONG':
       return new LongwatchError('file_not_found', message, { ...details, hint: 'Check the path.' });
     case 'EACCES':
     case 'EPERM':

@@ -13,7 +13,7 @@ import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
-import { LongwatchError, toLongwatchError, toStoredError } from './errors.js';
+import { LongwatchError, oneLine, toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
@@ -218,7 +218,7 @@ export async function ingestWindows(
 async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {
   const now = await lstat(file);
   if (now.size === sizeBytes && now.mtimeMs === modified) return;
-  throw new LongwatchError('file_changed', `${file} changed while it was ingested.`, {
+  throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
     path: file,
     hint: 'Wait until it is written, then ingest it again.',
   });

@@ -8,6 +8,7 @@ import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import type { Layer, LayerEvent, LayerVideo } from './layers/layer.js';
 import type { Embedder } from './meaning/embedder.js';
+import { cleanText } from './tasks/words.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { embedEvents } from './window-meaning.js';
 
@@ -92,7 +93,7 @@ async function readLayer(
     onProgress: (time) => meter.at(layer.name, time),
   });
   for await (const { end, events } of stretches) {
-    const rows = await embedded(embedder, events, signal);
+    const rows = await embedded(embedder, events.flatMap(cleaned), signal);
     signal?.throwIfAborted();
     const last = end >= video.duration;
     library.writeLayer(videoId, layer.name, { index, range: { start: from, end }, events: rows, last }, embedder?.id);
@@ -100,6 +101,15 @@ async function readLayer(
     from = end;
     index += 1;
   }
+}
+
+/** Longest text of one event of a layer, in characters. */
+const TEXT_LENGTH = 2000;
+
+/** What a screen shows or a voice says may be meant for a player or a model: no control characters, no control tokens. */
+function cleaned(row: LayerEvent): LayerEvent[] {
+  const text = cleanText(row.event.text, TEXT_LENGTH);
+  return text === '' ? [] : [{ ...row, event: { ...row.event, text } }];
 }
 
 /** Texts are embedded here; a point that the layer brings along goes beside that. */

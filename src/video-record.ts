@@ -6,13 +6,18 @@ import type { StageRecord } from '../index/store/records.js';
 import type { DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
 import type { SubtitleTracks } from './layers/subtitles/subtitles.js';
 import type { PipelineParts } from './pipeline.js';
+import { cleanText } from './tasks/words.js';
 
 /** Raised when the same file would give other rows than before, so that its windows are done again. */
 const PIPELINE_VERSION = 5;
 
-/** The title that the file gives itself, else its name. */
+/** Longest title, in characters. */
+const TITLE_LENGTH = 1000;
+
+/** The title that the file gives itself, else its name: one line, as people and models may read it. */
 export function titleOf(file: string, probe: VideoProbe): string {
-  return probe.tags.title?.trim() || path.basename(file, path.extname(file));
+  const name = path.basename(file, path.extname(file));
+  return cleanText(probe.tags.title ?? '', TITLE_LENGTH) || cleanText(name, TITLE_LENGTH) || 'untitled';
 }
 
 /** Everything that the rows depend on beside the file's content. */

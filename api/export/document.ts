@@ -9,6 +9,7 @@ import { eventSchema } from '../schema/event.js';
 import { rangeJson, rangeSchema, secondsSchema } from '../schema/units.js';
 import { fpsJson, fpsSchema } from '../schema/video.js';
 import { LAYERS, type Layer } from './layer.js';
+import { cleanLine } from './text.js';
 
 /** Rises when a reader of the old shape would misread the new one. */
 export const EXPORT_SCHEMA_VERSION = 1;
@@ -43,15 +44,15 @@ export function exportHead(video: VideoRecord, layer: Layer): z.infer<typeof exp
     layer,
     video: {
       id: video.id,
-      title: video.title,
-      file_name: path.basename(video.path),
+      title: cleanLine(video.title),
+      file_name: cleanLine(path.basename(video.path)),
       sha256: video.sha256,
       state: video.state,
       duration_s: roundToMilliseconds(video.duration),
       width: video.width,
       height: video.height,
       fps: fpsJson(video.fps),
-      warnings: [...video.warnings],
+      warnings: video.warnings.map(cleanLine),
     },
     coverage: video.coverage.map(rangeJson),
     gaps: subtractRanges({ start: 0, end: video.duration }, video.coverage).map(rangeJson),

@@ -12,6 +12,7 @@ import { renderJson } from './json.js';
 import { firstWordLayer, type Layer, layerEvents, layerTexts } from './layer.js';
 import { renderNdjson } from './ndjson.js';
 import { renderSrt } from './srt.js';
+import { cleanText } from './text.js';
 import { renderVtt } from './vtt.js';
 
 export interface ExportFormat {
@@ -76,5 +77,7 @@ export const EXPORT_FORMAT_NAMES = Object.keys(EXPORT_FORMATS) as [ExportFormatN
 
 async function* items(library: Library, video: VideoRecord, layer: Layer): AsyncGenerator<EventJson | ChapterJson> {
   if (layer === 'summary') for await (const chapter of chaptersOf(library, video)) yield chapterJson(chapter);
-  else for await (const event of layerEvents(library, video, layer)) yield eventJson(event);
+  else
+    for await (const event of layerEvents(library, video, layer))
+      yield eventJson({ ...event, text: cleanText(event.text) });
 }

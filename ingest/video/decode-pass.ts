@@ -100,7 +100,11 @@ export class DecodePass {
       claimedDuration,
     });
     const claims = durationWarnings(measured, claimedDuration);
-    const losses = [...damageWarnings(exitCode, log), ...gapWarnings(measured.coverage)];
+    const losses = [
+      ...fewFramesWarnings(this.#frameCount, video.claimedFrames),
+      ...damageWarnings(exitCode, log),
+      ...gapWarnings(measured.coverage),
+    ];
     const endsEarly = claims.length > 0 && measured.duration < (claimedDuration ?? 0);
     return {
       frameCount: this.#frameCount,
@@ -143,6 +147,17 @@ function durationWarnings(
     return [`The video is longer than the container claims: ${formatTime(duration)}, not ${formatTime(claimed)}.`];
   }
   return [];
+}
+
+/**
+ * At most this share of the stored frames: an edit list hides those of one group of frames at most, which is less, so that times are what is
+ * broken. ffmpeg drops frames whose times overflow without a word.
+ */
+const FEW_FRAMES_SHARE = 0.05;
+
+function fewFramesWarnings(frames: number, claimed: number | undefined): string[] {
+  if (claimed === undefined || frames > FEW_FRAMES_SHARE * claimed) return [];
+  return [`Only ${count(frames, 'frame')} could be decoded of the ${claimed} that the container counts.`];
 }
 
 function damageWarnings(exitCode: number | undefined, log: EngineLog): string[] {

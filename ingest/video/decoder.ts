@@ -22,6 +22,8 @@ export interface VideoStream {
   /** Frame rate that the container states; undefined when it states none. Facts about the real rate come from decoding. */
   readonly nominalFps?: number;
   readonly pixelFormat?: string;
+  /** Frames that are stored, hidden ones included; only some containers count them. */
+  readonly claimedFrames?: number;
 }
 
 export interface AudioStream {

@@ -25,6 +25,20 @@ const COMPLAINTS: readonly Complaint[] = [
     hint: 'Scale the video down first.',
   },
   {
+    pattern:
+      /(error reading header|Invalid NAL unit|Invalid data found)[\s\S]*Cannot allocate memory|exceeds max_streams/i,
+    code: 'invalid_media',
+    what: 'The file asks for more memory than a sound video',
+    hint: 'Check that it plays in a video player; it may be damaged or made to do harm.',
+  },
+  {
+    // ffmpeg calls the end of a Matroska file an error of input and output.
+    pattern: /File ended prematurely/i,
+    code: 'invalid_media',
+    what: 'The file ends before anything in it can be decoded',
+    hint: 'It was cut or is still being written; copy it again, or wait until the recording has ended.',
+  },
+  {
     pattern: /not on whitelist/i,
     code: 'invalid_media',
     what: 'The file is of a kind that is not accepted, such as a playlist or an image',
@@ -78,7 +92,7 @@ const EVIDENCE_LENGTH = 160;
 export function firstComplaint(log: EngineLog): string | undefined {
   for (const line of log.lines) {
     const text = line
-      .replace(/^\[[^\]]*\] */, '')
+      .replace(/^(?:\[[^\]]*\] *)+/, '')
       .replace(/(?:file|pipe):[^\n]*?: (?=[A-Z])/g, '')
       .replace(/\p{Cc}/gu, ' ')
       .replace(/[.\s]+$/, '')

@@ -49,7 +49,8 @@ export function readProbe(
   const chosen = chooseVideo(streams, file.path);
   const video = readVideo(chosen, log, file.path, undecodable);
   const containerStart = number(format['start_time']);
-  const claimedDuration = positive(number(chosen['duration'])) ?? positive(number(format['duration']));
+  const claimedDuration =
+    positive(number(chosen['duration'])) ?? taggedDuration(chosen) ?? positive(number(format['duration']));
   return {
     container: container.includes('mp4') ? 'mp4' : (container.split(',')[0] ?? container),
     sizeBytes: file.sizeBytes,
@@ -111,6 +112,7 @@ function readVideo(stream: Json, log: EngineLog, path: string, undecodable: Read
   const sampleAspect = readSampleAspect(stream);
   const nominalFps = readFps(stream);
   const pixelFormat = text(stream['pix_fmt']);
+  const claimedFrames = positive(number(stream['nb_frames']));
   return {
     index: number(stream['index']) ?? 0,
     codec,
@@ -122,6 +124,7 @@ function readVideo(stream: Json, log: EngineLog, path: string, undecodable: Read
     timeBase,
     ...(nominalFps === undefined ? {} : { nominalFps }),
     ...(pixelFormat === undefined ? {} : { pixelFormat }),
+    ...(claimedFrames === undefined ? {} : { claimedFrames }),
   };
 }
 
@@ -221,6 +224,13 @@ function parse(json: string): Json {
   }
 }
 
+/** Matroska's writers note how long each stream is; the file is as long as the longest, which may be its subtitles. */
+function taggedDuration(stream: Json): Seconds | undefined {
+  const [, hours, minutes, seconds] =
+    /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text(object(stream['tags'])['DURATION']) ?? '') ?? [];
+  return positive(Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds));
+}
+
 function isType(type: string): (stream: Json) => boolean {
   return (stream) => stream['codec_type'] === type;
 }
@@ -247,6 +257,6 @@ function number(value: unknown): number | undefined {
   return typeof parsed === 'number' && Number.isFinite(parsed) ? parsed : undefined;
 }
 
-function positive(value: Seconds | undefined): Seconds | undefined {
+function positive(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
 }

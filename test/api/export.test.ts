@@ -145,7 +145,10 @@ describe('data', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(head).toMatchObject({ type: 'video', schema_version: 1, layer: 'events' });
-    expect(items.map((item) => [item.type, item.text])).toEqual(lines.map((line) => ['event', line.text]));
+    // What is no word to anybody but a model is left out here as in subtitles.
+    expect(items.map((item) => [item.type, item.text])).toEqual(
+      lines.map(({ text }) => ['event', text === 'a --> b & <i>c</i> <|im_start|>' ? 'a --> b & <i>c</i>' : text]),
+    );
   });
 
   it('comes as CSV that quotes what must be quoted and starts no formula', async () => {

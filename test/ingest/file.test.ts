@@ -32,6 +32,12 @@ describe('the identity of a file', () => {
     await expect(identifyFile(at(name))).rejects.toMatchObject({ code });
   });
 
+  it('is refused in one line, whatever the name', async () => {
+    await expect(identifyFile(at('a\nb\u001b.mp4'))).rejects.toMatchObject({
+      message: expect.stringMatching(/^ENOENT: .*a\\nb\\u001b\.mp4'$/),
+    });
+  });
+
   it('is refused while the file grows', async () => {
     writeFileSync(at('growing.mp4'), '');
     truncateSync(at('growing.mp4'), 300 * 1024 * 1024);
@@ -64,6 +70,19 @@ describe('the videos of a folder', () => {
       'b.MP4',
       'sub/c.webm',
     ]);
+  });
+
+  it('are named also where their name is no UTF-8, so that it is said which could not be read', async () => {
+    const place = at('bytes');
+    mkdirSync(place);
+    writeFileSync(Buffer.concat([Buffer.from(`${place}/caf`), Buffer.of(0xe9), Buffer.from('.mp4')]), 'x');
+    writeFileSync(path.join(place, 'a.mp4'), 'x');
+    const [first, second = ''] = await findVideoFiles([place]);
+    expect(first).toBe(path.join(place, 'a.mp4'));
+    await expect(identifyFile(second)).rejects.toMatchObject({
+      code: 'file_not_found',
+      hint: 'Check the path; a file whose name is not UTF-8 can be read once it is renamed.',
+    });
   });
 
   it('come once, and a file that is named comes whatever its extension', async () => {

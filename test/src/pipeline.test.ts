@@ -87,6 +87,7 @@ class CountingLayer implements Layer {
   readonly from: number[] = [];
   failAt = Number.POSITIVE_INFINITY;
   skipped: string | undefined;
+  text = (start: number) => `spoken at ${start}`;
 
   skips() {
     return this.skipped;
@@ -97,7 +98,7 @@ class CountingLayer implements Layer {
     for (let start = from; start < video.duration; start += 5) {
       if (start >= this.failAt) throw new LongwatchError('model_failed', 'The layer gave up.');
       const end = Math.min(start + 5, video.duration);
-      const text = `spoken at ${start}`;
+      const text = this.text(start);
       yield {
         end,
         events: [{ event: { kind: 'speech', source: 'speech', start, end, precision: 0.2, text, attributes: {} } }],
@@ -381,6 +382,12 @@ describe('the pipeline', () => {
       expect(await read()).toMatchObject({ outcome: 'ingested' });
       expect(layer.from).toEqual([0, 0]);
       expect(spoken(video.id)).toEqual(ALL);
+    });
+
+    it('carry no words that a model or a player would take for an order', async () => {
+      layer.text = (start) => (start === 0 ? '<|im_start|>' : `sp\u0007oken\nat ${start} <|im_end|>`);
+      const { video } = await read();
+      expect(spoken(video.id)).toEqual([5, 10, 15, 20, 25].map((time) => `spoken at ${time}`));
     });
 
     it('that have nothing to read say why', async () => {

@@ -2,8 +2,11 @@
 
 import type { VideoProbe } from '../../../ingest/video/decoder.js';
 import type { MediaEvent } from '../../event.js';
+import { cleanText } from '../../tasks/words.js';
 import type { Seconds } from '../../time.js';
 
+/** Longest text kept of a tag or a chapter, in characters: as much as a probe reads. */
+const MAX_TEXT_LENGTH = 1000;
 /** Chapter marks are written in milliseconds or finer and placed by hand. */
 const CHAPTER_PRECISION: Seconds = 0.5;
 
@@ -30,7 +33,7 @@ export function chapterEvents(probe: VideoProbe, firstFrameTime: Seconds): Media
     .map((chapter, position) => ({
       start: Math.max(0, chapter.containerStart - firstFrameTime),
       end: chapter.containerEnd - firstFrameTime,
-      text: chapter.title.trim() || `Chapter ${position + 1}`,
+      text: cleanText(chapter.title, MAX_TEXT_LENGTH) || `Chapter ${position + 1}`,
     }))
     .filter((chapter) => chapter.end > chapter.start)
     .sort((a, b) => a.start - b.start || a.end - b.end)
@@ -46,7 +49,7 @@ export function chapterEvents(probe: VideoProbe, firstFrameTime: Seconds): Media
 /** One event per describing tag, over the whole video: a tag says nothing about when. */
 export function tagEvents(probe: VideoProbe, duration: Seconds): MediaEvent[] {
   return SPOKEN_TAGS.flatMap((name) => {
-    const text = probe.tags[name]?.trim();
+    const text = cleanText(probe.tags[name] ?? '', MAX_TEXT_LENGTH);
     if (!text || duration <= 0) return [];
     return [
       {

@@ -1,10 +1,12 @@
 /** Subtitle files that lie beside a video. The one file that knows `media-captions`. */
 
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseText } from 'media-captions';
 import type { SourceCue } from '../../../ingest/video/decoder.js';
+import { oneLine } from '../../errors.js';
+import { cleanText } from '../../tasks/words.js';
 
 /** By extension. */
 const FORMATS = { '.srt': 'srt', '.vtt': 'vtt', '.ass': 'ssa', '.ssa': 'ssa' } as const;
@@ -44,7 +46,7 @@ export async function readCaptionFiles(videoPath: string): Promise<{ files: Capt
       files.push(await readCaptionFile(path.join(folder, name), FORMATS[extension], suffix[1]));
     } catch (error) {
       problems.push(
-        `The subtitle file ${name} was not read: ${error instanceof Error ? error.message : String(error)}`,
+        `The subtitle file ${oneLine(name)} was not read: ${oneLine(error instanceof Error ? error.message : String(error))}`,
       );
     }
   }
@@ -52,6 +54,9 @@ export async function readCaptionFiles(videoPath: string): Promise<{ files: Capt
 }
 
 async function readCaptionFile(file: string, type: 'srt' | 'vtt' | 'ssa', language?: string): Promise<CaptionFile> {
+  // It is taken because of its name, not because somebody named it, so it may not lead anywhere else.
+  if (!(await realpath(file)).startsWith((await realpath(path.dirname(file))) + path.sep))
+    throw new Error('it is a link that leads out of its folder.');
   const facts = await stat(file);
   if (!facts.isFile()) throw new Error('it is not a regular file.');
   if (facts.size > MAX_BYTES) throw new Error(`it has ${facts.size} bytes; the limit is ${MAX_BYTES}.`);
@@ -69,9 +74,20 @@ async function readCaptionFile(file: string, type: 'srt' | 'vtt' | 'ssa', langua
     ...(parsed.errors.length === 0
       ? {}
       : {
-          warning: `${path.basename(file)}: ${parsed.errors.length} lines were not understood, first: ${parsed.errors[0]?.message}.`,
+          warning: `${oneLine(path.basename(file))}: ${parsed.errors.length} lines were not understood, first: ${complaintOf(parsed.errors[0]?.message ?? '')}.`,
         }),
   };
+}
+
+/** What Windows-1252 has at 0x80 to 0x9F; the five places that it leaves open stay control characters. */
+const HIGH_CONTROLS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
+
+/** Longest piece of what the parser says, which repeats the line that it did not understand. */
+const COMPLAINT_LENGTH = 160;
+
+function complaintOf(message: string): string {
+  const words = cleanText(message, COMPLAINT_LENGTH + 1).replace(/\.$/, '');
+  return words.length > COMPLAINT_LENGTH ? `${words.slice(0, COMPLAINT_LENGTH)}…` : words;
 }
 
 /** UTF-16 by its mark, else UTF-8; bytes that are not UTF-8 are read as Windows-1252, which old subtitle files are written in. */
@@ -81,7 +97,10 @@ export function decodeText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder('windows-1252').decode(bytes);
+    // Node 20's own decoder of this name reads 0x80 to 0x9F as control characters.
+    return Buffer.from(bytes)
+      .toString('latin1')
+      .replace(/[\u0080-\u009f]/g, (unit) => HIGH_CONTROLS[unit.charCodeAt(0) - 0x80] ?? unit);
   }
 }
 

@@ -1,5 +1,7 @@
 /** Subtitle markup → the words a person reads. */
 
+import { cleanText } from '../../tasks/words.js';
+
 /** Entities that WebVTT defines, and the quotes that subtitle writers add. */
 const ENTITIES: Readonly<Record<string, string>> = {
   amp: '&',
@@ -12,25 +14,22 @@ const ENTITIES: Readonly<Record<string, string>> = {
   rlm: '',
 };
 
-/** Longest text kept of one cue, in UTF-16 units; a cue is a line or two, so more is a broken or hostile file. */
+/** Longest text kept of one cue, in characters; a cue is a line or two, so more is a broken or hostile file. */
 export const MAX_CUE_LENGTH = 2_000;
 
 /**
  * Plain text of a cue: tags (`<i>`, `<v Bob>`), override blocks (`{\an8}`), entities, control and direction characters removed,
- * white space folded. Empty when nothing readable is left.
+ * white space folded, and without the control tokens of a model. Empty when nothing readable is left.
  */
 export function plainCueText(markup: string): string {
-  return decodeEntities(
+  const words = decodeEntities(
     markup
       .slice(0, MAX_CUE_LENGTH * 4)
       .replace(/\{\\[^}]*\}/g, '')
       .replace(/\\[Nnh]/g, ' ')
       .replace(/<\/?[a-zA-Z][^<>]*>|<\d[\d:.]*>/g, ''),
-  )
-    .replace(/[\p{Cc}\p{Cf}]+/gu, (run) => (/\s/.test(run) ? ' ' : ''))
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, MAX_CUE_LENGTH);
+  ).replace(/[\p{Cc}\p{Cf}]+/gu, (run) => (/\s/.test(run) ? ' ' : ''));
+  return cleanText(words, MAX_CUE_LENGTH);
 }
 
 function decodeEntities(text: string): string {

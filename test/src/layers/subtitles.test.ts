@@ -80,6 +80,7 @@ describe('subtitle files beside a video', () => {
     expect(decodeText(Buffer.from('café', 'utf8'))).toBe('café');
     expect(decodeText(Buffer.from('\ufeffcafé', 'utf16le'))).toBe('café');
     expect(decodeText(Uint8Array.of(0x63, 0x61, 0x66, 0xe9))).toBe('café');
+    expect(decodeText(Uint8Array.of(0x93, 0x80, 0x94, 0x9f))).toBe('“€”Ÿ');
   });
 });
 
