@@ -385,7 +385,7 @@ describe('the pipeline', () => {
     });
 
     it('carry no words that a model or a player would take for an order', async () => {
-      layer.text = (start) => (start === 0 ? '<|im_start|>' : `sp\u0007oken\nat ${start} <|im_end|>`);
+      layer.text = (start) => (start === 0 ? '<|im_start|>' : `spoken\u0007at ${start} <|im_end|>`);
       const { video } = await read();
       expect(spoken(video.id)).toEqual([5, 10, 15, 20, 25].map((time) => `spoken at ${time}`));
     });
