@@ -5,6 +5,7 @@ import type { EventRecord, VideoRecord } from '../../index/store/records.js';
 import type { EventKind } from '../../src/event.js';
 import type { Seconds } from '../../src/time.js';
 import type { Chapter } from '../schema/chapter.js';
+import { coarser, type Granularity } from './granularity.js';
 import { allEvents } from './rows.js';
 import { cleanLine } from './text.js';
 
@@ -14,8 +15,23 @@ const TITLE_LENGTH = 120;
 /**
  * Chapters in order, without overlaps. With captions of a model: one for each captioned stretch, titled by the caption's first
  * sentence. Without: the chapters that the file itself has. Without those: its shots, honestly titled `Shot 3`.
+ * @param granularity all of them are read before the first is handed out when they are to be fewer. @default as they are
  */
-export async function* chaptersOf(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
+export async function* chaptersOf(
+  library: Library,
+  video: VideoRecord,
+  granularity: Granularity = {},
+): AsyncGenerator<Chapter> {
+  if (granularity.targetCount === undefined && granularity.minLength === undefined) {
+    yield* finestChapters(library, video);
+    return;
+  }
+  const all: Chapter[] = [];
+  for await (const chapter of finestChapters(library, video)) all.push(chapter);
+  yield* coarser(all, granularity);
+}
+
+async function* finestChapters(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
   if (has(library, video.id, 'caption')) yield* captionChapters(library, video.id);
   else if (has(library, video.id, 'chapter')) yield* fileChapters(library, video.id);
   else yield* shotChapters(library, video);

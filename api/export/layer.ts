@@ -5,6 +5,7 @@ import type { EventRecord, VideoRecord } from '../../index/store/records.js';
 import { type EventKind, TELLING_KINDS } from '../../src/event.js';
 import type { TimeRange } from '../../src/time.js';
 import { chaptersOf } from './chapter-list.js';
+import type { Granularity } from './granularity.js';
 import { allEvents } from './rows.js';
 
 /**
@@ -37,9 +38,12 @@ export async function* layerTexts(
   library: Library,
   video: VideoRecord,
   layer: Layer,
+  granularity?: Granularity,
 ): AsyncGenerator<TimeRange & { readonly text: string }> {
   if (layer !== 'summary') yield* layerEvents(library, video, layer);
-  else for await (const { start, end, title } of chaptersOf(library, video)) yield { start, end, text: title };
+  else
+    for await (const { start, end, title } of chaptersOf(library, video, granularity))
+      yield { start, end, text: title };
 }
 
 /** The first layer of words that has any, else the summary: what a person expects from "the subtitles of this video". */

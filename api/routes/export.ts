@@ -6,6 +6,7 @@ import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormat } from '../expor
 import { LAYERS } from '../export/layer.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
+import { granularityOf, granularityQuery } from '../schema/chapter.js';
 import { textStream } from '../text-stream.js';
 import { problems } from './responses.js';
 import { videoById, videoParams } from './video-id.js';
@@ -16,9 +17,10 @@ const get = createRoute({
   operationId: 'exportVideo',
   tags: ['Exports'],
   summary: 'Subtitles, chapters or data of a video',
+  description: 'A summary has at most `target_count` chapters, none shorter than `min_length`, where these are given.',
   request: {
     params: videoParams,
-    query: z.object({
+    query: granularityQuery.extend({
       format: z.enum(EXPORT_FORMAT_NAMES),
       layer: z.enum(LAYERS).optional().openapi({
         description:
@@ -41,7 +43,7 @@ function contents() {
 
 export function exportRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
-    const { format: name, layer } = c.req.valid('query');
+    const { format: name, layer, ...query } = c.req.valid('query');
     const video = videoById(library, c.req.valid('param').id);
     const format: ExportFormat = EXPORT_FORMATS[name];
     const headers = {
@@ -50,7 +52,7 @@ export function exportRoutes({ library }: ApiParts) {
       'Cache-Control': 'private, no-cache',
     };
     if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers) as never;
-    const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video));
+    const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video), granularityOf(query));
     return c.newResponse(textStream(pieces), 200, headers) as never;
   });
 }

@@ -8,7 +8,7 @@ import { roundToMilliseconds, type TimeRange } from '../../src/time.js';
 import { chaptersOf } from '../export/chapter-list.js';
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import type { ApiParts } from '../ports.js';
-import { chapterJson, chaptersSchema } from '../schema/chapter.js';
+import { chapterJson, chaptersSchema, granularityOf, granularityQuery } from '../schema/chapter.js';
 import { type TimelineJson, timelineQuery, timelineSchema } from '../schema/timeline.js';
 import { rangeJson, roundTo } from '../schema/units.js';
 import { json, problems } from './responses.js';
@@ -26,7 +26,8 @@ const chapters = createRoute({
   operationId: 'getChapters',
   tags: ['Videos'],
   summary: "Chapters: from captions, else the file's own, else its shots",
-  request: { params: videoParams },
+  description: 'At most `target_count` of them, none shorter than `min_length`, where these are given.',
+  request: { params: videoParams, query: granularityQuery },
   responses: { 200: json(chaptersSchema, 'The chapters, in order.'), ...problems },
 });
 
@@ -47,7 +48,8 @@ export function overviewRoutes({ library }: ApiParts) {
     .openapi(chapters, async (c) => {
       const video = videoById(library, c.req.valid('param').id);
       const list = [];
-      for await (const chapter of chaptersOf(library, video)) list.push(chapterJson(chapter));
+      for await (const chapter of chaptersOf(library, video, granularityOf(c.req.valid('query'))))
+        list.push(chapterJson(chapter));
       return c.json({ video_id: video.id, chapters: list }, 200);
     })
     .openapi(timeline, (c) => {

@@ -1,8 +1,9 @@
 /** Chapters of a video as JSON: what the summary is made of. */
 
-import { roundToMilliseconds } from '../../src/time.js';
+import { parseTime, roundToMilliseconds } from '../../src/time.js';
+import type { Granularity } from '../export/granularity.js';
 import { z } from '../hono.js';
-import { secondsSchema } from './units.js';
+import { integerQuery, secondsSchema, timeQuery } from './units.js';
 
 /** Where chapters come from: the model's captions, the file's own chapters, or the shots that were measured. */
 export const CHAPTER_SOURCES = ['model', 'container', 'signal'] as const;
@@ -32,3 +33,16 @@ export function chapterJson(chapter: Chapter): ChapterJson {
 }
 
 export const chaptersSchema = z.object({ video_id: z.string(), chapters: z.array(chapterSchema) }).openapi('Chapters');
+
+/** How coarse a summary is asked for. */
+export const granularityQuery = z.object({
+  target_count: integerQuery(1, 10_000).optional(),
+  min_length: timeQuery('90'),
+});
+
+export function granularityOf(query: z.infer<typeof granularityQuery>): Granularity {
+  return {
+    targetCount: query.target_count,
+    minLength: query.min_length === undefined ? undefined : parseTime(query.min_length),
+  };
+}

@@ -3,11 +3,12 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormatName } from '../../../api/export/formats.js';
 import { LAYERS, type Layer } from '../../../api/export/layer.js';
 import { failpoint } from '../../failpoint.js';
 import { isProcessAlive } from '../../process.js';
+import { parseTime } from '../../time.js';
 import { type CommonOptions, verb, withEngine } from '../command.js';
 import { EXIT } from '../terminal.js';
 
@@ -15,19 +16,26 @@ interface ExportOptions extends CommonOptions {
   readonly format: ExportFormatName;
   readonly layer?: Layer;
   readonly output?: string;
+  readonly targetCount?: number;
+  readonly minLength?: string;
 }
 
 export const exportCommand = verb('export', 'subtitles, chapters or data of one video')
   .argument('<video>', 'id, id prefix or path')
   .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMAT_NAMES).makeOptionMandatory())
   .addOption(new Option('--layer <layer>', 'which layer (default: the one that suits the format)').choices([...LAYERS]))
+  .option('--target-count <n>', 'of a summary: at most so many chapters, of even length', wholeNumber)
+  .option('--min-length <time>', 'of a summary: no chapter is shorter')
   .option('-o, --output <file>', 'where to write it (default: stdout)')
   .action((name: string, options: ExportOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
       const video = engine.library.findVideo(name);
       const format = EXPORT_FORMATS[options.format];
       const layer = options.layer ?? format.defaultLayer(engine.library, video);
-      const text = format.render(engine.library, video, layer);
+      const text = format.render(engine.library, video, layer, {
+        targetCount: options.targetCount,
+        minLength: options.minLength === undefined ? undefined : parseTime(options.minLength),
+      });
       if (options.output === undefined) {
         for await (const piece of text) await terminal.write(piece);
         return EXIT.done;
@@ -38,6 +46,11 @@ export const exportCommand = verb('export', 'subtitles, chapters or data of one 
       return EXIT.done;
     }),
   );
+
+function wholeNumber(value: string): number {
+  if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Give a whole number of 1 or more.');
+}
 
 /** Writes beside the target and renames, so that the target is either the old file or the whole new one. */
 async function writeWhole(file: string, text: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
