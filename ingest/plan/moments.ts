@@ -50,13 +50,15 @@ export function jolts(begun: readonly Piece[]): Set<Piece> {
 
 /** Middles of the seconds in which more changes than is usual in the window, too slowly for an onset; those with the most change come first. */
 export function slowChanges(pieces: readonly Piece[], range: TimeRange): Seconds[] {
-  const bins = new Float64Array(Math.max(1, Math.ceil((range.end - range.start) / BIN)));
+  // Only seconds with frames in them are kept: a window may reach over years without one.
+  const count = Math.max(1, Math.ceil((range.end - range.start) / BIN));
+  const bins = new Map<number, number>();
   for (const { time, activity } of pieces) {
-    const bin = Math.min(bins.length - 1, Math.max(0, Math.floor((time - range.start) / BIN)));
-    bins[bin] = (bins[bin] as number) + activity / BIN;
+    const bin = Math.min(count - 1, Math.max(0, Math.floor((time - range.start) / BIN)));
+    bins.set(bin, (bins.get(bin) ?? 0) + activity / BIN);
   }
-  const rising = [...bins.entries()].sort(([, a], [, b]) => a - b);
-  const [, usual] = rising[bins.length >> 1] as [number, number];
+  const rising = [...bins].sort(([a, rateA], [b, rateB]) => rateA - rateB || a - b);
+  const [, usual = 0] = rising[(count >> 1) - (count - rising.length)] ?? [];
   const least = Math.max(LEAST_CHANGE, CONTRAST * usual);
   return rising
     .filter(([, rate]) => rate >= least)

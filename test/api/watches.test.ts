@@ -115,9 +115,16 @@ describe('/v1/watches', () => {
         },
       ],
     });
-    // Asked of the new stretch only, with the watch's own threshold.
+    // Asked of the new stretch only, with the watch's own threshold, and for its very words.
     expect(harness.asked).toEqual([
-      { query: 'a car leaves', videoIds: [VIDEO_ID], range: { start: 0, end: 10 }, limit: 20, minScore: 0 },
+      {
+        query: 'a car leaves',
+        videoIds: [VIDEO_ID],
+        range: { start: 0, end: 10 },
+        limit: 20,
+        minScore: 0,
+        asTyped: true,
+      },
     ]);
   });
 });
