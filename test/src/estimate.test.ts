@@ -22,7 +22,7 @@ function slowLayer(millisecondsPerSecond: number): Layer {
         await new Promise((resolve) => setTimeout(resolve, millisecondsPerSecond));
         signal?.throwIfAborted();
         onProgress?.(time);
-        const text = 'x'.repeat(20_000);
+        const text = 'word '.repeat(400);
         const event = { kind: 'speech', source: 'speech', start: time - 1, end: time, precision: 0, text } as const;
         yield { end: time, events: [{ event: { ...event, attributes: {} } }] };
       }
@@ -54,9 +54,9 @@ describe('an estimate', () => {
     expect(speech?.took).toBeGreaterThan(2900);
     expect(estimate.took).toBeGreaterThanOrEqual((windows?.took ?? 0) + (speech?.took ?? 0));
     expect(estimate).toMatchObject({ tokens: 0, skipped: { text: 'It is not installed.' } });
-    // 30 texts of 20 kB; the index of their words holds each once more, in pages that are not full.
-    expect(estimate.diskBytes).toBeGreaterThan(30 * 20_000);
-    expect(estimate.diskBytes).toBeLessThan(4 * 30 * 20_000);
+    // 30 texts of 2 kB; the index of their words holds each once more, in pages that are not full.
+    expect(estimate.diskBytes).toBeGreaterThan(30 * 2_000);
+    expect(estimate.diskBytes).toBeLessThan(4 * 30 * 2_000);
     expect(left()).toEqual(before);
   });
 
