@@ -10,7 +10,10 @@ import { LongwatchError } from './errors.js';
 import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 
-/** Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. */
+/**
+ * Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. `thorough` runs those of `standard`, and looks
+ * closer (`src/parts.ts`).
+ */
 export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
   fast: ['sound'],
   standard: ['sound', 'speech', 'text', 'pictures'],

@@ -1,4 +1,4 @@
-/** What is installed, what is used, what is missing and how to get it. Every line is tried, not looked up. */
+/** What is installed, what is used, what is missing and how to get it. Lines are tried, not looked up; where trying would take gigabytes it is said. */
 
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
@@ -95,7 +95,7 @@ async function meaning(config: Config): Promise<Finding> {
   }
 }
 
-/** Each layer that the profile runs, opened as an ingest would. */
+/** Each layer that the profile runs: its weights are found and their contents checked, as an ingest does first. Loading them waits for a video. */
 async function layers(config: Config): Promise<Finding[]> {
   const chosen = await openChosenLayers(config, LAYERS);
   const findings = [

@@ -15,7 +15,7 @@ import { installedWhisper } from './layers/speech/speech-package.js';
 import type { PipelineParts } from './pipeline.js';
 import { BackendModel } from './tasks/backend-model.js';
 
-/** A Full HD picture is read as it is, every small letter of it, for a quarter more time. */
+/** Longest side at which a Full HD picture is read as it is, for its smallest letters; what it costs more is not measured. */
 const FULL_HD = 1920;
 
 /** Every layer of its own pass, and what opens it. */
@@ -46,6 +46,7 @@ export interface Parts {
   close(): Promise<void>;
 }
 
+/** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
 export function openParts(config: Config): Parts {
   const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
   const model = once(() => openChosenModel(config));

@@ -45,6 +45,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/time.ts',
     'src/errors.ts',
     'src/event.ts',
+    'src/json-value.ts',
     'src/layer-name.ts',
     'src/failpoint.ts',
     'src/process.ts',

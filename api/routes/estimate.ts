@@ -4,6 +4,7 @@ import { allowedFile } from '../guard/path.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { estimateJson, estimateSchema } from '../schema/estimate.js';
+import { filePathSchema } from '../schema/video.js';
 import { json, problems } from './responses.js';
 
 const estimate = createRoute({
@@ -19,7 +20,7 @@ const estimate = createRoute({
         'application/json': {
           schema: z
             .strictObject({
-              path: z.string().min(1).max(4096).openapi({ description: 'Absolute, in an allowed folder.' }),
+              path: filePathSchema,
             })
             .openapi('EstimateRequest'),
         },

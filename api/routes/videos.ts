@@ -5,7 +5,7 @@ import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { jobJson, jobSchema, prioritySchema } from '../schema/job.js';
 import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
-import { videoJson, videoSchema } from '../schema/video.js';
+import { filePathSchema, videoJson, videoSchema } from '../schema/video.js';
 import { json, problems } from './responses.js';
 import { videoById, videoParams } from './video-id.js';
 
@@ -32,7 +32,7 @@ const add = createRoute({
         'application/json': {
           schema: z
             .strictObject({
-              path: z.string().min(1).max(4096).openapi({ description: 'Absolute, in an allowed folder.' }),
+              path: filePathSchema,
               priority: prioritySchema.optional(),
             })
             .openapi('NewVideo'),

@@ -77,3 +77,6 @@ export function videoJson(video: VideoRecord): VideoJson {
     ...(video.error === undefined ? {} : { error: video.error }),
   };
 }
+
+/** The path of a file on the server's machine that is to be read. */
+export const filePathSchema = z.string().min(1).max(4096).openapi({ description: 'Absolute, in an allowed folder.' });

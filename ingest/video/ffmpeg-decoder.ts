@@ -2,7 +2,7 @@
 
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
-import { BlockReader, BoundedBytes, LineReader, readPacketLine, readTimeLine } from './byte-readers.js';
+import { BlockReader, BoundedBytes, LineReader, readTimeLine } from './byte-readers.js';
 import { type Clip, type ClipRequest, planFile } from './clip.js';
 import {
   decodeCommand,
@@ -14,7 +14,6 @@ import {
   STRETCH_OUTPUT,
   type StretchTicks,
   SUBTITLE_OUTPUT,
-  soundCommand,
   stillCommand,
   stretchCommand,
   subtitleCommand,
@@ -35,12 +34,22 @@ import {
   type VideoProbe,
 } from './decoder.js';
 import type { EngineLog, EngineOptions, FfmpegCommand, FfmpegEngine } from './engine.js';
-import { firstComplaint, mediaError } from './ffmpeg-errors.js';
+import { mediaError } from './ffmpeg-errors.js';
 import type { Picture, Thumbnail } from './frame.js';
-import { liesOnItsSide, orientationOf, PICTURE_HEAD_BYTES, pictureFormat, upright } from './picture-file.js';
+import {
+  liesOnItsSide,
+  orientationOf,
+  PICTURE_HEAD_BYTES,
+  pictureError,
+  pictureFormat,
+  readPictureSize,
+  turned,
+  upright,
+} from './picture-file.js';
 import { readProbe } from './probe.js';
-import { SoundPass } from './sound-pass.js';
+import { readSound } from './sound-reading.js';
 import { beginsAsMp4, checkSourceFile, readHead, type SourceFile } from './source-file.js';
+import { readCues } from './subtitle-cues.js';
 
 const DEFAULT_STALL_LIMIT: Seconds = 60;
 /** Commands that may read a whole file before they write anything get this much more time: the file at 20 MB/s. */
@@ -57,14 +66,6 @@ const STILL_RUN_UPS: readonly Seconds[] = [1, 10, 60];
  * by decoding times, and may land behind the wanted frame.
  */
 const INDEXED_BY_PRESENTATION = new Set(['mp4', 'matroska']);
-/**
- * How far before the wanted sound reading starts. Codecs need some of it before they are right: Opus 80 ms, MP3 a few frames. Only where the
- * container counts in samples: elsewhere the same sample has another time after a seek, by what its clock rounds away.
- */
-const SOUND_RUN_UPS: readonly Seconds[] = [2, 10, 60];
-const COUNTS_SAMPLES = new Set(['mp4']);
-/** Where the container does not state a rate; sound of another one is resampled to it. */
-const USUAL_SAMPLE_RATE = 48_000;
 /** A printed time may be this much too early: `roundToMilliseconds` lets a microsecond pass. */
 const TIME_TOLERANCE: Seconds = 1e-6;
 
@@ -82,9 +83,6 @@ const BARE_STREAMS = new Set([
   'cavsvideo',
   'dv',
 ]);
-/** A cue without an end lasts until the next one, at most this long. */
-const OPEN_CUE_LENGTH: Seconds = 5;
-
 export class FfmpegDecoder implements Decoder, PictureReader {
   constructor(readonly engine: FfmpegEngine) {}
 
@@ -142,47 +140,8 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     request: SoundRequest,
     options: DecodeOptions = {},
   ): AsyncGenerator<SoundBlock, void> {
-    const { stream, firstFrameTime, from = 0 } = request;
-    const audio = probe.audio.find(({ index }) => index === stream);
-    if (!audio)
-      throw new LongwatchError('invalid_input', `Stream ${stream} is no sound of this file.`, {
-        path,
-        hint: probe.audio.length === 0 ? 'The file has no sound.' : 'Take the index of one of its audio streams.',
-      });
     const file = await checkSourceFile(path);
-    const sampleRate = audio.sampleRate ?? USUAL_SAMPLE_RATE;
-    const wanted = firstFrameTime + Math.max(0, from);
-    const runUps = COUNTS_SAMPLES.has(probe.container)
-      ? SOUND_RUN_UPS.filter((runUp) => wanted - runUp > firstFrameTime)
-      : [];
-    for (const seekTo of [...runUps.map((runUp) => wanted - runUp), undefined]) {
-      const pass = new SoundPass(sampleRate, firstFrameTime, from);
-      const command = soundCommand(file.path, { stream, sampleRate, seekTo });
-      if (yield* this.#soundFrom(command, pass, seekTo === undefined ? Infinity : wanted, slowReading(options, file)))
-        return;
-    }
-  }
-
-  /** False, before anything was yielded, when reading began behind `wanted` or found nothing. */
-  async *#soundFrom(
-    command: FfmpegCommand,
-    pass: SoundPass,
-    wanted: Seconds,
-    limits: EngineOptions,
-  ): AsyncGenerator<SoundBlock, boolean> {
-    for await (const message of this.engine.run(command, limits)) {
-      if (message.kind === 'bytes') pass.take(message.output, message.bytes);
-      for (const block of message.kind === 'bytes' ? pass.ready() : pass.end()) {
-        if ((pass.firstRead ?? 0) > wanted) return false;
-        yield block;
-      }
-      if ((pass.firstRead ?? 0) > wanted) return false;
-      if (message.kind === 'exit' && pass.firstRead === undefined) {
-        if (wanted < Infinity) return false;
-        throw mediaError(command.path, message.log, 'No sound could be decoded');
-      }
-    }
-    return true;
+    yield* readSound(this.engine, file.path, probe, request, slowReading(options, file));
   }
 
   async subtitles(path: string, stream: SubtitleStream, options: DecodeOptions = {}): Promise<SourceCue[]> {
@@ -391,36 +350,6 @@ export class FfmpegDecoder implements Decoder, PictureReader {
   }
 }
 
-function turned({ width, height }: PictureSize, onItsSide: boolean): PictureSize {
-  return onItsSide ? { width: height, height: width } : { width, height };
-}
-
-interface PictureSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-function readPictureSize(json: string): PictureSize | undefined {
-  try {
-    const { streams } = JSON.parse(json) as { streams?: { width?: unknown; height?: unknown }[] };
-    const { width, height } = streams?.[0] ?? {};
-    const isLength = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-    return isLength(width) && isLength(height) ? { width, height } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function pictureError(path: string, log: EngineLog): LongwatchError {
-  const { code } = mediaError(path, log);
-  const evidence = firstComplaint(log);
-  return new LongwatchError(
-    code === 'too_large' || code === 'decode_failed' ? code : 'invalid_input',
-    `The picture cannot be decoded${evidence === undefined ? '' : ` (decoder: ${evidence})`}.`,
-    { path, hint: 'Check that it opens in a viewer, and has at most 40 million pixels.' },
-  );
-}
-
 /** Where to start reading for a time, nearest first; undefined is the beginning, which always serves. All on the container's clock. */
 function seekPoints(wanted: Seconds, firstFrameTime: Seconds, probe: VideoProbe): (Seconds | undefined)[] {
   const tried = INDEXED_BY_PRESENTATION.has(probe.container) ? [0, ...STILL_RUN_UPS] : STILL_RUN_UPS;
@@ -432,40 +361,6 @@ function seekPoints(wanted: Seconds, firstFrameTime: Seconds, probe: VideoProbe)
 /** Random bytes can pass as one frame of a bare stream; a film has more. A container that parses is evidence enough for one. */
 function isEvidence(frameCount: number, { container }: VideoProbe): boolean {
   return frameCount >= (BARE_STREAMS.has(container) ? 2 : 1);
-}
-
-/** Cues from the packet list and the texts behind each other. */
-function readCues(lines: readonly string[], texts: Buffer): SourceCue[] {
-  const unit = lines.map((line) => /^#tb 0: (\d+)\/(\d+)$/.exec(line)).find((match) => match !== null);
-  const num = Number(unit?.[1] ?? 1);
-  const den = Number(unit?.[2] ?? 1000);
-  let offset = 0;
-  const cues: SourceCue[] = [];
-  for (const packet of lines.map(readPacketLine)) {
-    if (!packet) continue;
-    const text = texts
-      .subarray(offset, offset + packet.size)
-      .toString('utf8')
-      .replaceAll('\r\n', '\n')
-      .trim();
-    offset += packet.size;
-    const containerStart = (packet.pts * num) / den;
-    const length = (packet.duration * num) / den;
-    if (text !== '') cues.push({ containerStart, containerEnd: containerStart + length, text });
-  }
-  cues.sort((a, b) => a.containerStart - b.containerStart);
-  return cues.map((cue, index) => closeCue(cue, cues[index + 1]));
-}
-
-/** Longest believable cue; ffmpeg writes 2^32 − 1 ms where the file gives no end. */
-const LONGEST_CUE: Seconds = 3600;
-
-function closeCue(cue: SourceCue, next: SourceCue | undefined): SourceCue {
-  const length = cue.containerEnd - cue.containerStart;
-  if (length > 0 && length < LONGEST_CUE) return cue;
-  const untilNext =
-    next && next.containerStart > cue.containerStart ? next.containerStart - cue.containerStart : OPEN_CUE_LENGTH;
-  return { ...cue, containerEnd: cue.containerStart + Math.min(untilNext, OPEN_CUE_LENGTH) };
 }
 
 function engineOptions({ signal, stallLimit = DEFAULT_STALL_LIMIT }: DecodeOptions): EngineOptions {

@@ -1,5 +1,8 @@
 /** What can be told of a picture file from its first bytes: its format, and how its pixels have to be turned. */
 
+import { LongwatchError } from '../../src/errors.js';
+import type { EngineLog } from './engine.js';
+import { firstComplaint, mediaError } from './ffmpeg-errors.js';
 import type { Picture } from './frame.js';
 
 /** Formats of single pictures that are read, by ffmpeg's names of their readers. Each is opened as this format and no other. */
@@ -100,3 +103,37 @@ const SOURCE_OF: Readonly<Record<Orientation, Source>> = {
   7: (x, y, right, bottom) => [right - y, bottom - x],
   8: (x, y, right) => [right - y, x],
 };
+
+/** In pixels. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The size of a picture that lies on its side, or as it is. */
+export function turned({ width, height }: PictureSize, onItsSide: boolean): PictureSize {
+  return onItsSide ? { width: height, height: width } : { width, height };
+}
+
+/** The stored size that `pictureProbeCommand` tells, or undefined when it tells none. */
+export function readPictureSize(json: string): PictureSize | undefined {
+  try {
+    const { streams } = JSON.parse(json) as { streams?: { width?: unknown; height?: unknown }[] };
+    const { width, height } = streams?.[0] ?? {};
+    const isLength = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+    return isLength(width) && isLength(height) ? { width, height } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is wrong with a picture that ffmpeg does not decode: `too_large`, `decode_failed`, else `invalid_input`. */
+export function pictureError(path: string, log: EngineLog): LongwatchError {
+  const { code } = mediaError(path, log);
+  const evidence = firstComplaint(log);
+  return new LongwatchError(
+    code === 'too_large' || code === 'decode_failed' ? code : 'invalid_input',
+    `The picture cannot be decoded${evidence === undefined ? '' : ` (decoder: ${evidence})`}.`,
+    { path, hint: 'Check that it opens in a viewer, and has at most 40 million pixels.' },
+  );
+}

@@ -51,6 +51,7 @@ export function terminalOf(options: CommonOptions): Terminal {
   });
 }
 
+/** The settings of a verb's options, over environment and file. @throws {LongwatchError} `bad_config` */
 export function configOf({ library, config, profile }: ReadingOptions): Config {
   return loadConfig({ library, config, profile });
 }

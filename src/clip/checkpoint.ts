@@ -32,16 +32,10 @@ export class TowersCheckpoint implements WeightSource {
   static async open(directory: string): Promise<TowersCheckpoint> {
     const config = await readTowersConfig(directory);
     const names = await weightFileNames(directory);
-    const files: Safetensors[] = [];
-    try {
-      for (const name of names) files.push(await Safetensors.open(path.join(directory, name)));
-      const placed = new Map<string, Placed>();
-      for (const file of files) for (const tensor of file.tensors.values()) placed.set(tensor.name, { file, tensor });
-      return new TowersCheckpoint(directory, config, names, files, placed);
-    } catch (error) {
-      await Promise.all(files.map((file) => file.close()));
-      throw error;
-    }
+    const files = await Safetensors.openAll(names.map((name) => path.join(directory, name)));
+    const placed = new Map<string, Placed>();
+    for (const file of files) for (const tensor of file.tensors.values()) placed.set(tensor.name, { file, tensor });
+    return new TowersCheckpoint(directory, config, names, files, placed);
   }
 
   weight(name: string, shape: readonly number[]): Weight {

@@ -6,7 +6,7 @@
  */
 
 import { LongwatchError } from '../errors.js';
-import { isRecord } from './json.js';
+import { isRecord } from '../json-value.js';
 
 export const FAMILIES = ['clip', 'siglip'] as const;
 export type Family = (typeof FAMILIES)[number];

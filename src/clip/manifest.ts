@@ -2,13 +2,13 @@
 
 import path from 'node:path';
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import type { PictureScale } from '../meaning/picture-embedder.js';
 import { readJson } from '../qwen/checkpoint.js';
 import { type HashedFile, isHashedFile, MANIFEST_FILE } from '../qwen/manifest.js';
 import type { SelfTest } from '../qwen/self-test.js';
 import { FAMILIES, type Family } from './config.js';
 import { TOWER_DTYPES, type TowerDtype } from './graphs.js';
-import { isRecord } from './json.js';
 
 export const PICTURES_FILE = 'pictures.onnx';
 export const TEXTS_FILE = 'texts.onnx';

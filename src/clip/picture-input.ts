@@ -5,10 +5,10 @@
 
 import path from 'node:path';
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import { readJson } from '../qwen/checkpoint.js';
 import { type ResizeFilter, type RgbPicture, resizeRgb } from '../qwen/resize.js';
 import type { PictureSize } from '../qwen/smart-resize.js';
-import { isRecord } from './json.js';
 
 export const PREPROCESSOR_FILE = 'preprocessor_config.json';
 

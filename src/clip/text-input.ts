@@ -8,10 +8,10 @@
 
 import path from 'node:path';
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import { readJson } from '../qwen/checkpoint.js';
 import { TokenizerFile, unusableTokenizer } from '../tokenizer-file.js';
 import type { TowersConfig } from './config.js';
-import { isRecord } from './json.js';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
 export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';

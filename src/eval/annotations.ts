@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { LongwatchError, toLongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import type { TimeRange } from '../time.js';
 
 export { z };
@@ -115,8 +116,4 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, where: string):
     where,
     `${place}${issue?.message.toLowerCase().replace(/^invalid input: /, '') ?? 'has another shape'}`,
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

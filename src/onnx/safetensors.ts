@@ -5,6 +5,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { LongwatchError, toLongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import type { ByteSource } from './byte-source.js';
 import { byteLengthOf, type ElementType, elementCount } from './element-type.js';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.js';
@@ -44,6 +45,18 @@ export class Safetensors {
     readonly metadata: ReadonlyMap<string, string>,
     private readonly handle: FileHandle,
   ) {}
+
+  /** Opens the files of one checkpoint; when one cannot be opened, none stays open. @throws {LongwatchError} as `open` */
+  static async openAll(paths: readonly string[]): Promise<Safetensors[]> {
+    const files: Safetensors[] = [];
+    try {
+      for (const path of paths) files.push(await Safetensors.open(path));
+      return files;
+    } catch (error) {
+      await Promise.all(files.map((file) => file.close()));
+      throw error;
+    }
+  }
 
   /**
    * Opens the file and checks its header.
@@ -211,10 +224,6 @@ async function readFully(handle: FileHandle, target: Uint8Array, position: numbe
     if (bytesRead === 0) throw damaged(path, `The file ended at byte ${position + done} while it was read.`);
     done += bytesRead;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isSizes(value: unknown): value is readonly number[] {

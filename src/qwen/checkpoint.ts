@@ -42,9 +42,8 @@ export class Checkpoint implements WeightSource {
   static async open(directory: string): Promise<Checkpoint> {
     const config = await readCheckpointConfig(directory);
     const names = await weightFileNames(directory);
-    const files: Safetensors[] = [];
+    const files = await Safetensors.openAll(names.map((name) => path.join(directory, name)));
     try {
-      for (const name of names) files.push(await Safetensors.open(path.join(directory, name)));
       const placed = place(directory, files, config);
       return new Checkpoint(directory, config, names, files, placed);
     } catch (error) {

@@ -1,9 +1,10 @@
 /** The chat completions protocol: what a request looks like in a dialect, and what an answer says. */
 
 import type { JsonSchema } from '../backend.js';
+import { isRecord } from '../json-value.js';
 import { type Dialect, SCHEMA_FORMS } from './dialect.js';
 import type { MessageContent, MessagePart } from './frames.js';
-import { isRecord, schemaForServer } from './json-answer.js';
+import { schemaForServer } from './json-answer.js';
 
 export interface ChatQuestion {
   readonly model: string;

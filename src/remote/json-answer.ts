@@ -4,6 +4,7 @@
  */
 
 import type { JsonSchema } from '../backend.js';
+import { isRecord } from '../json-value.js';
 
 /** What the server is asked for: the schema without keywords of our own, and with every property required, as the local model writes it. */
 export function schemaForServer(schema: JsonSchema): JsonSchema {
@@ -167,8 +168,4 @@ function mapValues(
   map: (value: unknown) => unknown,
 ): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 /** The next step towards a goal in a user interface, from a screenshot or a frame. It is said, never done. */
 
-import { fieldOf, isRecord, readNumber } from './json-text.js';
+import { isRecord } from '../json-value.js';
+import { fieldOf, readNumber } from './json-text.js';
 import {
   aboutPicture,
   checkPicture,

@@ -1,8 +1,9 @@
 /** A question about a window, answered in words, with the times that the answer rests on. */
 
+import { isRecord } from '../json-value.js';
 import type { ModelInput } from '../model.js';
 import { durationOf } from '../time.js';
-import { fieldOf, isRecord } from './json-text.js';
+import { fieldOf } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, dataWords, lengthWords, readJson, type Task } from './task.js';
 import { checkWindow, shownRange, spansOf, type TimeSpan } from './window-time.js';

@@ -1,8 +1,9 @@
 /** Dense captions: what a window shows as a whole, and scene by scene. */
 
+import { isRecord } from '../json-value.js';
 import type { ModelInput } from '../model.js';
 import { durationOf } from '../time.js';
-import { fieldOf, isRecord } from './json-text.js';
+import { fieldOf } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, type Task } from './task.js';
 import { checkWindow, shownRange, type TimedText, timedTextsOf } from './window-time.js';

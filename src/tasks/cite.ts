@@ -1,6 +1,7 @@
 /** A question answered from what is already known: notes from any number of videos, cited sentence by sentence. No frames are shown. */
 
-import { fieldOf, isRecord, readNumber } from './json-text.js';
+import { isRecord } from '../json-value.js';
+import { fieldOf, readNumber } from './json-text.js';
 import { listOf, objectOf, textOf } from './schema.js';
 import { readJson, type Task } from './task.js';
 import { checkedQuestion, cleanValue, DATA_NOTICE, dataLine, estimateTokens, quoted, type VideoText } from './words.js';

@@ -1,8 +1,9 @@
 /** Caption and activities of a window in one ask: what an ingest needs, with the frames read once. */
 
+import { isRecord } from '../json-value.js';
 import type { ModelInput, WindowDescription } from '../model.js';
 import { durationOf } from '../time.js';
-import { fieldOf, isRecord } from './json-text.js';
+import { fieldOf } from './json-text.js';
 import { listOf, objectOf, textOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, type Task } from './task.js';
 import { checkWindow, shownRange, spanOf, timedTextsOf } from './window-time.js';

@@ -1,6 +1,7 @@
 /** Where things are in a picture: boxes or points, in source pixels. */
 
-import { fieldOf, isRecord } from './json-text.js';
+import { isRecord } from '../json-value.js';
+import { fieldOf } from './json-text.js';
 import {
   aboutPicture,
   type Box,

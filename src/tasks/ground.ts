@@ -1,9 +1,10 @@
 /** When does something happen in a window: no stretch, one, or several; and how sure the model is of each when it looks again. */
 
 import type { Backend } from '../backend.js';
+import { isRecord } from '../json-value.js';
 import type { ModelInput } from '../model.js';
 import { durationOf, type TimeRange } from '../time.js';
-import { fieldOf, isRecord } from './json-text.js';
+import { fieldOf } from './json-text.js';
 import { listOf, objectOf, timesWithin } from './schema.js';
 import { aboutWindow, lengthWords, readJson, runTask, type Task } from './task.js';
 import { checkWindow, picturesIn, shownRange, spansOf, type TimeSpan } from './window-time.js';

@@ -166,10 +166,6 @@ class Reader {
 /** Tab, line feed, carriage return, space, no-break space. */
 const BLANKS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xa0]);
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The first of several names that an object has; models translate names freely. */
 export function fieldOf(value: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {
   const name = names.find((candidate) => Object.hasOwn(value, candidate));

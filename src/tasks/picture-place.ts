@@ -3,7 +3,8 @@
 import type { Picture } from '../../ingest/video/frame.js';
 import type { BackendRequest } from '../backend.js';
 import { LongwatchError } from '../errors.js';
-import { isRecord, readNumber } from './json-text.js';
+import { isRecord } from '../json-value.js';
+import { readNumber } from './json-text.js';
 import { type AnswerSchema, listOf } from './schema.js';
 
 /** Width and height in pixels. */

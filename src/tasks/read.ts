@@ -1,6 +1,6 @@
 /** Text in a picture: its lines, or the values that a person's schema asks for (a table, a form, a receipt). */
 
-import { isRecord } from './json-text.js';
+import { isRecord } from '../json-value.js';
 import { aboutPicture, checkPicture, type PictureInput } from './picture-place.js';
 import { checkedSchema, fitValue, listOf, objectOf, textOf } from './schema.js';
 import { readJson, type Task } from './task.js';

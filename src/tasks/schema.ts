@@ -9,9 +9,10 @@
  */
 
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import { type JsonSchema, parseSchema } from '../qwen/grammar/schema.js';
 import type { Seconds } from '../time.js';
-import { isRecord, readNumber } from './json-text.js';
+import { readNumber } from './json-text.js';
 import { cleanText } from './words.js';
 
 export type AnswerSchema = Plain<JsonSchema>;

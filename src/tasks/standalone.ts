@@ -1,6 +1,7 @@
 /** A follow-up question said again, so that it is understood without the conversation before it. No frames are shown. */
 
-import { fieldOf, isRecord } from './json-text.js';
+import { isRecord } from '../json-value.js';
+import { fieldOf } from './json-text.js';
 import { objectOf, textOf } from './schema.js';
 import { readJson, type Task } from './task.js';
 import { checkedQuestion, cleanText, cleanValue, quoted } from './words.js';

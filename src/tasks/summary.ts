@@ -5,8 +5,9 @@
 
 import type { Backend } from '../backend.js';
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import type { TimeRange } from '../time.js';
-import { fieldOf, isRecord, readNumber } from './json-text.js';
+import { fieldOf, readNumber } from './json-text.js';
 import { listOf, objectOf, textOf } from './schema.js';
 import { readJson, runTask, type Task } from './task.js';
 import { cleanText, cleanValue, DATA_NOTICE, estimateTokens } from './words.js';

@@ -2,9 +2,10 @@
 
 import type { Picture } from '../../ingest/video/frame.js';
 import { LongwatchError } from '../errors.js';
+import { isRecord } from '../json-value.js';
 import type { ModelInput } from '../model.js';
 import { mergeRanges, overlaps, type Seconds, type TimeRange } from '../time.js';
-import { fieldOf, isRecord, readNumber } from './json-text.js';
+import { fieldOf, readNumber } from './json-text.js';
 import { TIME_STEP } from './schema.js';
 import { cleanValue } from './words.js';
 

@@ -52,42 +52,13 @@ const SUBTITLES = '1\n00:00:00,500 --> 00:00:01,500\nHello <i>there</i>\n';
 /** What is damaged: every container that the product reads in numbers, with and without words. */
 export function fuzzCorpus(clips: HostileClips): readonly (readonly [name: string, bytes: Uint8Array])[] {
   const { plain, web, fragmented, mkv, ts, flv, bare, avi, webm } = clips;
-  const words = clips.made('words.mkv', { 'plain.mp4': plain, 'a.srt': SUBTITLES }, [
-    ...[
-      '-i',
-      'plain.mp4',
-      '-i',
-      'a.srt',
-      '-map',
-      '0',
-      '-map',
-      '1',
-      '-c:v',
-      'copy',
-      '-c:s',
-      'srt',
-      '-metadata',
-      'title=Words',
-    ],
-  ]);
-  const timed = clips.made('words.mp4', { 'plain.mp4': plain, 'a.srt': SUBTITLES }, [
-    ...[
-      '-i',
-      'plain.mp4',
-      '-i',
-      'a.srt',
-      '-map',
-      '0',
-      '-map',
-      '1',
-      '-c:v',
-      'copy',
-      '-c:s',
-      'mov_text',
-      '-metadata',
-      'title=Words',
-    ],
-  ]);
+  const withWords = (name: string, codec: string) =>
+    clips.made(name, { 'plain.mp4': plain, 'a.srt': SUBTITLES }, [
+      ...['-i', 'plain.mp4', '-i', 'a.srt', '-map', '0', '-map', '1'],
+      ...['-c:v', 'copy', '-c:s', codec, '-metadata', 'title=Words'],
+    ]);
+  const words = withWords('words.mkv', 'srt');
+  const timed = withWords('words.mp4', 'mov_text');
   return Object.entries({
     'a.mp4': plain,
     'web.mp4': web,

@@ -1,6 +1,7 @@
 /** A question about a picture of a document, answered in the document's own words: what ANLS compares. */
 
-import { fieldOf, isRecord } from '../../tasks/json-text.js';
+import { isRecord } from '../../json-value.js';
+import { fieldOf } from '../../tasks/json-text.js';
 import { aboutPicture, checkPicture, type PictureInput } from '../../tasks/picture-place.js';
 import { objectOf, textOf } from '../../tasks/schema.js';
 import { readJson, type Task } from '../../tasks/task.js';

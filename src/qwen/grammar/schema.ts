@@ -1,6 +1,7 @@
 /** What constrained decoding understands of JSON Schema, and the rules that it becomes. */
 
 import { LongwatchError } from '../../errors.js';
+import { isRecord } from '../../json-value.js';
 import { scaledAtLeast, scaledAtMost, scaledBelow } from './number-text.js';
 
 type Annotations = {
@@ -255,10 +256,6 @@ function onlyKeys(schema: Record<string, unknown>, pointer: string, known: reado
   for (const key of Object.keys(schema))
     if (!known.includes(key) && key !== 'title' && key !== 'description')
       throw refused(pointer, `the keyword "${key}" is not supported here`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refused(pointer: string, why: string): LongwatchError {
