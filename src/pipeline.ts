@@ -129,7 +129,10 @@ async function ingestLayers(
     if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
       library.updateVideo(videoId, { stages: { ...before, ...stages } });
   };
-  note(missingStages(parts));
+  // What was read before by more than this run has stays read, and said to be.
+  const { stages } = library.findVideo(videoId);
+  const unread = Object.entries(missingStages(parts)).filter(([name]) => stages[name]?.state !== 'done');
+  note(Object.fromEntries(unread));
   const video = { path: identity.path, probe, duration, firstFrameTime };
   const costs = await readLayers(parts, videoId, video, {
     signal,

@@ -35,7 +35,7 @@ export interface LayerCost {
 
 /**
  * Runs what has not run for this video with the same models and settings, each from where it stopped. A layer that fails says so in its
- * stage and keeps what it wrote; the next run goes on there.
+ * stage and keeps what it wrote; the next run goes on there. One that misses a part only now, as a runtime whose binary does not load, is skipped with that reason.
  * @returns what each layer took that read something, in order
  * @throws {LongwatchError} `cancelled`
  */
@@ -64,8 +64,9 @@ export async function readLayers(
       run.onStage(layer.name, { state: 'done', note: layer.note });
     } catch (thrown) {
       if (run.signal?.aborted) throw thrown;
-      const { message, hint } = toLongwatchError(thrown, video.path);
-      run.onStage(layer.name, { state: 'failed', note: `${message}${hint ? ` ${hint}` : ''}` });
+      const { code, message, hint } = toLongwatchError(thrown, video.path);
+      const state = code === 'part_missing' ? 'skipped' : 'failed';
+      run.onStage(layer.name, { state, note: `${message}${hint ? ` ${hint}` : ''}` });
     }
     costs.push({ name: layer.name, took: Date.now() - begun });
   }

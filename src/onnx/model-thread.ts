@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Transferable, Worker } from 'node:worker_threads';
 import { LongwatchError, ranOutOfMemory } from '../errors.js';
 import { startThread } from '../thread.js';
+import { isRuntimeInstalled } from './runtime-session.js';
 import type { Calls, ThreadAnswer, ThreadData, ThreadRequest } from './thread-calls.js';
 
 interface Call {
@@ -153,12 +154,24 @@ export class ModelThread<C extends Calls> {
 const AGAIN = 'Try again; if it happens again, the model may need more memory than there is.';
 const LESS = 'There is too little memory: take shorter windows, fewer tokens per frame, or weights of fewer bits.';
 
+/**
+ * For what loads its model later and has to say now that it cannot.
+ * @throws {LongwatchError} `part_missing` when the runtime is not installed
+ */
+export function requireRuntime(): void {
+  if (!isRuntimeInstalled()) throw runtimeMissing('The model runtime, onnxruntime-node, is not installed.');
+}
+
+function runtimeMissing(message: string): LongwatchError {
+  return new LongwatchError('part_missing', message, {
+    hint: 'Install it with `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30.0`.',
+  });
+}
+
 function failure(answer: Exclude<ThreadAnswer, { kind: 'done' }>): LongwatchError {
   switch (answer.kind) {
     case 'missing':
-      return new LongwatchError('part_missing', `The model runtime cannot be loaded: ${firstLine(answer.message)}`, {
-        hint: 'Install it with `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30.0`.',
-      });
+      return runtimeMissing(`The model runtime cannot be loaded: ${firstLine(answer.message)}`);
     case 'failed':
       return refusal(`The model runtime refused: ${answer.message}`, answer.message);
     default:

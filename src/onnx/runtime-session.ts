@@ -3,6 +3,7 @@
  * The only file that knows onnxruntime-node.
  */
 
+import { createRequire } from 'node:module';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Tensor } from './element-type.js';
 import { PartMissing } from './thread-calls.js';
@@ -92,6 +93,16 @@ export class RuntimeSession {
 
   async release(): Promise<void> {
     await this.#session.release();
+  }
+}
+
+/** Whether the package is there; whether its binary loads shows when it is used. */
+export function isRuntimeInstalled(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('onnxruntime-node');
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -86,6 +86,7 @@ class CountingLayer implements Layer {
   identity = 'counting 1';
   readonly from: number[] = [];
   failAt = Number.POSITIVE_INFINITY;
+  failWith = new LongwatchError('model_failed', 'The layer gave up.');
   skipped: string | undefined;
   text = (start: number) => `spoken at ${start}`;
 
@@ -96,7 +97,7 @@ class CountingLayer implements Layer {
   async *read(_decoder: Decoder, video: LayerVideo, { from }: LayerOptions): AsyncGenerator<LayerStretch, void> {
     this.from.push(from);
     for (let start = from; start < video.duration; start += 5) {
-      if (start >= this.failAt) throw new LongwatchError('model_failed', 'The layer gave up.');
+      if (start >= this.failAt) throw this.failWith;
       const end = Math.min(start + 5, video.duration);
       const text = this.text(start);
       yield {
@@ -374,6 +375,25 @@ describe('the pipeline', () => {
       expect(layer.from).toEqual([0, 15, 0]);
       expect(library.events(video.id)).toEqual(library2.events(video.id));
       await library2.close();
+    });
+
+    it('that have read a video stay done when a later run leaves them out', async () => {
+      await read();
+      const { video } = await ingestVideo(
+        { decoder, library, embedder, missingLayers: { speech: 'The profile leaves it out.' } },
+        film,
+      );
+      expect(video.stages.speech).toEqual({ state: 'done', note: 'counting' });
+      expect(spoken(video.id)).toEqual(ALL);
+    });
+
+    it('that miss a part only when they read are skipped with that reason, and tried again', async () => {
+      layer.failWith = new LongwatchError('part_missing', 'The runtime does not load.', { hint: 'Install it.' });
+      layer.failAt = 0;
+      const { video } = await read();
+      expect(video.stages.speech).toEqual({ state: 'skipped', note: 'The runtime does not load. Install it.' });
+      layer.failAt = Number.POSITIVE_INFINITY;
+      expect((await read()).video.stages.speech).toEqual({ state: 'done', note: 'counting' });
     });
 
     it('read anew when they would say something else', async () => {

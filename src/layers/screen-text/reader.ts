@@ -1,6 +1,6 @@
 /** Finds lines of text in pictures and reads them: what the layer asks of its models. */
 
-import { ModelThread, operatorThreads } from '../../onnx/model-thread.js';
+import { ModelThread, operatorThreads, requireRuntime } from '../../onnx/model-thread.js';
 import type { Reading } from './ctc.js';
 import type { SlantedBox } from './geometry.js';
 import type { RgbPixels } from './pixels.js';
@@ -70,9 +70,10 @@ export class PpOcrReader implements TextReader {
 
 /**
  * A reader whose weights are checked now and loaded when it is first asked for something. A failure to load them is tried again by the next call.
- * @throws {LongwatchError} `part_missing` when the weights are not installed, `bad_weights` when the files are not the known ones
+ * @throws {LongwatchError} `part_missing` when the weights or onnxruntime-node are not installed, `bad_weights` when the files are not the known ones
  */
 export async function openReaderWhenNeeded(options: ReaderOptions = {}): Promise<TextReader> {
+  requireRuntime();
   await checkedPpOcr(options.directory ?? findPpOcr());
   let opening: Promise<PpOcrReader> | undefined;
   const opened = () => {

@@ -1,6 +1,7 @@
 /** What is said in a video: the sound is cut into passages at silences, and each is written down with times. */
 
 import { type Decoder, SOUND_RATE, type SoundBlock, type VideoProbe } from '../../../ingest/video/decoder.js';
+import { requireRuntime } from '../../onnx/model-thread.js';
 import type { Seconds } from '../../time.js';
 import { TokenizerFile } from '../../tokenizer-file.js';
 import type { Layer, LayerEvent, LayerOptions, LayerStretch, LayerVideo } from '../layer.js';
@@ -29,6 +30,7 @@ const STRETCH: Seconds = 30;
  * @throws {LongwatchError} `part_missing` with the command that installs what is missing; `bad_weights`
  */
 export async function openSpeechLayer(options: SpeechLayerOptions = {}): Promise<Layer> {
+  requireRuntime();
   const [files, detector] = [await whisperFiles(options.model ?? 'tiny'), await sileroFile()];
   const tokenizer = await TokenizerFile.read(files.tokenizer);
   const shape = await readWhisperShape(files.config, files.generation, tokenizer);

@@ -3,6 +3,25 @@
 import fc from 'fast-check';
 import type { JsonSchema } from '../../../src/qwen/grammar/schema.js';
 
+/** What an ingest asks for: a few events of a window of twelve seconds. */
+export const EVENTS: JsonSchema = {
+  type: 'object',
+  properties: {
+    events: {
+      type: 'array',
+      maxItems: 4,
+      items: {
+        type: 'object',
+        properties: {
+          start: { type: 'number', minimum: 0, maximum: 12.04, multipleOf: 0.1 },
+          end: { type: 'number', minimum: 0, maximum: 12.04, multipleOf: 0.1, greaterThan: 'start' },
+          text: { type: 'string', minLength: 1, maxLength: 60 },
+        },
+      },
+    },
+  },
+};
+
 const number = fc
   .record({
     decimals: fc.integer({ min: 0, max: 3 }),
