@@ -59,7 +59,7 @@ export const searchRequestSchema = z
   .openapi('SearchRequest', { description: 'One of `query`, `like` and `picture` says what is looked for.' });
 
 /** The same as a query string; repeat `video_id` for several. Times may also be clock times (`1:30`). */
-export const searchQuerySchema = z.object({
+export const searchQuerySchema = z.strictObject({
   q: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
   video_id: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).max(1000)]).optional(),
   from: timeQuery('1:30'),
