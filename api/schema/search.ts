@@ -89,6 +89,7 @@ export const hitSchema = z
     event_ids: z.array(z.string()),
     frame_url: z.string().optional(),
     media_url: z.string().optional(),
+    clip_url: z.string().optional().openapi({ description: 'The stretch as an MP4. Absent where it has no length.' }),
   })
   .openapi('SearchHit');
 
@@ -138,6 +139,8 @@ export type SearchJson = z.infer<typeof searchSchema>;
 export interface HitLinks {
   frameUrl(hit: SearchHit): string;
   mediaUrl(hit: SearchHit): string;
+  /** Undefined for a hit without length. */
+  clipUrl(hit: SearchHit): string | undefined;
 }
 
 export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
@@ -157,6 +160,7 @@ export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
 }
 
 export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
+  const clip = links?.clipUrl(hit);
   return {
     video_id: hit.videoId,
     path: hit.path,
@@ -171,6 +175,7 @@ export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<ty
     precision_s: roundToMilliseconds(hit.precision),
     event_ids: [...hit.eventIds],
     ...(links === undefined ? {} : { frame_url: links.frameUrl(hit), media_url: links.mediaUrl(hit) }),
+    ...(clip === undefined ? {} : { clip_url: clip }),
   };
 }
 

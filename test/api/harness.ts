@@ -50,6 +50,7 @@ export interface HarnessOptions {
   readonly summary?: NonNullable<ApiParts['summary']>;
   readonly models?: ApiParts['models'];
   readonly estimate?: ApiParts['estimate'];
+  readonly examine?: NonNullable<ApiParts['examine']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -72,6 +73,7 @@ export function openHarness(options: HarnessOptions = {}) {
     ask: (request, signal) =>
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),
+    ...(options.examine ? { examine: options.examine } : {}),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),
