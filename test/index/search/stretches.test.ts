@@ -101,10 +101,10 @@ describe('the stretches that are worth a closer look', () => {
     const { library, id } = film(3);
     const asked = { groundWindows: 5, scope: { range: { start: 0, end: 25 } } };
     const middle = { videoId: id, start: 10, end: 20 };
-    expect(neighbourOf(middle, 'before', library, asked)).toEqual({ videoId: id, start: 0, end: 10 });
-    expect(neighbourOf(middle, 'after', library, asked)).toEqual({ videoId: id, start: 20, end: 25 });
-    expect(neighbourOf({ ...middle, start: 0 }, 'before', library, asked)).toBeUndefined();
-    expect(neighbourOf({ ...middle, end: 25 }, 'after', library, asked)).toBeUndefined();
+    expect(await neighbourOf(middle, 'before', library, asked)).toEqual({ videoId: id, start: 0, end: 10 });
+    expect(await neighbourOf(middle, 'after', library, asked)).toEqual({ videoId: id, start: 20, end: 25 });
+    expect(await neighbourOf({ ...middle, start: 0 }, 'before', library, asked)).toBeUndefined();
+    expect(await neighbourOf({ ...middle, end: 25 }, 'after', library, asked)).toBeUndefined();
   });
 });
 
