@@ -76,9 +76,9 @@ export class JobQueue {
   readonly #listeners = new Set<(job: JobRecord) => void>();
   readonly #troubled = new Set<(error: LongwatchError) => void>();
   #sweeper: NodeJS.Timeout | undefined;
-  #taking: Promise<number> = Promise.resolve(0);
+  #taking: Promise<boolean> = Promise.resolve(true);
   /** The run after the present one, once it is asked for. */
-  #takingNext: Promise<number> | undefined;
+  #takingNext: Promise<boolean> | undefined;
   #closed = false;
 
   constructor(options: JobQueueOptions) {
@@ -208,7 +208,7 @@ export class JobQueue {
   /** Resolves when nothing runs here and nothing waits that may run now. */
   async onIdle(): Promise<void> {
     do await this.#queue.onIdle();
-    while ((await this.#takeUp()) > 0 || this.#mine.size > 0);
+    while (!(await this.#takeUp()) || this.#mine.size > 0);
   }
 
   /** Takes no more jobs, stops what runs and waits for it. What was unfinished is queued again in the store, to be taken up later. */
@@ -225,8 +225,8 @@ export class JobQueue {
     this.#mine.clear();
   }
 
-  /** Takes as many jobs as this process may hold: one run at a time, and what is asked for meanwhile in the next. Resolves to how many it took. */
-  #takeUp(): Promise<number> {
+  /** Takes as many jobs as this process may hold: one run at a time, and what is asked for meanwhile in the next. Resolves to whether none was left. */
+  #takeUp(): Promise<boolean> {
     this.#takingNext ??= this.#taking.then(() => {
       this.#takingNext = undefined;
       this.#taking = this.#take();
@@ -235,16 +235,15 @@ export class JobQueue {
     return this.#takingNext;
   }
 
-  async #take(): Promise<number> {
-    let taken = 0;
-    while (!this.#closed && this.#mine.size < this.#options.concurrency) {
+  async #take(): Promise<boolean> {
+    while (this.#mine.size < this.#options.concurrency) {
+      if (this.#closed) return true;
       const claimed = await this.#attempt(() => this.#store.claimJob(this.#claim()));
-      if (!claimed) break;
+      if (!claimed) return true;
       if (this.#closed) await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
       else this.#start(claimed);
-      taken++;
     }
-    return taken;
+    return false;
   }
 
   #start({ job, fence }: { readonly job: JobRecord; readonly fence: JobFence }): void {
