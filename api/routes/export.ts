@@ -66,10 +66,11 @@ function contents() {
 export function exportRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const { format: name, layer, ...query } = c.req.valid('query');
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const format: ExportFormat = EXPORT_FORMATS[name];
     const tally = new ReadingTally();
-    const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video), {
+    const shown = layer ?? (await format.defaultLayer(library, video));
+    const pieces = format.render(library, video, shown, {
       ...granularityOf(query),
       onCue: (cue) => tally.count(cue),
     });

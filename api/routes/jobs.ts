@@ -134,20 +134,20 @@ const stream = createRoute({
 /** @param shutdown Ends the streams, so that the server can close. */
 export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
   const feed = new JobFeed(jobs);
-  const known = (id: string) => {
-    const job = jobs.get(id);
+  const known = async (id: string) => {
+    const job = await jobs.get(id);
     if (job) return job;
     throw new LongwatchError('not_found', `There is no job "${id}".`, { hint: 'GET /v1/jobs lists them.' });
   };
   return new OpenAPIHono<ApiEnv>()
-    .openapi(list, (c) => {
+    .openapi(list, async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const page = jobs.list(cursor === undefined ? { limit } : { cursor, limit });
-      return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: jobs.paused() }, 200);
+      const page = await jobs.list(cursor === undefined ? { limit } : { cursor, limit });
+      return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: await jobs.paused() }, 200);
     })
-    .openapi(read, (c) => c.json(jobJson(known(c.req.valid('param').id)), 200))
+    .openapi(read, async (c) => c.json(jobJson(await known(c.req.valid('param').id)), 200))
     .openapi(hasten, async (c) => {
-      const { id, path, state } = known(c.req.valid('param').id);
+      const { id, path, state } = await known(c.req.valid('param').id);
       if (state === 'done' || state === 'failed' || state === 'cancelled')
         throw new LongwatchError('conflict', `The job ${id} is ${state}, so it waits for nothing.`);
       // Queued again, a path keeps its job and takes the higher priority.
@@ -159,11 +159,11 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
     .openapi(retry, async (c) => c.json(jobJson(await jobs.retry(c.req.valid('param').id)), 200))
     .openapi(pauseAll, async (c) => {
       await jobs.pauseAll();
-      return c.json({ paused: jobs.paused() }, 200);
+      return c.json({ paused: await jobs.paused() }, 200);
     })
     .openapi(resumeAll, async (c) => {
       await jobs.resumeAll();
-      return c.json({ paused: jobs.paused() }, 200);
+      return c.json({ paused: await jobs.paused() }, 200);
     })
     .openapi(stream, (c) => {
       if (c.req.method === 'HEAD') return c.newResponse(null, 200, EVENT_STREAM_HEADERS);

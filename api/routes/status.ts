@@ -34,12 +34,12 @@ export function statusRoutes({ library, jobs, config, examine }: ApiParts) {
   let examined: Promise<readonly PartFinding[]> | undefined;
   return new OpenAPIHono<ApiEnv>()
     .openapi(read, async (c) => {
-      const { items } = jobs.list({ limit: JOBS_LOOKED_AT });
+      const { items } = await jobs.list({ limit: JOBS_LOOKED_AT });
       const { bavail, blocks, bsize } = await statfs(library.directory);
       const speeds = items.flatMap(({ state, speed }) => (state === 'running' && speed !== undefined ? [speed] : []));
       const standing = {
         version: config.version,
-        paused: jobs.paused(),
+        paused: await jobs.paused(),
         counts: await library.jobCounts(),
         speeds,
         stats: await library.stats(),

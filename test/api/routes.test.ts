@@ -214,7 +214,7 @@ describe('videos', () => {
       status,
       body: { code },
     });
-    expect(harness.jobs.list().items).toEqual([]);
+    expect((await harness.jobs.list()).items).toEqual([]);
   });
 
   it('allows no path at all when no folder is allowed', async () => {
@@ -242,8 +242,8 @@ describe('videos', () => {
       },
     });
     const video = slow.addVideo([event('subtitle', [1, 2], 'Hello')]);
-    slow.jobs.enqueue(video.path);
-    await expect.poll(() => slow.jobs.list().items[0]?.state).toBe('running');
+    await slow.jobs.enqueue(video.path);
+    await expect.poll(async () => (await slow.jobs.list()).items[0]?.state).toBe('running');
     expect((await slow.get(`/v1/videos/${video.id}`, { method: 'DELETE' })).status).toBe(204);
     expect(order).toEqual(['let go']);
     expect(slow.library.getVideo(video.id)).toBeUndefined();
@@ -299,7 +299,7 @@ describe('jobs', () => {
         throw new LongwatchError('no_video', 'There is only sound.', { hint: 'Give a video.' });
       },
     });
-    const { id } = failing.jobs.enqueue('/videos/song.mp4');
+    const { id } = await failing.jobs.enqueue('/videos/song.mp4');
     await failing.jobs.onIdle();
     const { body } = await failing.get('/v1/jobs');
     expect(body).toMatchObject({
@@ -351,16 +351,17 @@ describe('a job that runs', () => {
   });
 
   it('lets another come first, whose priority is raised', async () => {
-    harness.library.pauseJobs(true);
-    const [early, late] = ['/videos/a.mp4', '/videos/b.mp4'].map((file) => harness.jobs.enqueue(file).id);
-    const raise = (id = '', priority = 10) => harness.send('POST', `/v1/jobs/${id}/priority`, { priority });
+    await harness.library.pauseJobs(true);
+    const { id: early } = await harness.jobs.enqueue('/videos/a.mp4');
+    const { id: late } = await harness.jobs.enqueue('/videos/b.mp4');
+    const raise = (id: string, priority = 10) => harness.send('POST', `/v1/jobs/${id}/priority`, { priority });
     expect(await raise(late)).toMatchObject({ status: 200, body: { id: late, state: 'queued', priority: 10 } });
     expect(await raise(late, -5)).toMatchObject({ status: 200, body: { priority: 10 } });
     expect((await raise(late, 101)).status).toBe(422);
     expect((await raise('none')).status).toBe(404);
     const done: string[] = [];
     harness.jobs.subscribe((job) => job.state === 'done' && done.push(job.id));
-    harness.jobs.resumeAll();
+    await harness.jobs.resumeAll();
     await harness.jobs.onIdle();
     expect(done).toEqual([late, early]);
     expect(await raise(late)).toMatchObject({ status: 409, body: { code: 'conflict' } });
@@ -372,7 +373,7 @@ describe('a job that runs', () => {
         throw new LongwatchError('disk_full', 'No space is left.');
       },
     });
-    const { id } = failing.jobs.enqueue('/videos/a.mp4');
+    const { id } = await failing.jobs.enqueue('/videos/a.mp4');
     await expect
       .poll(async () => (await failing.get(`/v1/jobs/${id}`)).body)
       .toMatchObject({
@@ -393,8 +394,8 @@ describe('the status', () => {
       library: { videos: 1, duration_s: 10, segments: 1, events: 1, embeddings: 0 },
       disk: { free_bytes: expect.any(Number), total_bytes: expect.any(Number) },
     });
-    harness.library.pauseJobs(true);
-    harness.jobs.enqueue('/videos/a.mp4');
+    await harness.library.pauseJobs(true);
+    await harness.jobs.enqueue('/videos/a.mp4');
     expect((await harness.get('/v1/status')).body).toMatchObject({
       queue: { paused: true, jobs: { queued: 1 }, oldest_queued_s: expect.any(Number) },
     });
@@ -409,7 +410,7 @@ describe('the status', () => {
         });
       },
     });
-    slow.jobs.enqueue('/videos/a.mp4');
+    await slow.jobs.enqueue('/videos/a.mp4');
     await expect
       .poll(async () => (await slow.get('/v1/status')).body)
       .toMatchObject({ queue: { jobs: { running: 1 }, speed_x: 2.5 } });
