@@ -243,7 +243,8 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
     await expect.poll(() => browser.text('#timeline-view')).toBe('0:00:00 – 10:00:00');
     await page.focus('#timeline-canvas');
     for (let step = 0; step < 14; step++) await page.keyboard.press('+');
-    await expect.poll(() => browser.text('#timeline-view')).toBe('0:00:00.000 – 0:00:02.197');
+    // The player aims half a millisecond into the frame, once it has seen that there is none.
+    await expect.poll(() => browser.text('#timeline-view')).toMatch(/^0:00:00\.000 – 0:00:02\.19[78]$/);
     for (let step = 0; step < 20; step++) await page.keyboard.press('PageDown');
     await expect.poll(() => pieces.length).toBeGreaterThan(5);
     // As many marks of a kind as a piece has parts, and one for what began before it.
