@@ -1,5 +1,7 @@
 /** A list of thousands of which only what is in sight is made: rows of one height in a box that scrolls. */
 
+import { make } from './dom.js';
+
 /** Rows above and below the box that are made too, so that scrolling shows no gap. */
 const AROUND = 6;
 
@@ -9,6 +11,9 @@ export class VirtualList {
   #end = 0;
   #current = -1;
   #drawing = 0;
+  /** Stand for the rows that are not made. */
+  #above = make('li', { 'aria-hidden': 'true' });
+  #below = make('li', { 'aria-hidden': 'true' });
 
   /**
    * @param {HTMLElement} list scrolls; its style says how high a row is (`--row`, in pixels)
@@ -27,7 +32,7 @@ export class VirtualList {
     this.#current = -1;
     this.#first = 0;
     this.#end = 0;
-    this.list.replaceChildren();
+    this.list.replaceChildren(this.#above, this.#below);
     this.list.scrollTop = 0;
     this.#draw();
   }
@@ -36,12 +41,16 @@ export class VirtualList {
   mark(index) {
     if (index === this.#current) return;
     this.#current = index;
-    for (const row of this.list.children) this.#markRow(row);
+    for (const row of this.#rows()) this.#markRow(row);
     if (index >= 0 && !this.list.matches(':hover, :focus-within')) this.#reveal(index);
   }
 
   get #height() {
     return Number.parseFloat(getComputedStyle(this.list).getPropertyValue('--row')) || 64;
+  }
+
+  #rows() {
+    return [...this.list.children].filter((row) => row !== this.#above && row !== this.#below);
   }
 
   #redraw() {
@@ -55,16 +64,19 @@ export class VirtualList {
     const first = Math.max(0, Math.floor(list.scrollTop / height) - AROUND);
     const end = Math.min(this.#items.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + AROUND);
     if (first === this.#first && end === this.#end) return;
-    const known = new Map([...list.children].map((row) => [Number(row.dataset.index), row]));
+    const known = new Map(this.#rows().map((row) => [Number(row.dataset.index), row]));
     const focused = list.contains(document.activeElement) ? document.activeElement.closest('li') : undefined;
     const rows = [];
     for (let index = first; index < end; index++) rows.push(known.get(index) ?? this.#row(index));
     // Rows that stay are not taken out, so that pictures under way and the focus stay too.
     for (const [index, row] of known) if (index < first || index >= end) row.remove();
-    for (const [position, row] of rows.entries())
-      if (list.children[position] !== row) list.insertBefore(row, list.children[position] ?? null);
-    list.style.paddingTop = `${first * height}px`;
-    list.style.paddingBottom = `${(this.#items.length - end) * height}px`;
+    let before = this.#above;
+    for (const row of rows) {
+      if (before.nextSibling !== row) before.after(row);
+      before = row;
+    }
+    this.#above.style.height = `${first * height}px`;
+    this.#below.style.height = `${(this.#items.length - end) * height}px`;
     this.#first = first;
     this.#end = end;
     // Whoever scrolled away from a row that had the focus goes on with the keys from where they are.
