@@ -23,7 +23,7 @@ export async function attemptWindow(
   work: (model: Model | undefined) => Promise<void>,
 ): Promise<void> {
   if (!model) return work(undefined);
-  const deadly = library.beginWindow(videoId, index) >= DEATHS_MAX;
+  const deadly = library.beginWindow(videoId, index, model.id) >= DEATHS_MAX;
   if (deadly) library.giveUpWindow(videoId, index);
   try {
     await work(deadly ? undefined : model);
