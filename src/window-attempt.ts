@@ -34,11 +34,9 @@ export async function attemptWindow(
 }
 
 /** What a video says about windows that were written without the model. */
-export function givenUpWarnings(library: Library, videoId: string): string[] {
-  return library
-    .givenUpWindows(videoId)
-    .map(
-      ({ start, end }) =>
-        `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
-    );
+export async function givenUpWarnings(library: Library, videoId: string): Promise<string[]> {
+  return (await library.givenUpWindows(videoId)).map(
+    ({ start, end }) =>
+      `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
+  );
 }

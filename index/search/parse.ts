@@ -73,16 +73,27 @@ export function parseFilters(request: SearchFilters, library: Library): ParsedFi
   if (!(minScore >= 0 && minScore <= 1)) {
     throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
+  const videoIds = videosOf(request, library);
   const scope = {
-    ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
+    ...(videoIds && { videoIds }),
     ...(request.range && { range: checkedRange(request.range) }),
   };
   return {
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
-    scope: request.videoIds || request.range ? scope : undefined,
+    scope: videoIds || request.range ? scope : undefined,
   };
+}
+
+/** The videos that are searched; undefined: all. Tags become videos here, once, so that every way of searching sees the same ones. */
+function videosOf({ videoIds, tags }: SearchFilters, library: Library): string[] | undefined {
+  const named = videoIds?.map((id) => library.findVideo(id).id);
+  if (!tags || tags.length === 0) return named;
+  const tagged = library.taggedVideos(tags);
+  if (!named) return tagged;
+  const allowed = new Set(tagged);
+  return named.filter((id) => allowed.has(id));
 }
 
 /** The same request for a part of its question. @param lookFor what a model that looks again is asked to find */

@@ -283,8 +283,8 @@ export class SqliteLibrary implements Library {
     return this.#jobs.claim(claim);
   }
 
-  holdJob(...[path, claim]: Parameters<Library['holdJob']>) {
-    return this.#jobs.hold(path, claim);
+  holdJob(...[path, claim, settings]: Parameters<Library['holdJob']>) {
+    return this.#jobs.hold(path, claim, settings);
   }
 
   renewJob(...[fence, lease, step]: Parameters<Library['renewJob']>) {

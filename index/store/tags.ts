@@ -7,6 +7,10 @@ import type { Database } from './database.js';
 import type { VideoRecord } from './records.js';
 import type { Videos } from './videos.js';
 
+/** The tags of `video` as a JSON list; they stand in order, since their table is sorted by its key. */
+export const TAGS =
+  '(SELECT json_group_array(tag) FROM (SELECT tag FROM video_tag WHERE video_key = video.key ORDER BY tag)) AS tags';
+
 export class Tags {
   readonly #db: Database;
   readonly #videos: Videos;

@@ -9,7 +9,7 @@ import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { makingKey } from './makings.js';
 import type { Page, VideoRecord, VideoState } from './records.js';
-import { addTags, taggedClause } from './tags.js';
+import { addTags, TAGS, taggedClause } from './tags.js';
 import { type ErrorColumns, errorColumns, errorField, finite, fromJson, optional, toJson } from './values.js';
 
 const ID_LENGTH = 12;
@@ -41,9 +41,7 @@ interface VideoRow extends ErrorColumns {
   readonly tags: string;
 }
 
-/** A video with its tags; they stand in order, since their table is sorted by its key. */
-const ROW = `SELECT video.*,
-  (SELECT json_group_array(tag) FROM (SELECT tag FROM video_tag WHERE video_key = video.key ORDER BY tag)) AS tags FROM video`;
+const ROW = `SELECT video.*, ${TAGS} FROM video`;
 
 const SET_COLUMNS = `
   path = @path, title = @title, size_bytes = @size_bytes, modified_ms = @modified_ms, state = @state, duration_s = @duration_s,

@@ -20,6 +20,8 @@ export interface WatchRecord {
   readonly query: string;
   /** Undefined: every video, also those that come. */
   readonly videoIds?: readonly string[];
+  /** Only videos that carry all of them when what is new is looked at. Undefined: every video. */
+  readonly tags?: readonly string[];
   readonly minScore: number;
   /** Where notices go. */
   readonly url: string;
@@ -45,6 +47,7 @@ interface WatchRow {
   readonly id: string;
   readonly query: string;
   readonly video_ids: string | null;
+  readonly tags: string | null;
   readonly min_score: number;
   readonly url: string;
   readonly secret: string;
@@ -78,12 +81,13 @@ export class Watches {
           hint: 'Delete one first.',
         });
       this.#db.run(
-        `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
-         VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
+        `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
+         VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
         {
           id: watch.id,
           query: watch.query,
           video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
+          tags: watch.tags ? JSON.stringify(watch.tags) : null,
           min_score: watch.minScore,
           url: watch.url,
           secret,
@@ -204,6 +208,7 @@ function toRecord(row: WatchRow): WatchRecord {
     id: row.id,
     query: row.query,
     ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
+    ...optional('tags', row.tags === null ? null : fromJson<readonly string[]>(row.tags)),
     minScore: row.min_score,
     url: row.url,
     created: row.created_ms,
