@@ -306,7 +306,7 @@ export async function ingestWindows(
       } else {
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
-          library.updateVideo(videoId, { firstFrameTime });
+          await library.updateVideo(videoId, { firstFrameTime });
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const activity = signals.push(frame);

@@ -3,6 +3,7 @@
 import type { Library } from '../index/library.js';
 import type { StageRecord } from '../index/store/records.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { Awaitable } from './awaitable.js';
 import { toLongwatchError } from './errors.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
@@ -25,7 +26,7 @@ export interface LayerRun {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
   /** Called when a layer begins and when it has ended. */
-  readonly onStage: (name: LayerName, stage: StageRecord) => void | Promise<void>;
+  readonly onStage: (name: LayerName, stage: StageRecord) => Awaitable<void>;
 }
 
 export interface LayerCost {
@@ -52,7 +53,7 @@ export async function readLayers(
       await run.onStage(layer.name, { state: 'skipped', note: skipped });
       continue;
     }
-    const progress = parts.library.beginLayer(videoId, layer.name, layer.identity);
+    const progress = await parts.library.beginLayer(videoId, layer.name, layer.identity);
     if (progress.done) {
       await run.onStage(layer.name, { state: 'done', note: layer.note });
       continue;
@@ -97,7 +98,12 @@ async function readLayer(
     const rows = await embedded(embedder, events.flatMap(cleaned), signal);
     signal?.throwIfAborted();
     const last = end >= video.duration;
-    library.writeLayer(videoId, layer.name, { index, range: { start: from, end }, events: rows, last }, embedder?.id);
+    await library.writeLayer(
+      videoId,
+      layer.name,
+      { index, range: { start: from, end }, events: rows, last },
+      embedder?.id,
+    );
     meter.at(layer.name, end);
     from = end;
     index += 1;

@@ -23,12 +23,12 @@ export async function attemptWindow(
   work: (model: Model | undefined) => Promise<void>,
 ): Promise<void> {
   if (!model) return work(undefined);
-  const deadly = library.beginWindow(videoId, index, model.id) >= DEATHS_MAX;
-  if (deadly) library.giveUpWindow(videoId, index);
+  const deadly = (await library.beginWindow(videoId, index, model.id)) >= DEATHS_MAX;
+  if (deadly) await library.giveUpWindow(videoId, index);
   try {
     await work(deadly ? undefined : model);
   } catch (error) {
-    library.leaveWindow(videoId, index);
+    await library.leaveWindow(videoId, index);
     throw error;
   }
 }

@@ -112,10 +112,13 @@ const remove = createRoute({
 
 export function videoRoutes({ library, jobs, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
-    .openapi(list, (c) => {
+    .openapi(list, async (c) => {
       const query = c.req.valid('query');
       const tags = tagsOfQuery(query.tag);
-      return c.json(pageJson(library.listVideos({ ...pageOf(query), ...(tags ? { tags } : {}) }), videoJson), 200);
+      return c.json(
+        pageJson(await library.listVideos({ ...pageOf(query), ...(tags ? { tags } : {}) }), videoJson),
+        200,
+      );
     })
     .openapi(add, async (c) => {
       const { path, priority, profile, tags } = c.req.valid('json');
@@ -127,22 +130,22 @@ export function videoRoutes({ library, jobs, config }: ApiParts) {
       });
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
-    .openapi(read, (c) => c.json(videoJson(videoById(library, c.req.valid('param').id)), 200))
-    .openapi(change, (c) => {
+    .openapi(read, async (c) => c.json(videoJson(await videoById(library, c.req.valid('param').id)), 200))
+    .openapi(change, async (c) => {
       const { add_tags: add = [], remove_tags: remove = [] } = c.req.valid('json');
-      const video = videoById(library, c.req.valid('param').id);
-      const { id, tags } = library.tagVideo(video.id, { add, remove });
+      const video = await videoById(library, c.req.valid('param').id);
+      const { id, tags } = await library.tagVideo(video.id, { add, remove });
       return c.json({ id, tags: [...tags] }, 200);
     })
-    .openapi(tags, (c) => c.json(tagCountsJson(library.tags()), 200))
+    .openapi(tags, async (c) => c.json(tagCountsJson(await library.tags()), 200))
     .openapi(remove, async (c) => {
-      const video = videoById(library, c.req.valid('param').id);
+      const video = await videoById(library, c.req.valid('param').id);
       // An ingest that still runs would write into what is being removed.
-      for (const job of jobs.list({ limit: 1000 }).items) {
+      for (const job of (await jobs.list({ limit: 1000 })).items) {
         const concerns = job.videoId === video.id || job.path === video.path;
         if (concerns && ['queued', 'paused', 'running'].includes(job.state)) await jobs.cancel(job.id);
       }
-      library.removeVideo(video.id);
+      await library.removeVideo(video.id);
       return c.body(null, 204);
     });
 }
