@@ -147,10 +147,10 @@ export class FolderWatcher {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
     }
-    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
-      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
-    // What was ingested may have taken the place of another video's content.
+    await this.#jobsEnded(signal);
+    // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
     await this.#scan(signal);
+    await this.#jobsEnded(signal);
     this.#made = undefined;
     const jobs: JobRecord[] = [];
     for (const id of made) jobs.push(...[(await this.#options.jobs.get(id)) ?? []].flat());
@@ -160,6 +160,12 @@ export class FolderWatcher {
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore,
     };
+  }
+
+  /** Resolves when no job of this watcher is open, or the queue is paused. */
+  async #jobsEnded(signal: AbortSignal | undefined): Promise<void> {
+    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
+      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
   }
 
   /**
