@@ -104,7 +104,7 @@ export async function ingestVideo(
   const probe = await decoder.probe(identity.path, decoding);
   const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
   const there = options.force ? undefined : await complete(library, identity);
-  const reading = readingOf(parts, probe, subtitles, there);
+  let reading = readingOf(parts, probe, subtitles, there);
   const video = await library.addVideo({
     ...identity,
     title: titleOf(identity.path, probe),
@@ -122,6 +122,11 @@ export async function ingestVideo(
     const costs: PartCost[] = [];
     if (isThere) costs.push(...(await renew(parts, video, subtitles, reading, options)));
     else {
+      if (reading.keeps.model) {
+        // Without the model its windows cannot be cut again.
+        reading = readingOf(parts, probe, subtitles, undefined);
+        await library.updateVideo(video.id, { fingerprint: reading.fingerprint });
+      }
       await library.updateVideo(video.id, beginning(parts, probe, subtitles));
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
       await refuseChangedFile(identity);

@@ -17,6 +17,8 @@ export interface ParsedFilters {
   readonly onePerVideo: boolean;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
+  /** Whether tags chose the videos of the scope. @default no */
+  readonly byTags?: boolean;
 }
 
 export interface ParsedSearch extends ParsedFilters {
@@ -83,6 +85,7 @@ export async function parseFilters(request: SearchFilters, library: Library): Pr
     minScore,
     onePerVideo: groupBy === 'video',
     scope: videoIds || request.range ? scope : undefined,
+    byTags: (request.tags ?? []).length > 0,
   };
 }
 

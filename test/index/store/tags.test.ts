@@ -120,7 +120,7 @@ describe('a search that names tags', () => {
     library.tagVideo(ids[1] ?? '', { remove: ['holiday 2025'] });
     expect(await searcher.search({ query: 'rabbit', tags: ['holiday 2025'] })).toMatchObject({
       noMatch: true,
-      note: expect.stringContaining('No video was selected.'),
+      note: expect.stringContaining('No video carries all of these tags.'),
     });
     await expect(searcher.search({ query: 'rabbit', tags: [''] })).rejects.toMatchObject({ code: 'invalid_input' });
   });
