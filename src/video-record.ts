@@ -58,7 +58,7 @@ export function readingOf(
   const made = {
     model: model?.id ?? '',
     frames: (model && embedder?.frames?.id) ?? '',
-    subtitles: hash(subtitles.tracks.map((track) => track.identity)),
+    subtitles: hash(subtitles.tracks.map(({ identity, language }) => [identity, language ?? null])),
     meaning: embedder?.id ?? '',
   };
   const keepsModel =

@@ -97,7 +97,7 @@ async function ingestAll(
       const speed =
         outcome === 'ingested' ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : ', already there';
       terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);
-      if (parts.length > 1)
+      if (parts.some(({ name }) => name !== 'windows'))
         terminal.note(parts.map((part) => `${part.name} ${(part.took / 1000).toFixed(1)} s`).join(', '));
       for (const [name, { state, note }] of Object.entries(video.stages))
         if (state === 'failed') terminal.warn(`${visible(file)}: ${name} failed. ${visible(note ?? '')}`);
