@@ -3,6 +3,7 @@
 import { ask, byId, clock, make } from './dom.js';
 import { onView } from './route.js';
 import { guarded } from './session.js';
+import { narrowing } from './tags.js';
 
 const STATES = { pending: 'to be sent', delivered: 'delivered', failed: 'given up' };
 
@@ -57,7 +58,7 @@ function watchItem(watch) {
           'span',
           { class: 'from' },
           [
-            watch.video_ids ? `in ${watch.video_ids.map(titleOf).join(', ')}` : 'in all videos and those that come',
+            placesOf(watch),
             watch.min_score > 0 && `from a score of ${watch.min_score}`,
             `since ${new Date(watch.created_at).toLocaleDateString()}`,
           ]
@@ -84,6 +85,11 @@ function watchItem(watch) {
     }
   });
   return item;
+}
+
+function placesOf({ video_ids, tags }) {
+  if (video_ids) return `in ${video_ids.map(titleOf).join(', ')}`;
+  return tags ? `in videos with the tag ${tags.join(', ')}` : 'in all videos and those that come';
 }
 
 /** The title of a video that the page knows, else its id. */
@@ -136,11 +142,10 @@ function say(text) {
 byId('watch-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const note = byId('watch-error');
-  const scope = byId('watch-scope').value;
   const body = {
     query: byId('watch-query').value.trim(),
     url: byId('watch-url').value.trim(),
-    ...(scope === '' ? {} : { video_ids: [scope] }),
+    ...narrowing(byId('watch-scope').value),
   };
   note.textContent = '';
   try {
