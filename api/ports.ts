@@ -12,6 +12,7 @@ import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
 import type { InstalledModel } from '../src/qwen/installed-models.js';
+import type { ServerStatus } from '../src/remote/pool-member.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
 /** Does what was asked for, one job after another, and says how far it is. */
@@ -82,6 +83,8 @@ export interface ModelOverview {
   readonly pictures?: readonly InstalledTowers[];
   /** Who describes and answers; undefined when nobody does. */
   readonly inUse?: string;
+  /** The servers that do it. @default none */
+  readonly servers?: readonly ServerStatus[];
 }
 
 export interface ApiParts {
@@ -99,6 +102,8 @@ export interface ApiParts {
   readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
   /** Which models there are, and which one is used; opens none. */
   readonly models: () => Promise<ModelOverview>;
+  /** How the model's servers are. Absent or empty where none is in use. */
+  readonly modelServers?: () => Promise<readonly ServerStatus[]>;
   /** What an ingest of the file would take. One is tried at a time; it slows down what runs beside it. */
   readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
   readonly jobs: JobRunner;

@@ -64,18 +64,40 @@ const fileSchema = z.strictObject({
   pictures: z.string().min(1).optional(),
   /** What a built model runs on. */
   device: z.enum(MODEL_DEVICES).optional(),
-  /** An OpenAI-compatible server that is asked instead of a built model. Its key comes from the environment only. */
+  /** OpenAI-compatible servers that are asked instead of a built model: one by its `url`, or several. Keys come from the environment only. */
   remote: z
     .strictObject({
-      url: z.url(),
+      url: z.url().optional(),
+      /** Name of the model, stored beside everything it says. */
       model: z.string().min(1),
       /** How frames travel: `images` everywhere, `video` for vLLM. */
       frames: z.enum(['images', 'video']).optional(),
       /** Frames as JPEG where that is smaller, or always as PNG. */
       pictures: z.enum(['smallest', 'png']).optional(),
-      /** Questions at once. */
+      /** Questions at once, of each server that does not say otherwise. */
       concurrency: z.number().int().min(1).max(256).optional(),
+      /** Whether a question whose server is slower than usual goes to a second one too. */
+      hedge: z.boolean().optional(),
+      /** Servers of the same model. */
+      endpoints: z
+        .array(
+          z.strictObject({
+            url: z.url(),
+            /** Name of the model at this server, where it is another. */
+            model: z.string().min(1).optional(),
+            /** Environment variable that holds its key. */
+            keyEnv: z
+              .string()
+              .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+              .optional(),
+            concurrency: z.number().int().min(1).max(256).optional(),
+          }),
+        )
+        .min(1)
+        .max(64)
+        .optional(),
     })
+    .refine(({ url, endpoints }) => (url === undefined) !== (endpoints === undefined), 'give url or endpoints')
     .optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
@@ -145,12 +167,18 @@ export interface Config {
   /** Where `models pull` fetches from: a mirror's address and a token for closed repositories, from the environment only. */
   readonly hub: { readonly endpoint?: string; readonly token?: string };
   readonly remote?: {
-    readonly url: string;
+    /** Stored beside everything the model says. */
     readonly model: string;
-    readonly key?: string;
+    /** Servers of this model, one or more. */
+    readonly endpoints: readonly {
+      readonly url: string;
+      readonly model: string;
+      readonly key?: string;
+      readonly concurrency?: number;
+    }[];
     readonly frames?: 'images' | 'video';
     readonly pictures?: 'smallest' | 'png';
-    readonly concurrency?: number;
+    readonly hedge?: boolean;
   };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
   readonly threads?: number;
@@ -266,27 +294,50 @@ function definite(layers: FileSettings['layers'] = {}): Config['layers'] {
   return Object.fromEntries(Object.entries(layers).filter(([, value]) => value !== undefined));
 }
 
-/** The server of the file or of `LONGWATCH_REMOTE_URL` and `LONGWATCH_REMOTE_MODEL`, with the key of `LONGWATCH_REMOTE_KEY`. */
+/** The servers of `LONGWATCH_REMOTE_URL`, else of the file, with the model of `LONGWATCH_REMOTE_MODEL` and the key of `LONGWATCH_REMOTE_KEY`. */
 function remoteOf(file: FileSettings['remote'], env: NodeJS.ProcessEnv): Pick<Config, 'remote'> {
-  const url = env.LONGWATCH_REMOTE_URL || file?.url;
+  const urls = env.LONGWATCH_REMOTE_URL?.split(',').filter(Boolean) ?? [];
+  const named =
+    urls.length > 0 ? urls.map((url) => ({ url })) : (file?.endpoints ?? (file?.url ? [{ url: file.url }] : []));
   const model = env.LONGWATCH_REMOTE_MODEL || file?.model;
-  if (!url) return {};
+  if (named.length === 0) return {};
   if (!model) {
-    throw new LongwatchError('bad_config', `No model is named for the server ${url}.`, {
+    throw new LongwatchError('bad_config', `No model is named for the server ${named[0]?.url}.`, {
       hint: 'Set LONGWATCH_REMOTE_MODEL to the name by which the server knows it.',
     });
   }
-  const key = env.LONGWATCH_REMOTE_KEY;
-  const { frames, pictures, concurrency } = file ?? {};
+  const { frames, pictures, hedge } = file ?? {};
   return {
     remote: {
-      url,
       model,
-      ...(key ? { key } : {}),
+      endpoints: named.map((endpoint) => remoteEndpoint(endpoint, model, file?.concurrency, env)),
       ...(frames === undefined ? {} : { frames }),
       ...(pictures === undefined ? {} : { pictures }),
-      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(hedge === undefined ? {} : { hedge }),
     },
+  };
+}
+
+type FileEndpoint = NonNullable<NonNullable<FileSettings['remote']>['endpoints']>[number];
+
+function remoteEndpoint(
+  { url, model: ownModel, keyEnv, concurrency: ownPlaces }: FileEndpoint,
+  model: string,
+  places: number | undefined,
+  env: NodeJS.ProcessEnv,
+): NonNullable<Config['remote']>['endpoints'][number] {
+  const key = env[keyEnv ?? 'LONGWATCH_REMOTE_KEY'];
+  if (keyEnv !== undefined && !key) {
+    throw new LongwatchError('bad_config', `The key of the server ${url} is to be in ${keyEnv}, which is not set.`, {
+      hint: `Set ${keyEnv}, or take keyEnv out of the settings.`,
+    });
+  }
+  const concurrency = ownPlaces ?? places;
+  return {
+    url,
+    model: ownModel ?? model,
+    ...(key ? { key } : {}),
+    ...(concurrency === undefined ? {} : { concurrency }),
   };
 }
 

@@ -27,6 +27,7 @@ import type { LookRequest, LookResult } from './look-request.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
+import type { ServerStatus } from './remote/pool-member.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
@@ -69,6 +70,8 @@ export interface Engine {
   model(): Promise<ChosenModel>;
   /** Which models there are, and which one is used; opens none. */
   models(): Promise<ModelOverview>;
+  /** How the model's servers are; none where the model runs here. */
+  modelServers(): Promise<readonly ServerStatus[]>;
   /** Looks after the standing queries once it is started, as a server does. */
   readonly standing: StandingQueries;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
@@ -133,6 +136,9 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     noticeOf: (id, watch, matches) => JSON.stringify(noticeJson(id, watch, matches, hitLinks)),
   });
 
+  // Opening a model that runs elsewhere opens no connection.
+  const modelServers = async () => (config.remote ? ((await model()).remote?.servers() ?? []) : []);
+
   let estimating: Promise<unknown> = Promise.resolve();
 
   return {
@@ -169,7 +175,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       return (await summaries()).summary(video, options);
     },
     model,
-    models: () => modelOverview(config),
+    models: async () => modelOverview(config, await modelServers()),
+    modelServers,
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();

@@ -13,10 +13,12 @@ import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
+import type { Picture } from '../ingest/video/frame.js';
 import { LongwatchError, oneLine, toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
+import { InOrder } from './in-order.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
@@ -28,7 +30,7 @@ import { type LayerCost, type LayerParts, missingStages, readLayers } from './re
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
-import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
+import { describeWindow, embedEvents, snapToSignals, type WindowMeaning } from './window-meaning.js';
 
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
@@ -143,7 +145,20 @@ async function ingestLayers(
   return costs;
 }
 
-/** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */
+/** A window with the events that ended in it. */
+interface Planned {
+  readonly window: PlannedWindow;
+  readonly events: readonly MediaEvent[];
+}
+
+/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
+export const WINDOWS_AHEAD_MAX = 16;
+
+/**
+ * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
+ * describes several windows at once, at most `WINDOWS_AHEAD_MAX` of whose pictures are alive then; they are written in order, so that the
+ * rows are those of one after the other.
+ */
 export async function ingestWindows(
   { decoder, library, model, embedder }: PipelineParts,
   videoId: string,
@@ -160,25 +175,42 @@ export async function ingestWindows(
   );
   const pictures = new PictureRing();
   const events = new EventPool();
-  const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];
+  const planned: Planned[] = [];
   const progress = new ProgressMeter(probe.claimedDuration, onProgress);
 
   const plan = (windows: readonly PlannedWindow[]) => {
     for (const window of windows) planned.push({ window, events: events.takeEnded(window.end) });
   };
+  const halt = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal;
+  const ahead = new InOrder<WindowMeaning | undefined>(Math.min(model?.concurrency ?? 1, WINDOWS_AHEAD_MAX));
+
+  const describe = async (model: Model | undefined, { window }: Planned, shown: readonly Picture[]) => {
+    failpoint('infer');
+    return model ? describeWindow(model, window, shown, stop) : undefined;
+  };
+  const finish = async ({ window, events }: Planned, shown: readonly Picture[], meaning: WindowMeaning | undefined) => {
+    const said = snapToSignals(meaning?.events ?? [], events, window);
+    const rows = await embedEvents(embedder, [...events, ...said], shown, signal);
+    signal?.throwIfAborted();
+    library.writeWindow(videoId, { window, precision: 0, ...meaning, events: rows }, embedder?.id);
+  };
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
       planned.shift();
-      const shown = size ? pictures.take(next.window) : [];
-      if (written.has(next.window.index)) continue;
-      await attemptWindow(library, videoId, next.window.index, model, async (model) => {
-        failpoint('infer');
-        const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-        const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
-        const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
-        signal?.throwIfAborted();
-        library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
-      });
+      const now = next;
+      const shown = size ? pictures.take(now.window) : [];
+      if (written.has(now.window.index)) continue;
+      if (model?.concurrency === undefined)
+        await attemptWindow(library, videoId, now.window.index, model, async (model) =>
+          finish(now, shown, await describe(model, now, shown)),
+        );
+      // What runs elsewhere cannot end this process.
+      else
+        await ahead.add(
+          () => describe(model, now, shown),
+          (meaning) => finish(now, shown, meaning),
+        );
     }
   };
 
@@ -193,6 +225,7 @@ export async function ingestWindows(
         events.cutAt(duration);
         plan(planner.finish(duration, signals.takeBoundaries()));
         await write();
+        await ahead.finish();
         return step.value;
       }
       failpoint('decode');
@@ -213,6 +246,8 @@ export async function ingestWindows(
       await write();
     }
   } finally {
+    halt.abort();
+    await ahead.abandon();
     // Left in the middle, the decoder is still running.
     await frames.return?.(undefined as never);
   }

@@ -72,6 +72,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/event-pool.ts',
     'src/picture-ring.ts',
     'src/ingest-progress.ts',
+    'src/in-order.ts',
     'src/window-meaning.ts',
     'src/window-attempt.ts',
     'src/video-record.ts',
@@ -122,8 +123,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'hnswlib-node': ['index/vectors/hnsw.ts'],
   'media-captions': ['src/layers/subtitles/caption-file.ts'],
   'onnxruntime-node': ['src/onnx/runtime-session.ts'],
-  // Two queues of different kinds: jobs that are remembered, requests to a server.
-  'p-queue': ['ingest/jobs/queue.ts', 'src/remote/remote-backend.ts'],
+  'p-queue': ['ingest/jobs/queue.ts'],
   pino: ['src/cli/commands/serve.ts'],
   zod: ['src/config.ts', 'src/eval/annotations.ts'],
   hono: ['api/hono.ts', 'api/client.ts'],

@@ -49,6 +49,7 @@ export interface HarnessOptions {
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
   readonly models?: ApiParts['models'];
+  readonly modelServers?: NonNullable<ApiParts['modelServers']>;
   readonly estimate?: ApiParts['estimate'];
 }
 
@@ -76,6 +77,7 @@ export function openHarness(options: HarnessOptions = {}) {
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),
     models: options.models ?? (async () => ({ models: [] })),
+    ...(options.modelServers ? { modelServers: options.modelServers } : {}),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   };

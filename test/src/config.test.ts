@@ -89,4 +89,49 @@ describe('settings', () => {
       expect(() => armed(wrong)).toThrow(expect.objectContaining({ code: 'bad_config' }));
     expect(loadConfig({}, {}).failpoint).toBeUndefined();
   });
+
+  describe('of model servers', () => {
+    const settings = (remote: object, env: Record<string, string> = {}) => {
+      const named = path.join(folder, 'remote.json');
+      writeFileSync(named, JSON.stringify({ remote }));
+      return loadConfig({ config: named }, env).remote;
+    };
+
+    it('name one, with the key of the environment', () => {
+      expect(settings({ url: 'http://a', model: 'qwen', concurrency: 2 }, { LONGWATCH_REMOTE_KEY: 'sk' })).toEqual({
+        model: 'qwen',
+        endpoints: [{ url: 'http://a', model: 'qwen', key: 'sk', concurrency: 2 }],
+      });
+    });
+
+    it('name several, each with its own name of the model, its key and its places', () => {
+      const endpoints = [{ url: 'http://a' }, { url: 'http://b', model: 'qwen-awq', keyEnv: 'KEY_B', concurrency: 8 }];
+      expect(settings({ model: 'qwen', concurrency: 2, hedge: false, endpoints }, { KEY_B: 'sk-b' })).toEqual({
+        model: 'qwen',
+        hedge: false,
+        endpoints: [
+          { url: 'http://a', model: 'qwen', concurrency: 2 },
+          { url: 'http://b', model: 'qwen-awq', key: 'sk-b', concurrency: 8 },
+        ],
+      });
+    });
+
+    it('are the addresses of the environment before those of the file', () => {
+      const env = { LONGWATCH_REMOTE_URL: 'http://c,http://d' };
+      expect(settings({ url: 'http://a', model: 'qwen' }, env)?.endpoints.map(({ url }) => url)).toEqual([
+        'http://c',
+        'http://d',
+      ]);
+    });
+
+    it.each([
+      [{ url: 'http://a', model: 'm', endpoints: [{ url: 'http://b' }] }, 'give url or endpoints'],
+      [{ model: 'm' }, 'give url or endpoints'],
+      [{ model: 'm', endpoints: [{ url: 'http://b', keyEnv: 'UNSET' }] }, 'UNSET'],
+    ])('are refused when they are %j', (remote, named) => {
+      expect(() => settings(remote)).toThrowError(
+        expect.objectContaining({ code: 'bad_config', message: expect.stringContaining(named) }),
+      );
+    });
+  });
 });

@@ -52,6 +52,33 @@ class ScriptedModel implements Model {
   async close() {}
 }
 
+/** Runs on other machines. It answers when it has no place left or no window is to come, and then what it was asked last first. */
+class ModelElsewhere extends ScriptedModel {
+  open = 0;
+  most = 0;
+  #begun = 0;
+  #ready: (() => void)[] = [];
+
+  constructor(
+    readonly concurrency: number,
+    readonly windows: number,
+  ) {
+    super();
+  }
+
+  override async describe(input: ModelInput) {
+    this.open++;
+    this.most = Math.max(this.most, this.open);
+    this.#begun++;
+    const answered = new Promise<void>((resolve) => this.#ready.push(resolve));
+    if (this.open === this.concurrency || this.#begun === this.windows)
+      for (const answer of this.#ready.splice(0).reverse()) answer();
+    await answered;
+    this.open--;
+    return super.describe(input);
+  }
+}
+
 /** Three numbers that depend on the text alone. */
 class CountingEmbedder implements Embedder {
   readonly id = 'counting';
@@ -283,6 +310,34 @@ describe('the pipeline', () => {
     expect(video).toMatchObject({ state: 'ready' });
     expect(video.error).toBeUndefined();
     expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('asks a model that runs elsewhere about several windows at once, and writes the rows of one after the other', async () => {
+    const twice = await longFilm(2, await smallFilm());
+    const undisturbed = await ingestVideo({ decoder, library, model, embedder }, twice);
+    const expected = await exported(undisturbed.video.id);
+    const windows = model.asked.length;
+    library.removeVideo(undisturbed.video.id);
+
+    const elsewhere = new ModelElsewhere(3, windows);
+    const { video } = await ingestVideo({ decoder, library, model: elsewhere, embedder }, twice);
+    expect(windows).toBeGreaterThan(3);
+    expect([elsewhere.asked.length, elsewhere.most]).toEqual([windows, 3]);
+    expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('keeps what came before a window that such a model failed at, and stops asking about those behind it', async () => {
+    const elsewhere = new ModelElsewhere(3, 2);
+    elsewhere.before = ({ range }) => {
+      if (range.start > 0) throw new LongwatchError('model_failed', 'The server died.');
+    };
+    await expect(ingestVideo({ decoder, library, model: elsewhere, embedder }, film)).rejects.toMatchObject({
+      code: 'model_failed',
+    });
+    const [video] = library.listVideos().items;
+    expect(video).toMatchObject({ state: 'failed', error: { code: 'model_failed' } });
+    expect([...library.writtenWindows(video?.id ?? '')]).toEqual([0]);
+    expect(elsewhere.open).toBe(0);
   });
 
   it('can be cancelled and goes on from there', async () => {

@@ -53,6 +53,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           look: engine.look,
           summary: engine.summary,
           models: engine.models,
+          modelServers: engine.modelServers,
           estimate: (file, signal) => engine.estimate(file, { signal }),
           config: {
             version: VERSION,
