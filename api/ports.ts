@@ -4,6 +4,7 @@ import type { Library } from '../index/library.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { Awaitable } from '../src/awaitable.js';
@@ -65,7 +66,7 @@ export interface ApiConfig {
   readonly tokens?: readonly AccessToken[];
   /** Of each token, or of each address where there is none. @default none */
   readonly rateLimit?: RateLimit | false;
-  /** Folders whose files `POST /v1/videos` may ingest. Empty: none. */
+  /** Folders whose files `POST /v1/videos` may ingest, and `s3://` places whose objects. Empty: none. */
   readonly allowedRoots: readonly string[];
   /**
    * Names, without port, that a `Host` header may carry beside `localhost`, `127.0.0.1` and `[::1]`.
@@ -93,6 +94,8 @@ export interface ApiParts {
   readonly searcher: Searcher;
   /** Finds what looks like a picture. Absent where there is no way to. */
   readonly searchByPicture?: (request: PictureSearchRequest, signal?: AbortSignal) => Promise<SearchAnswer>;
+  /** Where `s3://` places are read from. Absent: nowhere. */
+  readonly objects?: ObjectStore;
   /** For single frames. */
   readonly decoder: Decoder;
   /** Answers a question in cited sentences, with a model or without. */

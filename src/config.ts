@@ -26,6 +26,20 @@ export type Profile = (typeof PROFILE_NAMES)[number];
 export const SCOPES = ['read', 'ingest', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** A store that speaks S3. */
+export interface S3Settings {
+  /** `http://host:9000`. @default AWS */
+  readonly endpoint?: string;
+  /** @default us-east-1 */
+  readonly region?: string;
+  /** Whether the bucket stands in the path instead of the host's name. @default with an endpoint, and for names with dots */
+  readonly pathStyle?: boolean;
+  /** Without keys, requests are not signed: public buckets. */
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
+}
+
 /** A token of the API and what it may do. */
 export interface AccessToken {
   readonly token: string;
@@ -122,7 +136,16 @@ const fileSchema = z.strictObject({
   webhooks: z
     .strictObject({ privateHosts: z.union([z.literal('all'), z.array(z.string().min(1)).max(100)]).optional() })
     .optional(),
-  /** Folders that the API may ingest from. */
+  /** Where `s3://` places are read from, unless it is AWS. Keys come from the environment only. */
+  objects: z
+    .strictObject({
+      endpoint: z.url().optional(),
+      region: z.string().min(1).optional(),
+      /** Whether the bucket stands in the path of addresses instead of the host's name. */
+      pathStyle: z.boolean().optional(),
+    })
+    .optional(),
+  /** Folders, and `s3://bucket/prefix`, that the API may ingest from. */
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
@@ -193,7 +216,9 @@ export interface Config {
   readonly rateLimit?: RateLimit | false;
   /** Hosts in private networks that webhooks may go to. @default none */
   readonly privateHosts: readonly string[] | 'all';
-  /** Absolute paths; the API ingests from nowhere else. @default none */
+  /** Where objects are read from: the usual variables of AWS before the file. The keys are in no message. */
+  readonly objects: S3Settings;
+  /** Absolute paths and `s3://` places; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
   /** Folders that `watch` and `serve` keep in the library, with absolute paths. @default none */
@@ -232,7 +257,10 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_HOST: (host) => ({ host }),
   LONGWATCH_PORT: (port) => ({ port: Number(port) }),
   LONGWATCH_TOKEN: (token) => ({ token }),
-  LONGWATCH_ROOTS: (roots) => ({ roots: roots.split(path.delimiter).filter(Boolean) }),
+  // The colon of `s3://` ends nothing.
+  LONGWATCH_ROOTS: (roots) => ({
+    roots: roots.split(path.delimiter === ':' ? /:(?!\/\/)/ : path.delimiter).filter(Boolean),
+  }),
   LONGWATCH_HOSTS: (hosts) => ({ hosts: hosts.split(',').filter(Boolean) }),
   LONGWATCH_LOG_LEVEL: (logLevel) => fileSchema.pick({ logLevel: true }).parse({ logLevel }),
 };
@@ -258,7 +286,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     device: checked.device ?? 'auto',
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,
-    roots: (checked.roots ?? []).map((root) => path.resolve(root)),
+    objects: objectsOf(checked.objects, env),
+    roots: (checked.roots ?? []).map((root) => (/^s3:\/\//i.test(root) ? root : path.resolve(root))),
     hosts: checked.hosts ?? [],
     watch: (checked.watch ?? []).map(({ dir, include = [], exclude = [] }) => ({
       dir: path.resolve(dir),
@@ -279,6 +308,24 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     tokens: checked.tokens ?? [],
     privateHosts: checked.webhooks?.privateHosts ?? [],
     ...rateLimitOf(checked.rateLimit),
+  };
+}
+
+function objectsOf(file: FileSettings['objects'] = {}, env: NodeJS.ProcessEnv): S3Settings {
+  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || file.endpoint;
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || file.region;
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = env;
+  return {
+    ...(endpoint ? { endpoint } : {}),
+    ...(region ? { region } : {}),
+    ...(file.pathStyle === undefined ? {} : { pathStyle: file.pathStyle }),
+    ...(accessKeyId ? { accessKeyId } : {}),
+    ...(secretAccessKey ? { secretAccessKey } : {}),
+    ...(sessionToken ? { sessionToken } : {}),
   };
 }
 

@@ -1,7 +1,5 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
-import { realpath } from 'node:fs/promises';
-import path from 'node:path';
 import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
@@ -10,9 +8,10 @@ import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import { openLibrary } from '../index/store/sqlite-library.js';
-import { identifyFile } from '../ingest/file.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
+import { canonicalPlace, identifyMedia } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
@@ -44,6 +43,8 @@ export interface Engine {
   /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
+  /** Where `s3://` places are read from. */
+  readonly objects: ObjectStore;
   decoder(): Promise<Decoder>;
   /**
    * See `ingestVideo`.
@@ -94,7 +95,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   });
   const ingest: Engine['ingest'] = async (file, options) => {
     // A file that is not there is said to be so by the ingest itself.
-    const place = await realpath(file).catch(() => path.resolve(file));
+    const place = await canonicalPlace(file);
     return jobs.hold(
       place,
       async (fence, signal, report) => {
@@ -146,9 +147,16 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     library,
     jobs,
     standing,
+    objects: parts.objects,
     decoder,
     ingest,
-    watch: (options) => new FolderWatcher({ ...options, store: library, jobs, identify: identifyFile }),
+    watch: (options) =>
+      new FolderWatcher({
+        ...options,
+        store: library,
+        jobs,
+        identify: (file, signal) => identifyMedia(file, parts.objects, signal),
+      }),
     searcher: engineSearcher,
     searchByPicture: (request, signal) =>
       searchByPicture({ searcher: plainSearcher, decoder, pictures }, request, signal),

@@ -4,11 +4,12 @@
  * that read sound and screen go through it, each by itself.
  */
 
-import { lstat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { VideoRecord } from '../index/store/records.js';
-import { type FileIdentity, identifyFile } from '../ingest/file.js';
+import type { FileIdentity } from '../ingest/file.js';
+import { identifyMedia, mediaState, type Objects } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
@@ -35,6 +36,8 @@ import { describeWindow, embedEvents, snapToSignals, type WindowMeaning } from '
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
   readonly library: Library;
+  /** Where videos at `s3://` places are. @default nowhere */
+  readonly objects?: ObjectStore;
   /** Without one, texts are searched by their words only. */
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
@@ -74,9 +77,9 @@ export async function ingestVideo(
   const decoding: DecodeOptions = options.signal ? { signal: options.signal } : {};
   options.onProgress?.({ stage: 'reading the file', progress: 0 });
 
-  const identity = await identifyFile(file, options.signal);
+  const identity = await identifyMedia(file, parts.objects, options.signal);
   const probe = await decoder.probe(identity.path, decoding);
-  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
+  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding, parts.objects);
   const video = await library.addVideo({
     ...identity,
     title: titleOf(identity.path, probe),
@@ -92,7 +95,7 @@ export async function ingestVideo(
     if (!there) {
       await library.updateVideo(video.id, beginning(parts, probe, subtitles));
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
-      await refuseChangedFile(identity);
+      await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
       await library.updateVideo(video.id, {
@@ -141,7 +144,7 @@ async function ingestLayers(
     onProgress,
     onStage: (name, stage) => note({ [name]: stage }),
   });
-  if (costs.length > 0) await refuseChangedFile(identity);
+  if (costs.length > 0) await refuseChangedFile(identity, parts.objects);
   return costs;
 }
 
@@ -253,9 +256,9 @@ export async function ingestWindows(
   }
 }
 
-async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {
-  const now = await lstat(file);
-  if (now.size === sizeBytes && now.mtimeMs === modified) return;
+async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity, objects: Objects): Promise<void> {
+  const now = await mediaState(file, objects);
+  if (now.sizeBytes === sizeBytes && now.modified === modified) return;
   throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
     path: file,
     hint: 'Wait until it is written, then ingest it again.',

@@ -119,6 +119,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@huggingface/tokenizers': ['src/tokenizer-file.ts'],
   '@modelcontextprotocol/server': ['api/mcp/endpoint.ts'],
   '@jsquash/jpeg': ['src/remote/jpeg.ts'],
+  aws4fetch: ['ingest/objects/s3-requests.ts'],
   'better-sqlite3': ['index/store/database.ts'],
   commander: ['src/cli/'],
   'hnswlib-node': ['index/vectors/hnsw.ts'],

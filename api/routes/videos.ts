@@ -24,7 +24,7 @@ const add = createRoute({
   path: '/v1/videos',
   operationId: 'addVideo',
   tags: ['Videos'],
-  summary: 'Ingest a file that this server can read',
+  summary: 'Ingest a file or an object that this server can read',
   request: {
     body: {
       required: true,
@@ -69,7 +69,7 @@ const remove = createRoute({
   responses: { 204: { description: 'It is forgotten.' }, ...problems },
 });
 
-export function videoRoutes({ library, jobs, config }: ApiParts) {
+export function videoRoutes({ library, jobs, config, objects }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, async (c) => {
       const { cursor, limit } = c.req.valid('query');
@@ -80,7 +80,7 @@ export function videoRoutes({ library, jobs, config }: ApiParts) {
     })
     .openapi(add, async (c) => {
       const { path, priority } = c.req.valid('json');
-      const file = await allowedFile(path, config.allowedRoots);
+      const file = await allowedFile(path, config.allowedRoots, objects);
       const job = await jobs.enqueue(file, priority === undefined ? {} : { priority });
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
