@@ -13,7 +13,7 @@ import { PassingFailure, reasonOf, type S3Requests, unreadable } from './s3-requ
 
 /** Blocks that are remembered, the last used: a container's index and the places around which it is read. */
 const CACHED_BLOCKS = 16;
-/** Places that are read forward at once. */
+/** Places that are read forward at once; more only while somebody waits at each. */
 const STREAMS = 3;
 
 export class ObjectReader {
@@ -113,7 +113,10 @@ export class ObjectReader {
     const there = this.#streams.find(({ next }) => next === index);
     const stream = there ?? this.#newStream(index);
     this.#streams = [...this.#streams.filter((other) => other !== stream), stream];
-    while (this.#streams.length > STREAMS) this.#streams.shift()?.close();
+    for (const old of this.#streams
+      .filter((other) => other !== stream && other.idle)
+      .slice(0, this.#streams.length - STREAMS))
+      this.#drop(old);
     return stream;
   }
 
@@ -171,6 +174,7 @@ class BlockStream {
   readonly #halt = new AbortController();
   readonly #signal: AbortSignal;
   #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   #body: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** What came of the body and belongs to the next block. */
   #rest: Uint8Array = new Uint8Array(0);
@@ -183,10 +187,17 @@ class BlockStream {
     this.#open = open;
   }
 
+  get idle(): boolean {
+    return this.#waiting === 0;
+  }
+
   take(): Promise<Uint8Array> {
     const start = this.next++ * BLOCK_BYTES;
+    this.#waiting++;
     const block = this.#tail.then(() => this.#fill(start, Math.min(BLOCK_BYTES, this.#facts.sizeBytes - start)));
-    this.#tail = block.catch(() => {});
+    // What is waiting behind a failure fails of it too.
+    this.#tail = block;
+    block.catch(() => {}).finally(() => this.#waiting--);
     return block;
   }
 

@@ -111,8 +111,11 @@ export class ObjectStore {
 
 /** Objects of a page. One that no address can name, as with `..` in it, is left out. */
 function* entries(page: string, bucket: string): Generator<ObjectFacts> {
+  // They are asked for escaped, because XML cannot carry every character; some stores do not know that.
+  const escaped = field(page, 'EncodingType') === 'url';
   for (const [, entry = ''] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-    const key = decodeKey(field(entry, 'Key') ?? '');
+    const said = field(entry, 'Key') ?? '';
+    const key = escaped ? unescapeKey(said) : said;
     const sizeBytes = Number(field(entry, 'Size'));
     const modified = Date.parse(field(entry, 'LastModified') ?? '');
     const etag = field(entry, 'ETag') ?? '';
@@ -131,8 +134,8 @@ function isNameable(name: ObjectName): boolean {
   }
 }
 
-/** Keys are asked for escaped, because XML cannot carry every character. A plus is a space there. */
-function decodeKey(key: string): string {
+/** A plus is a space there. */
+function unescapeKey(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', '%20'));
   } catch {

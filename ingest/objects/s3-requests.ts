@@ -70,10 +70,12 @@ export class S3Requests {
     const timer = setTimeout(() => late.abort(), FIRST_BYTE_LIMIT);
     let response: Response;
     try {
-      // Bytes are counted: what is stored packed is read packed.
-      const init = { method, headers: { ...headers, 'accept-encoding': 'identity' } };
+      const init = { method, headers };
       const url = this.#address(name, query);
       const request = this.#signer ? await this.#signer.sign(url, init) : new Request(url, init);
+      // Bytes are counted: what is stored packed is read packed. Of a range `fetch` says so itself, once more where it has been said, so this is not
+      // among what is signed.
+      if (!('range' in headers)) request.headers.set('accept-encoding', 'identity');
       response = await fetch(request, { redirect: 'manual', signal: AbortSignal.any([signal, late.signal]) });
     } catch (cause) {
       signal.throwIfAborted();

@@ -45,6 +45,7 @@ export interface HarnessOptions {
   readonly searcher?: Searcher;
   readonly searchByPicture?: NonNullable<ApiParts['searchByPicture']>;
   readonly decoder?: Decoder;
+  readonly objects?: NonNullable<ApiParts['objects']>;
   readonly backend?: Backend;
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
@@ -70,6 +71,7 @@ export function openHarness(options: HarnessOptions = {}) {
     jobs,
     searcher: options.searcher ?? recordingSearcher(asked),
     decoder: options.decoder ?? standInDecoder(stills),
+    ...(options.objects ? { objects: options.objects } : {}),
     ask: (request, signal) =>
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),

@@ -134,4 +134,36 @@ describe('settings', () => {
       );
     });
   });
+
+  describe('of object storage', () => {
+    it('are the usual variables of AWS, and the keys are nowhere else', () => {
+      const env = {
+        AWS_ENDPOINT_URL: 'http://general:9000',
+        AWS_ENDPOINT_URL_S3: 'http://storage:9000',
+        AWS_DEFAULT_REGION: 'eu-north-1',
+        AWS_ACCESS_KEY_ID: 'A',
+        AWS_SECRET_ACCESS_KEY: 'B',
+        AWS_SESSION_TOKEN: 'C',
+      };
+      expect(loadConfig({}, env).objects).toEqual({
+        endpoint: 'http://storage:9000',
+        region: 'eu-north-1',
+        accessKeyId: 'A',
+        secretAccessKey: 'B',
+        sessionToken: 'C',
+      });
+      const named = path.join(folder, 'objects.json');
+      writeFileSync(named, JSON.stringify({ objects: { endpoint: 'http://file', pathStyle: false } }));
+      expect(loadConfig({ config: named }, { AWS_REGION: 'x' }).objects).toEqual({
+        endpoint: 'http://file',
+        region: 'x',
+        pathStyle: false,
+      });
+    });
+
+    it('keep places of objects among the roots as they are', () => {
+      const { roots } = loadConfig({}, { LONGWATCH_ROOTS: ['/films', 's3://films/a', '/more'].join(path.delimiter) });
+      expect(roots).toEqual(['/films', 's3://films/a', '/more']);
+    });
+  });
 });
