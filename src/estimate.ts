@@ -10,6 +10,7 @@ import type { Layer, LayerVideo } from './layers/layer.js';
 import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
 import { readLayers } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
+import { readingOf } from './video-record.js';
 
 /** One part of the work. */
 export interface StageEstimate {
@@ -124,7 +125,9 @@ class Trial {
     const enough = Math.min(parts.model?.concurrency ?? 1, WINDOWS_AHEAD_MAX);
     const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size >= enough;
     return this.#measure('windows', isEnough, async (signal, onProgress) => {
-      await ingestWindows(parts, this.#videoId, file, probe, { tracks: [], warnings: [] }, { signal, onProgress });
+      const words = { tracks: [], warnings: [] };
+      const reading = readingOf(parts, probe, words, undefined);
+      await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading);
     });
   }
 
