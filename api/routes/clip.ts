@@ -42,7 +42,7 @@ const get = createRoute({
   },
 });
 
-export function clipRoutes({ library, decoder }: ApiParts) {
+export function clipRoutes({ library, decoder, objects }: ApiParts) {
   const desk = new ClipDesk();
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = await videoById(library, c.req.valid('param').id);
@@ -53,7 +53,7 @@ export function clipRoutes({ library, decoder }: ApiParts) {
         hint: 'Wait until its job is done.',
       });
     // Frames of another file under this video's name would be a lie.
-    await (await openMedia(video)).handle.close();
+    await (await openMedia(video, objects)).close();
     const { firstFrameTime, duration } = video;
     const probe = await decoder.probe(video.path);
     const clip = await decoder.clip(

@@ -7,7 +7,7 @@ import { runnableUrl } from '../../src/thread.js';
 import { docsHtml, type OpenApiDocument } from '../docs-html.js';
 import { type Asset, ffmpegAssets } from '../ffmpeg-assets.js';
 import { type ApiEnv, type Context, OpenAPIHono } from '../hono.js';
-import { streamBytes } from '../media-file.js';
+import { fileBytes, streamBytes } from '../media-file.js';
 import { matchesEtag } from './media.js';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
@@ -71,7 +71,8 @@ async function sendAsset(c: Context<ApiEnv>, { file, type, version }: Asset): Pr
   const handle = await open(file);
   const { size } = await handle.stat();
   const all = { ...headers, 'Content-Type': type, 'Content-Length': String(size) };
-  if (c.req.method !== 'HEAD') return c.newResponse(streamBytes(handle, { start: 0, end: size }), 200, all);
+  if (c.req.method !== 'HEAD')
+    return c.newResponse(streamBytes(fileBytes(handle, size), { start: 0, end: size }), 200, all);
   await handle.close();
   return c.newResponse(null, 200, all);
 }
