@@ -12,7 +12,7 @@ import {
   type FfmpegCommand,
   type FfmpegEngine,
 } from './engine.js';
-import { coreFiles } from './wasm-core.js';
+import { compileWasmCore } from './wasm-core.js';
 import type { WasmReport, WasmTask } from './wasm-thread.js';
 
 const INPUT_FOLDER = '/in';
@@ -22,15 +22,26 @@ export class WasmEngine implements FfmpegEngine {
   /** The core carries an AV1 decoder that only drives hardware, of which there is none here. */
   readonly undecodable: ReadonlySet<string> = new Set(['av1']);
   #version: Promise<string> | undefined;
+  #core: Promise<WebAssembly.Module> | undefined;
 
   version(): Promise<string> {
     this.#version ??= this.#readVersion();
     return this.#version;
   }
 
-  run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
+  async *run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
+    const core = await this.#compiledCore();
     const mailbox = new EngineMailbox();
-    return mailbox.read(() => startCommand(command, mailbox), options);
+    yield* mailbox.read(() => startCommand(command, core, mailbox), options);
+  }
+
+  /** Compiled once for all commands. A failure is not remembered, so that the next command tries again. */
+  #compiledCore(): Promise<WebAssembly.Module> {
+    this.#core ??= compileWasmCore().catch((error: unknown) => {
+      this.#core = undefined;
+      throw error;
+    });
+    return this.#core;
   }
 
   /** The core's build carries its version in the package, and says it only when it runs. */
@@ -45,15 +56,14 @@ export class WasmEngine implements FfmpegEngine {
   }
 }
 
-function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EngineProcess {
-  // Asked here, because an error that comes out of a thread is no longer of its class.
-  coreFiles();
+function startCommand(command: FfmpegCommand, core: WebAssembly.Module, mailbox: EngineMailbox): EngineProcess {
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
   const extension = /^\.[a-z0-9]{1,5}$/i.test(extname(command.path)) ? extname(command.path).toLowerCase() : '';
   const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
   const outputs = Array.from({ length: command.outputs }, (_, index) => `/out/${index}`);
   const undelivered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const task: WasmTask = {
+    core,
     tool: command.tool,
     path: command.path,
     mount,

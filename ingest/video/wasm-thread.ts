@@ -6,6 +6,7 @@ import { type EngineLog, LogKeeper, MAX_UNDELIVERED_BYTES } from './engine.js';
 import { addOutput, loadWasmCore, mountFile, type WasmCore } from './wasm-core.js';
 
 export interface WasmTask {
+  readonly core: WebAssembly.Module;
   readonly tool: 'ffmpeg' | 'ffprobe';
   /** Path of the input file on this machine. */
   readonly path: string;
@@ -84,7 +85,7 @@ function execute(core: WasmCore, task: WasmTask, log: LogKeeper): number | undef
 async function main(task: WasmTask): Promise<void> {
   const log = new LogKeeper();
   const outbox = new Outbox(task.undelivered);
-  const core = await loadWasmCore();
+  const core = await loadWasmCore(task.core);
   core.setLogger(({ message }) => log.addLine(message));
   const fd = openSync(task.path, 'r');
   try {
