@@ -24,15 +24,17 @@ const FORMATS = [
 ].join(',');
 
 /** Options that stand before the input in every command on a video. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
-const INPUT_GUARDS = guards(FORMATS);
+export const INPUT_GUARDS = guards(FORMATS);
 
 function guards(formats: string): string[] {
   return ['-protocol_whitelist', 'file', '-format_whitelist', formats, '-max_pixels', String(MAX_PIXELS)];
 }
-const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
+export const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
 
 /** The same pixels from every build of ffmpeg, with and without vector instructions. */
 const EXACT_SCALING = 'accurate_rnd+full_chroma_int+bitexact';
+/** Every frame's small picture. */
+export const THUMBNAIL_SCALE = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING}`;
 /** Key of the metadata that makes `metadata=print` write a line for a frame; no other key is printed. */
 const MARK = 'longwatch';
 
@@ -69,7 +71,7 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
     outputs: pictures ? 4 : 2,
     args: (input, outputs) => {
       const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
-      const thumbnail = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING},format=rgb24[thumbnail]`;
+      const thumbnail = `${THUMBNAIL_SCALE},format=rgb24[thumbnail]`;
       const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
       const graph = pictures
         ? [
@@ -345,35 +347,45 @@ export function clipCommand(path: string, plan: ClipPlan, streams: ClipStreams):
 
 const KEEP_EVERY_FRAME = ['-fps_mode', 'passthrough'];
 
-function rawOutput(label: string, timeBase: TimeBase, output: string): string[] {
+export function rawOutput(
+  label: string,
+  timeBase: TimeBase,
+  output: string,
+  format: 'rawvideo' | 'framecrc' = 'rawvideo',
+): string[] {
   return [
     ...['-map', label, ...KEEP_EVERY_FRAME, '-enc_time_base', ratio(timeBase), '-c:v', 'rawvideo'],
-    ...['-flush_packets', '1', '-f', 'rawvideo', output],
+    ...['-flush_packets', '1', '-f', format, output],
   ];
 }
 
 /** Makes sure that timestamps are in the stream's own ticks; it is what ffmpeg hands over anyway. */
-function inTicks(timeBase: TimeBase): string {
+export function inTicks(timeBase: TimeBase): string {
   return `settb=${ratio(timeBase)}`;
 }
 
-function printTimes(output: string, filter: 'metadata' | 'ametadata' = 'metadata'): string {
+export function printTimes(output: string, filter: 'metadata' | 'ametadata' = 'metadata'): string {
   return `${filter}=mode=add:key=${MARK}:value=1,${filter}=mode=print:key=${MARK}:direct=1:file=${quoteInGraph(output)}`;
 }
 
 /** Upright already (ffmpeg turns frames by the display matrix), now square pixels at exactly this size. */
-function squareScale(width: number, height: number): string {
+export function squareScale(width: number, height: number): string {
   return `scale=${width}:${height}:flags=bicubic+${EXACT_SCALING},setsar=1`;
+}
+
+/** The shortest distance of two pictures in whole ticks. */
+export function intervalTicks(interval: Seconds, timeBase: TimeBase): number {
+  return Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
 }
 
 /** A `select` expression in whole ticks. A timestamp that runs backwards starts a new count. */
 function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
-  const ticks = Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
+  const ticks = intervalTicks(interval, timeBase);
   return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
 }
 
 /** To the key frame before a time on the container's clock; undefined reads from the beginning. */
-function seek(time: Seconds | undefined): string[] {
+export function seek(time: Seconds | undefined): string[] {
   return time === undefined ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', toMicroseconds(time)];
 }
 

@@ -75,7 +75,10 @@ function report(message: WasmReport, transfer: readonly ArrayBuffer[] = []): voi
 
 function execute(core: WasmCore, task: WasmTask, log: LogKeeper): number | undefined {
   try {
-    return task.tool === 'ffmpeg' ? core.exec(...task.args) : core.ffprobe(...task.args);
+    if (task.tool === 'ffmpeg') return core.exec(...task.args);
+    // The core tells no status of ffprobe; its complaints do.
+    core.ffprobe(...task.args);
+    return 0;
   } catch (trap) {
     log.addLine(`the WebAssembly engine stopped: ${trap instanceof Error ? trap.message : String(trap)}`);
     return undefined;
