@@ -48,7 +48,9 @@ export interface Parts {
 
 /** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
 export function openParts(config: Config): Parts {
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
+  const decoder = once(() =>
+    chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, workers: config.decodeWorkers }),
+  );
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));

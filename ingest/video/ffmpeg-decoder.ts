@@ -137,7 +137,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     const file = await checkSourceFile(path);
     const pass = new DecodePass(probe, request);
     const task = { engine: this.engine, path: file.path, probe, request, limits: engineOptions(options) };
-    const inSlices = this.#workers > 1 && isWorthSlicing(probe, this.#slices);
+    const inSlices = this.#workers > 1 && (await isWorthSlicing(file.path, probe, this.#slices));
     const frames = inSlices ? decodeInSlices(task, this.#workers, this.#slices) : decodeWhole(task);
     try {
       for (let step = await frames.next(); ; step = await frames.next()) {

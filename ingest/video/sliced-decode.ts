@@ -11,7 +11,7 @@
  * timestamps out of order, goes by what it saw since the first frame. It costs what was decoded before, at most a pass over `workers`.
  *
  * Not sliced, because a seek there finds no key frame, or finds it by reading everything before it: transport streams and others without an
- * index, recordings without a length, fragmented files. One pass too: key frames that are none, fields or hidden frames in packets of their own,
+ * index, recordings that were never finished, fragments without a table. One pass too: key frames that are none, fields or hidden frames in packets of their own,
  * timestamps that are missing, repeated or start anew, groups of pictures that are too large to be held.
  */
 
@@ -24,19 +24,20 @@ import { INDEXED_BY_PRESENTATION } from './probe.js';
 import { sliceCommand } from './slice-command.js';
 import { SLICE_LIMITS, type Slice, type SliceLimits, SlicePlanner } from './slice-plan.js';
 import { SliceProof } from './slice-proof.js';
+import { hasCues } from './source-file.js';
 import type { StampedFrame } from './stamped-frames.js';
 import { type DecodeTask, DeliveredFrames, decodeWhole, type FrameStream } from './whole-decode.js';
 
 /** Assumed where the container states no rate. */
 const USUAL_FPS = 25;
 
-/** Whether a video is long enough for two slices at least, and of a container in which they can be found. */
-export function isWorthSlicing({ container, claimedDuration = 0, video }: VideoProbe, limits = SLICE_LIMITS): boolean {
+/** Whether a video is long enough for two slices at least, and of a container in which their key frames are found at once. */
+export async function isWorthSlicing(path: string, probe: VideoProbe, limits = SLICE_LIMITS): Promise<boolean> {
+  const { container, claimedDuration = 0, video } = probe;
   const { codedWidth, codedHeight, nominalFps = USUAL_FPS } = video;
-  return (
-    INDEXED_BY_PRESENTATION.has(container) &&
-    claimedDuration * nominalFps * codedWidth * codedHeight >= 2 * limits.pixels
-  );
+  if (!INDEXED_BY_PRESENTATION.has(container)) return false;
+  if (claimedDuration * nominalFps * codedWidth * codedHeight < 2 * limits.pixels) return false;
+  return container !== 'matroska' || (await hasCues(path));
 }
 
 /**
