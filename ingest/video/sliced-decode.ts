@@ -162,7 +162,8 @@ class SlicedDecode {
     const proof = new SliceProof(slice, this.task.request);
     this.#busy++;
     this.#alive++;
-    this.#beginMore();
+    // Behind this one, for which the reader waits.
+    queueMicrotask(() => this.#beginMore());
     try {
       for await (const message of this.#run(slice)) yield* proof.take(message);
     } catch {
