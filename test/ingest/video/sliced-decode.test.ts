@@ -10,6 +10,7 @@ import type { EngineMessage, EngineOptions, FfmpegCommand, FfmpegEngine } from '
 import { FfmpegDecoder } from '../../../ingest/video/ffmpeg-decoder.js';
 import { SLICE_OUTPUT } from '../../../ingest/video/slice-command.js';
 import type { SliceLimits } from '../../../ingest/video/slice-plan.js';
+import { isWorthSlicing } from '../../../ingest/video/sliced-decode.js';
 import { WasmEngine } from '../../../ingest/video/wasm-engine.js';
 import { drain, fingerprint } from './drain.js';
 import { DECODERS } from './engines.js';
@@ -102,12 +103,14 @@ function alive(): string[] {
 
 describe.each(DECODERS)('the $id decoder with two workers', ({ id, skipped, openEngine }) => {
   describe.skipIf(skipped)('decodes slices', () => {
+    const engine = openEngine();
+
     it.each([
       ...Object.entries(RECIPES).map(([what, recipe]) => [what, recipe, PICTURES] as const),
       // The commands are the same for both.
       ...(id === 'wasm' ? REQUESTS.map(([what, request]) => [what, FILM, request] as const) : []),
     ])('of %s to the frames, pictures and summary of one pass', async (_what, recipe, request) => {
-      const { onePass, inSlices, watched } = await bothWays(openEngine(), await renderClip(recipe), request);
+      const { onePass, inSlices, watched } = await bothWays(engine, await renderClip(recipe), request);
       expect(inSlices).toEqual(onePass);
       // The whole clip, in more than one piece, and nothing of it again.
       expect(watched.slices).toBeGreaterThanOrEqual(2);
@@ -117,7 +120,7 @@ describe.each(DECODERS)('the $id decoder with two workers', ({ id, skipped, open
 
     it('and leaves nothing behind when its reader leaves or cancels', async () => {
       const file = await renderClip(RECIPES['an MP4 with B-frames']);
-      const decoder = sliced(openEngine(), 3);
+      const decoder = sliced(engine, 3);
       const probe = await decoder.probe(file);
       for await (const _ of decoder.decode(file, probe, {})) break;
       await vi.waitFor(() => expect(alive()).toEqual([]));
@@ -154,12 +157,19 @@ describe('what cannot be sliced with the result of one pass', () => {
   const half = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
 
   it.each([
-    ['a transport stream', async () => renderClip({ ...FILM, name: 'sliced', container: 'ts' })],
+    ['a transport stream', async () => renderClip({ ...FILM, container: 'ts' })],
     ['a recording that was never finished', async () => written('live.mkv', await remuxed(await film(), '-live', '1'))],
-  ])('is decoded in one pass at once: %s', async (_what, file) => {
-    const { onePass, inSlices, watched } = await bothWays(core, await file(), PICTURES);
-    expect(inSlices).toEqual(onePass);
-    expect([watched.slices, watched.wholes]).toEqual([0, 1]);
+  ])('is not tried: %s', async (_what, make) => {
+    const file = await make();
+    expect(await isWorthSlicing(file, await new FfmpegDecoder(core).probe(file), LIMITS)).toBe(false);
+  });
+
+  it('is not worth trying in a film that is short', async () => {
+    const file = await renderClip(FILM);
+    const probe = await new FfmpegDecoder(core).probe(file);
+    // 96 frames of 160 × 90.
+    expect(await isWorthSlicing(file, probe, { pixels: 690_000, bytes: 32e6 })).toBe(true);
+    expect(await isWorthSlicing(file, probe, { pixels: 695_000, bytes: 32e6 })).toBe(false);
   });
 
   it.each([
