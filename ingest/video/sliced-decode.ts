@@ -47,8 +47,8 @@ export async function isWorthSlicing(path: string, probe: VideoProbe, limits = S
 export async function* decodeInSlices(task: DecodeTask, workers: number, limits = SLICE_LIMITS): FrameStream {
   const delivered = new DeliveredFrames();
   const slices = new SlicedDecode(task, workers, limits);
+  const frames = slices.frames();
   try {
-    const frames = slices.frames();
     for (let step = await frames.next(); ; step = await frames.next()) {
       if (step.done) {
         if (step.value) return step.value;
@@ -58,6 +58,7 @@ export async function* decodeInSlices(task: DecodeTask, workers: number, limits 
       yield step.value;
     }
   } finally {
+    await frames.return(undefined);
     await slices.stop();
   }
   return yield* decodeWhole(task, delivered);

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ffmpegInMemory, openFfmpegInMemory } from '../../../fixtures/clips/ffmpeg-in-memory.js';
 import { CLIPS } from '../../../fixtures/clips/recipes.js';
 import { type ClipRecipe, renderClip } from '../../../fixtures/clips/render.js';
@@ -12,6 +12,7 @@ import { SLICE_OUTPUT } from '../../../ingest/video/slice-command.js';
 import type { SliceLimits } from '../../../ingest/video/slice-plan.js';
 import { isWorthSlicing } from '../../../ingest/video/sliced-decode.js';
 import { WasmEngine } from '../../../ingest/video/wasm-engine.js';
+import { expectNothingAlive } from './alive.js';
 import { drain, fingerprint } from './drain.js';
 import { DECODERS } from './engines.js';
 
@@ -96,11 +97,6 @@ async function bothWays(engine: FfmpegEngine, file: string, request: DecodeReque
   };
 }
 
-/** Child processes and worker threads of this process that are still alive. */
-function alive(): string[] {
-  return process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap' || name === 'Worker');
-}
-
 describe.each(DECODERS)('the $id decoder with two workers', ({ id, skipped, openEngine }) => {
   describe.skipIf(skipped)('decodes slices', () => {
     const engine = openEngine();
@@ -122,17 +118,19 @@ describe.each(DECODERS)('the $id decoder with two workers', ({ id, skipped, open
       const file = await renderClip(RECIPES['an MP4 with B-frames']);
       const decoder = sliced(engine, 3);
       const probe = await decoder.probe(file);
-      for await (const _ of decoder.decode(file, probe, {})) break;
-      await vi.waitFor(() => expect(alive()).toEqual([]));
+      // Enough for every engine to be held up.
+      const greedy = { pictures: { width: 640, height: 360, interval: 0 } };
+      for await (const _ of decoder.decode(file, probe, greedy)) break;
+      await expectNothingAlive();
       const abort = new AbortController();
-      const decode = decoder.decode(file, probe, {}, { signal: abort.signal });
+      const decode = decoder.decode(file, probe, greedy, { signal: abort.signal });
       await decode.next();
       abort.abort();
       const rest = async () => {
         for await (const _ of decode);
       };
       await expect(rest()).rejects.toMatchObject({ code: 'cancelled' });
-      await vi.waitFor(() => expect(alive()).toEqual([]));
+      await expectNothingAlive();
     });
   });
 });
