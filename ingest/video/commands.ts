@@ -2,7 +2,7 @@
 
 import type { Seconds, TimeBase } from '../../src/time.js';
 import { type ClipPlan, type ClipStreams, clipArguments, PACKET_LIST } from './clip-plan.js';
-import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoProbe, type VideoStream } from './decoder.js';
+import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoStream } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
 import type { PictureFormat } from './picture-file.js';
 
@@ -48,48 +48,6 @@ export function probeCommand(path: string): FfmpegCommand {
       ...['-hide_banner', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
       ...['-show_format', '-show_streams', '-show_chapters', '-of', 'json', '-o', json, '-i', input],
     ],
-  };
-}
-
-/** Outputs of `decodeCommand`. */
-export const DECODE_OUTPUT = {
-  /** Packed RGB of every frame at thumbnail size. */
-  thumbnails: 0,
-  /** A `metadata=print` line for every frame, written before its thumbnail: the exact source timestamp. */
-  times: 1,
-  /** Packed RGB of the chosen frames at picture size. */
-  pictures: 2,
-  /** A `metadata=print` line for every picture, written before it. */
-  pictureTimes: 3,
-} as const;
-
-/** Decodes the whole stream once. `-copyts`, `passthrough` and the filters keep every frame and its own timestamp. */
-export function decodeCommand(path: string, { video }: VideoProbe, { pictures }: DecodeRequest): FfmpegCommand {
-  return {
-    tool: 'ffmpeg',
-    path,
-    outputs: pictures ? 4 : 2,
-    args: (input, outputs) => {
-      const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
-      const thumbnail = `${THUMBNAIL_SCALE},format=rgb24[thumbnail]`;
-      const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
-      const graph = pictures
-        ? [
-            `${stamped},split[every][some]`,
-            `[every]${thumbnail}`,
-            `[some]select='${atMostEvery(pictures.interval, video.timeBase)}',${printTimes(name('pictureTimes'))},` +
-              `${squareScale(pictures.width, pictures.height)},format=rgb24[picture]`,
-          ]
-        : [`${stamped},${thumbnail}`];
-      return [
-        ...QUIET,
-        '-copyts',
-        ...INPUT_GUARDS,
-        ...['-i', input, '-filter_complex', graph.join(';')],
-        ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
-        ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
-      ];
-    },
   };
 }
 
@@ -379,7 +337,7 @@ export function intervalTicks(interval: Seconds, timeBase: TimeBase): number {
 }
 
 /** A `select` expression in whole ticks. A timestamp that runs backwards starts a new count. */
-function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
+export function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
   const ticks = intervalTicks(interval, timeBase);
   return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
 }

@@ -1,9 +1,9 @@
 /** Holds what an engine makes of a slice against the plan. */
 
 import { LineReader } from './byte-readers.js';
+import { SLICE_OUTPUT } from './decode-commands.js';
 import type { DecodeRequest } from './decoder.js';
 import type { EngineMessage } from './engine.js';
-import { SLICE_OUTPUT } from './slice-command.js';
 import { type Slice, TickDigest } from './slice-plan.js';
 import { printedTimes, type StampedFrame, StampedFrameReader } from './stamped-frames.js';
 

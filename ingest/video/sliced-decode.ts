@@ -10,18 +10,19 @@
  * already is left out. Only that gives the losses, the times and the words of one pass, because a decoder that meets damage, or
  * timestamps out of order, goes by what it saw since the first frame. It costs what was decoded before, at most a pass over `workers`.
  *
- * Not sliced, because a seek there finds no key frame, or finds it by reading everything before it: transport streams and others without an
- * index, recordings that were never finished, fragments without a table. One pass too: key frames that are none, fields or hidden frames in packets of their own,
- * timestamps that are missing, repeated or start anew, groups of pictures that are too large to be held.
+ * Not sliced, because a seek there lands anywhere, or reads everything that lies before: transport streams and others without an index,
+ * recordings that were never finished. Found out and decoded in one pass: key frames that are none, open groups of H.264 (its decoder complains
+ * where one begins), fields or hidden frames in packets of their own, timestamps that are missing, repeated or start anew, pictures that change
+ * their size where that shifts the choice, groups of pictures too large to be held.
  */
 
 import { LineReader } from './byte-readers.js';
 import { packetsCommand } from './commands.js';
+import { sliceCommand } from './decode-commands.js';
 import type { VideoProbe } from './decoder.js';
 import type { EngineExit, EngineOptions } from './engine.js';
 import { type PictureGroup, PictureGroups, readVideoPacket } from './picture-groups.js';
 import { INDEXED_BY_PRESENTATION } from './probe.js';
-import { sliceCommand } from './slice-command.js';
 import { SLICE_LIMITS, type Slice, type SliceLimits, SlicePlanner } from './slice-plan.js';
 import { SliceProof } from './slice-proof.js';
 import { hasCues } from './source-file.js';

@@ -1,7 +1,7 @@
 /** Outputs of `decodeCommand` and `sliceCommand` → pixels with the timestamp that ffmpeg printed for them. */
 
 import { BlockReader, LineReader, readTimeLine } from './byte-readers.js';
-import { DECODE_OUTPUT } from './commands.js';
+import { DECODE_OUTPUT } from './decode-commands.js';
 import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH } from './decoder.js';
 
 /** A frame whose place in the video is not worked out yet. */

@@ -1,7 +1,7 @@
 /** Frames of a video by one pass over the whole file. */
 
 import { LongwatchError } from '../../src/errors.js';
-import { decodeCommand } from './commands.js';
+import { decodeCommand } from './decode-commands.js';
 import type { DecodeRequest, VideoProbe } from './decoder.js';
 import type { EngineExit, EngineOptions, FfmpegEngine } from './engine.js';
 import { TickDigest } from './slice-plan.js';

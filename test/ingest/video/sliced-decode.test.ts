@@ -5,10 +5,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { ffmpegInMemory, openFfmpegInMemory } from '../../../fixtures/clips/ffmpeg-in-memory.js';
 import { CLIPS } from '../../../fixtures/clips/recipes.js';
 import { type ClipRecipe, renderClip } from '../../../fixtures/clips/render.js';
+import { SLICE_OUTPUT } from '../../../ingest/video/decode-commands.js';
 import type { DecodeRequest } from '../../../ingest/video/decoder.js';
 import type { EngineMessage, EngineOptions, FfmpegCommand, FfmpegEngine } from '../../../ingest/video/engine.js';
 import { FfmpegDecoder } from '../../../ingest/video/ffmpeg-decoder.js';
-import { SLICE_OUTPUT } from '../../../ingest/video/slice-command.js';
 import type { SliceLimits } from '../../../ingest/video/slice-plan.js';
 import { isWorthSlicing } from '../../../ingest/video/sliced-decode.js';
 import { WasmEngine } from '../../../ingest/video/wasm-engine.js';
@@ -225,8 +225,9 @@ describe('what cannot be sliced with the result of one pass', () => {
   });
 
   it('refuses frames that are not those which were handed on before', async () => {
+    // When the first slice ends, all its frames are handed on.
     const otherTimes = on(0, inOutput(SLICE_OUTPUT.times, /pts:0/, 'pts:1'));
-    const change: Change = (message, slice) => otherTimes(on(2, crashes)(message, slice), slice);
+    const change: Change = (message, slice) => otherTimes(on(1, crashes)(message, slice), slice);
     const decoder = sliced(new WatchedEngine(core, change));
     await expect(drain(decoder, await renderClip(FILM))).rejects.toMatchObject({ code: 'decode_failed' });
   });

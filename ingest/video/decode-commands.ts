@@ -1,7 +1,7 @@
-/** The ffmpeg command line that decodes one slice of a video as `decodeCommand` decodes the whole. */
+/** The ffmpeg command lines that decode a video: the whole of it, or one slice as the whole is decoded. */
 
 import {
-  DECODE_OUTPUT,
+  atMostEvery,
   INPUT_GUARDS,
   inTicks,
   intervalTicks,
@@ -15,6 +15,48 @@ import {
 import type { DecodeRequest, VideoProbe } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
 import type { Slice } from './slice-plan.js';
+
+/** Outputs of `decodeCommand`. */
+export const DECODE_OUTPUT = {
+  /** Packed RGB of every frame at thumbnail size. */
+  thumbnails: 0,
+  /** A `metadata=print` line for every frame, written before its thumbnail: the exact source timestamp. */
+  times: 1,
+  /** Packed RGB of the chosen frames at picture size. */
+  pictures: 2,
+  /** A `metadata=print` line for every picture, written before it. */
+  pictureTimes: 3,
+} as const;
+
+/** Decodes the whole stream once. `-copyts`, `passthrough` and the filters keep every frame and its own timestamp. */
+export function decodeCommand(path: string, { video }: VideoProbe, { pictures }: DecodeRequest): FfmpegCommand {
+  return {
+    tool: 'ffmpeg',
+    path,
+    outputs: pictures ? 4 : 2,
+    args: (input, outputs) => {
+      const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
+      const thumbnail = `${THUMBNAIL_SCALE},format=rgb24[thumbnail]`;
+      const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
+      const graph = pictures
+        ? [
+            `${stamped},split[every][some]`,
+            `[every]${thumbnail}`,
+            `[some]select='${atMostEvery(pictures.interval, video.timeBase)}',${printTimes(name('pictureTimes'))},` +
+              `${squareScale(pictures.width, pictures.height)},format=rgb24[picture]`,
+          ]
+        : [`${stamped},${thumbnail}`];
+      return [
+        ...QUIET,
+        '-copyts',
+        ...INPUT_GUARDS,
+        ...['-i', input, '-filter_complex', graph.join(';')],
+        ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
+        ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
+      ];
+    },
+  };
+}
 
 /** Outputs of `sliceCommand`: those of `decodeCommand`, which mean the same here, and two more. */
 export const SLICE_OUTPUT = {
