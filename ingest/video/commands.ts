@@ -256,12 +256,16 @@ export function subtitleCommand(path: string, streamIndex: number): FfmpegComman
   };
 }
 
-/** The packets of one stream as CSV on output 0, from a key frame at or before `from` on. Both times on the container's clock. */
+/**
+ * The packets of one stream as CSV on output 0, from a key frame at or before `from` on. Both times on the container's clock.
+ * @param list What is told of each packet.
+ */
 export function packetsCommand(
   path: string,
   streamIndex: number,
   from: Seconds | undefined,
   until: Seconds | undefined,
+  list: readonly string[] = PACKET_LIST,
 ): FfmpegCommand {
   const interval = `${from === undefined ? '' : toMicroseconds(from)}%${until === undefined ? '' : toMicroseconds(until)}`;
   return {
@@ -271,7 +275,7 @@ export function packetsCommand(
     args: (input, [csv = '']) => [
       ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
       ...['-select_streams', String(streamIndex), ...(interval === '%' ? [] : ['-read_intervals', interval])],
-      ...[...PACKET_LIST, '-o', csv, '-i', input],
+      ...[...list, '-o', csv, '-i', input],
     ],
   };
 }

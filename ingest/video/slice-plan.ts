@@ -58,10 +58,14 @@ export const SLICE_LIMITS: SliceLimits = { pixels: 1e9, bytes: 32 * 1024 * 1024 
 const SEAM_FRAMES = 8;
 
 /**
- * ffmpeg seeks 3/23 s earlier than it is told where a container's index goes by decoding times, so that a frame on the spot would not do; a time
- * between this key frame and the next finds it in any case.
+ * How far behind a key frame a seek aims. Indexes go by the time of presentation or by that of decoding, and ffmpeg seeks 3/23 s earlier than it
+ * is told where it finds B-frames in a container of the second kind. What is aimed at this lands on the frame in each case, unless another
+ * key frame is decoded before.
  */
 const BEHIND_KEY_FRAME: Seconds = 0.15;
+
+/** A seek may land this much before its slice, or a group and the one before it, whichever is more. */
+const RUN_UP: Seconds = 1;
 
 /** Digest of a row of ticks. */
 export class TickDigest {
@@ -121,8 +125,8 @@ export class SlicePlanner {
       done = this.#close({ pts: start, seamEnd }, pictures);
       this.#open = newSlice({
         pts: start,
-        seekTo: this.#seekTo(start, group.end),
-        earliest: this.#before[0],
+        seekTo: this.#seekTo(start, group.decoded),
+        earliest: Math.min(this.#before[0], start - this.#toTicks(RUN_UP)),
         seamEnd,
         nextPicture: lastPicture === undefined ? undefined : lastPicture + (this.#ticks ?? 0),
       });
@@ -168,10 +172,17 @@ export class SlicePlanner {
     return { start, end, frames: frames.value(), pictures: pictures.value() };
   }
 
-  #seekTo(start: number, next: number | undefined): Seconds {
+  #toTicks(time: Seconds): number {
+    return Math.ceil((time * this.video.timeBase.den) / this.video.timeBase.num);
+  }
+
+  /** Where key frames follow each other closely, half way to the decoding of the next one: it lands on this frame, or on one before. */
+  #seekTo(start: number, decoded: PictureGroup['decoded']): Seconds {
     const { num, den } = this.video.timeBase;
-    const room = next === undefined ? Number.POSITIVE_INFINITY : ((next - start) * num) / den;
-    return (start * num) / den + Math.min(BEHIND_KEY_FRAME, room / 2);
+    const seconds = (ticks: number) => (ticks * num) / den;
+    const aim = seconds(start) + BEHIND_KEY_FRAME;
+    if (decoded.end === undefined || seconds(decoded.end) > aim) return aim;
+    return seconds(((decoded.start ?? decoded.end) + decoded.end) / 2);
   }
 }
 

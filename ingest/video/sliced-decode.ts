@@ -21,7 +21,7 @@ import { packetsCommand } from './commands.js';
 import { sliceCommand } from './decode-commands.js';
 import type { VideoProbe } from './decoder.js';
 import type { EngineExit, EngineOptions } from './engine.js';
-import { type PictureGroup, PictureGroups, readVideoPacket } from './picture-groups.js';
+import { type PictureGroup, PictureGroups, readVideoPacket, VIDEO_PACKET_LIST } from './picture-groups.js';
 import { INDEXED_BY_PRESENTATION } from './probe.js';
 import { SLICE_LIMITS, type Slice, type SliceLimits, SlicePlanner } from './slice-plan.js';
 import { SliceProof } from './slice-proof.js';
@@ -137,10 +137,8 @@ class SlicedDecode {
       if (slice) this.#planned.push(slice);
     };
     let isWhole = false;
-    for await (const message of engine.run(
-      packetsCommand(path, probe.video.index, undefined, undefined),
-      this.#limits,
-    )) {
+    const list = packetsCommand(path, probe.video.index, undefined, undefined, VIDEO_PACKET_LIST);
+    for await (const message of engine.run(list, this.#limits)) {
       if (message.kind === 'exit') {
         isWhole = message.code === 0 && message.log.lineCount === 0;
       } else {

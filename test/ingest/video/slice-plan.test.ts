@@ -10,18 +10,24 @@ import { type Slice, SlicePlanner, TickDigest } from '../../../ingest/video/slic
 
 /** Packets in the order of decoding: `K` before a key frame's timestamp. */
 function packets(...stamps: readonly (number | `K${number}`)[]): VideoPacket[] {
-  return stamps.map((stamp) => ({
+  return stamps.map((stamp, index) => ({
     pts: typeof stamp === 'number' ? stamp : Number(stamp.slice(1)),
+    dts: 10 * index - 20,
     key: typeof stamp === 'string',
     hidden: false,
     corrupt: false,
   }));
 }
 
-function groupsOf(list: readonly VideoPacket[]): { groups: PictureGroup[]; obstacle: string | undefined } {
+function groupsOf(list: readonly VideoPacket[]) {
   const groups = new PictureGroups();
   const found = list.flatMap((packet) => groups.push(packet) ?? []);
-  return { groups: [...found, ...groups.finish()], obstacle: groups.obstacle };
+  const all = [...found, ...groups.finish()];
+  return {
+    groups: all.map(({ pts, end }) => ({ pts, end })),
+    decoded: all.map(({ decoded }) => decoded),
+    obstacle: groups.obstacle,
+  };
 }
 
 describe('groups of pictures', () => {
@@ -48,6 +54,13 @@ describe('groups of pictures', () => {
     ]);
   });
 
+  it('tell when their key frames are decoded', () => {
+    expect(groupsOf(packets('K0', 20, 10, 'K50', 30, 40, 60)).decoded).toEqual([
+      { start: undefined, end: 10 },
+      { start: 10, end: undefined },
+    ]);
+  });
+
   it('leave out what an edit list hides', () => {
     const list = packets('K0', 10, 'K20', 30).map((packet) => ({ ...packet, hidden: (packet.pts ?? 0) < 20 }));
     expect(groupsOf(list).groups).toEqual([{ pts: [20, 30], end: undefined }]);
@@ -62,12 +75,12 @@ describe('groups of pictures', () => {
     ],
     [
       'no timestamp',
-      [...packets('K0'), { pts: undefined, key: false, hidden: false, corrupt: false }],
+      [...packets('K0'), { pts: undefined, dts: 10, key: false, hidden: false, corrupt: false }],
       'a packet has no timestamp',
     ],
     [
       'a damaged packet',
-      [...packets('K0'), { pts: 10, key: false, hidden: false, corrupt: true }],
+      [...packets('K0'), { pts: 10, dts: 10, key: false, hidden: false, corrupt: true }],
       'a packet is damaged',
     ],
   ])('cannot be told with %s', (_what, list, obstacle) => {
@@ -75,14 +88,16 @@ describe('groups of pictures', () => {
   });
 
   it('are read from the list of packets as ffprobe prints it', () => {
-    expect(['-512,K_', '12,__', 'N/A,K__', '7,_D', '8,K_C', 'side_data,'].map(readVideoPacket)).toEqual([
-      { pts: -512, key: true, hidden: false, corrupt: false },
-      { pts: 12, key: false, hidden: false, corrupt: false },
-      { pts: undefined, key: true, hidden: false, corrupt: false },
-      { pts: 7, key: false, hidden: true, corrupt: false },
-      { pts: 8, key: true, hidden: false, corrupt: true },
-      undefined,
-    ]);
+    expect(['-512,-1024,K_', '12,N/A,__', 'N/A,0,K__', '7,7,_D', '8,8,K_C', 'side_data,'].map(readVideoPacket)).toEqual(
+      [
+        { pts: -512, dts: -1024, key: true, hidden: false, corrupt: false },
+        { pts: 12, dts: undefined, key: false, hidden: false, corrupt: false },
+        { pts: undefined, dts: 0, key: true, hidden: false, corrupt: false },
+        { pts: 7, dts: 7, key: false, hidden: true, corrupt: false },
+        { pts: 8, dts: 8, key: true, hidden: false, corrupt: true },
+        undefined,
+      ],
+    );
   });
 });
 
@@ -99,11 +114,15 @@ const VIDEO: VideoStream = {
 };
 const THUMBNAIL_BYTES = 64 * 36 * 3;
 
-/** Groups of `length` frames, four ticks apart. */
+/** Groups of `length` frames, four ticks apart, each decoded eight ticks before it is shown. */
 function even(count: number, length: number): PictureGroup[] {
   return Array.from({ length: count }, (_, group) => ({
     pts: Array.from({ length }, (_, index) => 4 * (group * length + index)),
     end: group === count - 1 ? undefined : 4 * (group + 1) * length,
+    decoded: {
+      start: 4 * group * length - 8,
+      end: group === count - 1 ? undefined : 4 * (group + 1) * length - 8,
+    },
   }));
 }
 
@@ -122,9 +141,9 @@ describe('slices', () => {
     const slices = plan(even(4, 10), new SlicePlanner(VIDEO, {}, { pixels: 1500, bytes: 1e9 }));
     expect(slices.map(({ start, end }) => ({ start, end }))).toEqual([
       { start: undefined, end: { pts: 80, seamEnd: 112 } },
-      // Aimed 0.15 s behind the key frame at 0.8 s, and looked for from the key frame two groups before.
+      // Aimed 0.15 s behind the key frame at 0.8 s, and looked for from a second before.
       {
-        start: { pts: 80, seekTo: expect.closeTo(0.95, 9), earliest: 0, seamEnd: 112, nextPicture: undefined },
+        start: { pts: 80, seekTo: expect.closeTo(0.95, 9), earliest: -20, seamEnd: 112, nextPicture: undefined },
         end: undefined,
       },
     ]);
@@ -132,6 +151,12 @@ describe('slices', () => {
       digest(...Array.from({ length: 20 }, (_, index) => 4 * index)),
       digest(...Array.from({ length: 20 }, (_, index) => 80 + 4 * index)),
     ]);
+  });
+
+  it('are looked for half way to the decoding of the next key frame where that is near', () => {
+    const slices = plan(even(3, 5), new SlicePlanner(VIDEO, {}, { pixels: 100, bytes: 1e9 }));
+    // Key frames at 0.2 s and 0.4 s, decoded at 0.12 s and 0.32 s.
+    expect(slices.map(({ start }) => start?.seekTo)).toEqual([undefined, 0.22, expect.closeTo(0.55, 9)]);
   });
 
   it('have no more frames and pictures than memory is given for', () => {
