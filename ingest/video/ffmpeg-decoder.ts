@@ -89,14 +89,14 @@ export interface FfmpegDecoderOptions {
 }
 
 export class FfmpegDecoder implements Decoder, PictureReader {
-  readonly #workers: number;
+  readonly workers: number;
   readonly #slices: SliceLimits;
 
   constructor(
     readonly engine: FfmpegEngine,
     { workers = 1, slices = SLICE_LIMITS }: FfmpegDecoderOptions = {},
   ) {
-    this.#workers = workers;
+    this.workers = workers;
     this.#slices = slices;
   }
 
@@ -137,8 +137,8 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     const file = await checkSourceFile(path);
     const pass = new DecodePass(probe, request);
     const task = { engine: this.engine, path: file.path, probe, request, limits: engineOptions(options) };
-    const inSlices = this.#workers > 1 && (await isWorthSlicing(file.path, probe, this.#slices));
-    const frames = inSlices ? decodeInSlices(task, this.#workers, this.#slices) : decodeWhole(task);
+    const inSlices = this.workers > 1 && (await isWorthSlicing(file.path, probe, this.#slices));
+    const frames = inSlices ? decodeInSlices(task, this.workers, this.#slices) : decodeWhole(task);
     try {
       for (let step = await frames.next(); ; step = await frames.next()) {
         if (step.done) {
