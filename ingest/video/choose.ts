@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LongwatchError } from '../../src/errors.js';
+import type { ObjectStore } from '../objects/object-store.js';
 import type { Decoder, PictureReader } from './decoder.js';
 import { FfmpegDecoder } from './ffmpeg-decoder.js';
 import { type NativeBinaries, NativeEngine } from './native-engine.js';
@@ -25,6 +26,8 @@ export interface DecoderChoice {
    * @default native: 1; WebAssembly: half the cores, 1 to 4
    */
   readonly workers?: number | undefined;
+  /** Where `s3://` places are read from. @default nowhere */
+  readonly objects?: ObjectStore;
 }
 
 /** Beyond this the process that takes the frames, and memory, are what is short. */
@@ -37,9 +40,10 @@ export async function chooseDecoder({
   kind = 'auto',
   searchPath = [],
   workers,
+  objects,
 }: DecoderChoice = {}): Promise<Decoder & PictureReader> {
   const native = kind === 'wasm' ? undefined : await findNativeFfmpeg(searchPath);
-  if (native) return new FfmpegDecoder(new NativeEngine(native), { workers: workers ?? 1 });
+  if (native) return new FfmpegDecoder(new NativeEngine(native, objects), objects, { workers: workers ?? 1 });
   if (kind === 'native') {
     throw new LongwatchError('part_missing', 'There is no ffmpeg with ffprobe of version 5.1 or newer on the PATH.', {
       hint: 'Install ffmpeg, or use the WebAssembly decoder.',
@@ -47,7 +51,7 @@ export async function chooseDecoder({
   }
   coreFiles();
   const halfTheCores = Math.min(MOST_DEFAULT_WORKERS, availableParallelism() >> 1);
-  return new FfmpegDecoder(new WasmEngine(), { workers: workers ?? Math.max(1, halfTheCores) });
+  return new FfmpegDecoder(new WasmEngine(objects), objects, { workers: workers ?? Math.max(1, halfTheCores) });
 }
 
 /** libavutil of ffmpeg 5.1, the first release with `-fps_mode`. Builds from a repository carry no release number, but this one. */

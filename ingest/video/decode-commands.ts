@@ -2,7 +2,7 @@
 
 import {
   atMostEvery,
-  INPUT_GUARDS,
+  inputGuards,
   inTicks,
   intervalTicks,
   printTimes,
@@ -49,7 +49,7 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...['-i', input, '-filter_complex', graph.join(';')],
         ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
         ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
@@ -99,7 +99,7 @@ export function sliceCommand(
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...seek(start?.seekTo),
         ...['-i', input, '-filter_complex', graph.join(';')],
         ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),

@@ -16,6 +16,7 @@
  * their size where that shifts the choice, groups of pictures too large to be held.
  */
 
+import { isObjectUrl } from '../objects/object-url.js';
 import { LineReader } from './byte-readers.js';
 import { packetsCommand } from './commands.js';
 import { sliceCommand } from './decode-commands.js';
@@ -32,11 +33,14 @@ import { type DecodeTask, DeliveredFrames, decodeWhole, type FrameStream } from 
 /** Assumed where the container states no rate. */
 const USUAL_FPS = 25;
 
-/** Whether a video is long enough for two slices at least, and of a container in which their key frames are found at once. */
+/**
+ * Whether a video is long enough for two slices at least, and of a container in which their key frames are found at once. Not an object of a store:
+ * the list of packets reads every byte, so the whole would come over the network twice.
+ */
 export async function isWorthSlicing(path: string, probe: VideoProbe, limits = SLICE_LIMITS): Promise<boolean> {
   const { container, claimedDuration = 0, video } = probe;
   const { codedWidth, codedHeight, nominalFps = USUAL_FPS } = video;
-  if (!INDEXED_BY_PRESENTATION.has(container)) return false;
+  if (!INDEXED_BY_PRESENTATION.has(container) || isObjectUrl(path)) return false;
   if (claimedDuration * nominalFps * codedWidth * codedHeight < 2 * limits.pixels) return false;
   return container !== 'matroska' || (await hasCues(path));
 }

@@ -4,6 +4,9 @@ import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { LongwatchError } from '../../src/errors.js';
 import { startThread } from '../../src/thread.js';
+import type { ObjectReader } from '../objects/object-reader.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import { isObjectUrl } from '../objects/object-url.js';
 import {
   EngineMailbox,
   type EngineMessage,
@@ -11,7 +14,9 @@ import {
   type EngineProcess,
   type FfmpegCommand,
   type FfmpegEngine,
+  onObject,
 } from './engine.js';
+import { newRemoteInput, serveRead } from './remote-source.js';
 import { compileWasmCore } from './wasm-core.js';
 import type { WasmReport, WasmTask } from './wasm-thread.js';
 
@@ -24,6 +29,9 @@ export class WasmEngine implements FfmpegEngine {
   #version: Promise<string> | undefined;
   #core: Promise<WebAssembly.Module> | undefined;
 
+  /** @param objects where `s3://` places are read from */
+  constructor(readonly objects?: ObjectStore) {}
+
   version(): Promise<string> {
     this.#version ??= this.#readVersion();
     return this.#version;
@@ -31,8 +39,9 @@ export class WasmEngine implements FfmpegEngine {
 
   async *run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
     const core = await this.#compiledCore();
-    const mailbox = new EngineMailbox();
-    yield* mailbox.read(() => startCommand(command, core, mailbox), options);
+    yield* isObjectUrl(command.path)
+      ? onObject(this.objects, command, options, (reader) => runCommand(command, options, core, reader))
+      : runCommand(command, options, core, command.path);
   }
 
   /** Compiled once for all commands. A failure is not remembered, so that the next command tries again. */
@@ -56,16 +65,33 @@ export class WasmEngine implements FfmpegEngine {
   }
 }
 
-function startCommand(command: FfmpegCommand, core: WebAssembly.Module, mailbox: EngineMailbox): EngineProcess {
+/** @param input path of a file, or an open object, whose bytes this thread fetches for the engine's */
+function runCommand(
+  command: FfmpegCommand,
+  options: EngineOptions,
+  core: WebAssembly.Module,
+  input: string | ObjectReader,
+): AsyncGenerator<EngineMessage, void> {
+  const mailbox = new EngineMailbox();
+  return mailbox.read(() => startCommand(command, core, mailbox, input), options);
+}
+
+function startCommand(
+  command: FfmpegCommand,
+  core: WebAssembly.Module,
+  mailbox: EngineMailbox,
+  input: string | ObjectReader,
+): EngineProcess {
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
   const extension = /^\.[a-z0-9]{1,5}$/i.test(extname(command.path)) ? extname(command.path).toLowerCase() : '';
   const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
   const outputs = Array.from({ length: command.outputs }, (_, index) => `/out/${index}`);
   const undelivered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const remote = typeof input === 'string' ? undefined : newRemoteInput(input.facts.sizeBytes);
   const task: WasmTask = {
     core,
     tool: command.tool,
-    path: command.path,
+    input: remote ?? command.path,
     mount,
     outputs,
     args: command.args(`file:${mount.folder}/${mount.name}`, outputs),
@@ -76,6 +102,10 @@ function startCommand(command: FfmpegCommand, core: WebAssembly.Module, mailbox:
     // Some flags of the program (`--input-type`) would keep the thread's file from being run.
     execArgv: [],
   });
+  if (remote && typeof input !== 'string')
+    worker.on('message', (report: WasmReport) => {
+      if (report.kind === 'read') void serveRead(input, remote, report);
+    });
   return new ThreadRun(worker, new Int32Array(undelivered), mailbox);
 }
 
@@ -89,7 +119,7 @@ class ThreadRun implements EngineProcess {
   ) {
     worker.on('message', (report: WasmReport) => {
       if (report.kind === 'exit') mailbox.post(report);
-      else for (const write of report.writes) mailbox.post({ kind: 'bytes', ...write });
+      else if (report.kind === 'writes') for (const write of report.writes) mailbox.post({ kind: 'bytes', ...write });
     });
     worker.on('error', (cause) => {
       mailbox.fail(

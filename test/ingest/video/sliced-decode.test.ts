@@ -84,7 +84,7 @@ class WatchedEngine implements FfmpegEngine {
 }
 
 function sliced(engine: FfmpegEngine, workers = 2): FfmpegDecoder {
-  return new FfmpegDecoder(engine, { workers, slices: LIMITS });
+  return new FfmpegDecoder(engine, undefined, { workers, slices: LIMITS });
 }
 
 /** Both ways, and what the engine was asked for when it was to slice. */
