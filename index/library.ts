@@ -29,7 +29,7 @@ export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | '
   readonly error?: VideoRecord['error'] | null;
 };
 
-/** An event that the full text matched. Higher scores are better; they compare only within one call. */
+/** An event that the full text matched. */
 export interface TextHit {
   readonly event: EventRecord;
   readonly score: number;

@@ -39,11 +39,13 @@ export class Events {
     const embedded = new Map<string | undefined, { eventKey: number; vector: Float32Array }[]>();
     const keep = (id: string | undefined, eventKey: number, vector: Float32Array) =>
       embedded.set(id, [...(embedded.get(id) ?? []), { eventKey, vector }]);
-    events.forEach(({ event, embedding, frameEmbedding }, position) => {
+    const keys = events.map(({ event, embedding, frameEmbedding }, position) => {
       const eventKey = this.#insertOne(event, { ...place, position });
       if (embedding) keep(embedderId, eventKey, embedding);
       if (frameEmbedding) keep(frameEmbedding.embedderId, eventKey, frameEmbedding.vector);
+      return eventKey;
     });
+    this.#extend(place.video_key, keys);
     for (const [id, rows] of embedded) this.#embeddings.insert(id, rows);
   }
 
@@ -72,6 +74,16 @@ export class Events {
     );
     const page = toPage(LIST, rows, size, (row) => [row.start_s, row.layer, row.window_index, row.position]);
     return { ...page, items: page.items.map(toEventRecord) };
+  }
+
+  /** It never shrinks: a wider one costs time, a narrower one would lose hits. */
+  #extend(video_key: number, keys: readonly number[]): void {
+    if (keys.length === 0) return;
+    this.#db.run(
+      `INSERT INTO video_extent VALUES (@video_key, @first, @last) ON CONFLICT (video_key)
+       DO UPDATE SET first_key = min(first_key, @first), last_key = max(last_key, @last)`,
+      { video_key, first: Math.min(...keys), last: Math.max(...keys) },
+    );
   }
 
   #insertOne(event: MediaEvent, place: EventPlace & { readonly position: number }): number {

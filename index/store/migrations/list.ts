@@ -4,9 +4,10 @@ import { durableJobs } from './durable-jobs.js';
 import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
+import { scale } from './scale.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, durableJobs, standingQueries];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, durableJobs, standingQueries, scale];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
