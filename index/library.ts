@@ -65,6 +65,9 @@ export interface SearchScope {
   readonly sources?: readonly EventSource[];
 }
 
+/** What a search asks of a library; what takes long in a large one. */
+export type Retrieval = Pick<Library, 'matchText' | 'nearest' | 'nearestPoints'>;
+
 export interface IntegrityReport {
   readonly ok: boolean;
   /** One sentence per check, in the order they ran. */

@@ -6,7 +6,7 @@ import type { Database } from './database.js';
 import type { Embeddings } from './embeddings.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
 import type { EventFilter, EventRecord, EventWrite, Page } from './records.js';
-import { OVERLAPS_RANGE, rangeParameters } from './scope.js';
+import { eventsInRange, rangeParameters } from './scope.js';
 import { finite, toJson } from './values.js';
 import type { Videos } from './videos.js';
 
@@ -59,10 +59,11 @@ export class Events {
       );
     if (kinds) conditions.push('event.kind IN (SELECT value FROM json_each(@kinds))');
     if (sources) conditions.push('event.source IN (SELECT value FROM json_each(@sources))');
-    if (range) conditions.push(OVERLAPS_RANGE);
+    const where = conditions.join(' AND ');
+    const found = range ? eventsInRange('event.*', where) : `SELECT event.* FROM event WHERE ${where}`;
     const rows = this.#db.all<EventRow>(
-      `SELECT ${EVENT_COLUMNS} FROM event JOIN video ON video.key = event.video_key WHERE ${conditions.join(' AND ')}
-       ORDER BY event.start_s, event.layer, event.window_index, event.position LIMIT @limit`,
+      `SELECT ${EVENT_COLUMNS} FROM (${found} ORDER BY start_s, layer, window_index, position LIMIT @limit) AS event
+       JOIN video ON video.key = event.video_key ORDER BY event.start_s, event.layer, event.window_index, event.position`,
       {
         video_key: this.#videos.key(videoId),
         limit: size + 1,

@@ -18,6 +18,23 @@ export interface ScopeClause {
 export const OVERLAPS_RANGE =
   'event.start_s < @range_end AND (event.end_s > @range_start OR event.start_s >= @range_start)';
 
+/** Events up to this length are short; the schema lists the longer ones by themselves. */
+const SHORT_S = 60;
+/** More than rounding adds to a length. */
+const SLACK_S = 1;
+
+/**
+ * The events that overlap a range, from the indexes by start: of the short ones only those that begin shortly before it or in it are visited, and the
+ * long ones are few. For `rangeParameters`.
+ * @param columns of `event`
+ * @param where further conditions
+ */
+export function eventsInRange(columns: string, where: string): string {
+  const length = 'event.end_s - event.start_s';
+  return `SELECT ${columns} FROM event WHERE ${where} AND ${length} <= ${SHORT_S} AND event.start_s >= @range_start - ${SHORT_S + SLACK_S} AND ${OVERLAPS_RANGE}
+    UNION ALL SELECT ${columns} FROM event WHERE ${where} AND ${length} > ${SHORT_S} AND ${OVERLAPS_RANGE}`;
+}
+
 /** @throws {LongwatchError} `bad_range` */
 export function rangeParameters(range: TimeRange): SqlParameters {
   if (!(range.start <= range.end)) {
