@@ -7,9 +7,9 @@
 
 import { EVENT_SOURCES } from '../../src/event.js';
 import type { SearchScope, TextHit, TextOptions } from '../library.js';
-import type { Database, SqlParameters } from '../store/database.js';
+import type { Database } from '../store/database.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from '../store/event-row.js';
-import { scopeClause } from '../store/scope.js';
+import { eventsInScope, type ScopeClause, scopeClause } from '../store/scope.js';
 import { type Combination, combine, type Listed } from './combinations.js';
 import { NearestWords } from './nearest-words.js';
 import { Postings } from './postings.js';
@@ -25,6 +25,7 @@ const COMPARED = 500;
 const CHUNK = 2000;
 /** The sources whose events all say the same few words; the schema keeps their texts apart, as labels. */
 const LABELLED: ReadonlySet<string> = new Set(['signal', 'picture']);
+const WORDED = EVENT_SOURCES.filter((source) => !LABELLED.has(source));
 
 export interface FullTextOptions {
   /**
@@ -93,6 +94,9 @@ interface Extent {
 
 const COLUMNS = `event.key, length(event.text) AS letters, event.video_key, ${EVENT_COLUMNS}`;
 const FROM = 'event JOIN video ON video.key = event.video_key';
+
+/** Every key in a scope where it was or is needed; undefined where the scope has no end. */
+type KeysInScope = (needed: boolean) => ReadonlySet<number> | undefined;
 
 export class FullText {
   readonly #db: Database;
@@ -183,12 +187,14 @@ export class FullText {
 
   #worded(asked: readonly Asked[], limit: number, scope: SearchScope): Found[] {
     const { sql, parameters } = scopeClause(wordedScope(scope));
+    const allInScope = this.#keysInScope(scope);
     const extents = scope.videoIds && this.#extentsOf(scope.videoIds);
     const best: Found[] = [];
     for (const tier of tiersOf(listsOf(asked, 'keys'), asked)) {
       if (best.length >= limit) break;
       const keys = extents ? within(tier.keys, extents) : tier.keys;
-      const inScope = sql === '' ? keys.slice(0, this.#compared) : this.#firstInScope(keys, sql, parameters);
+      const inScope =
+        sql === '' ? keys.slice(0, this.#compared) : this.#firstInScope(keys, { sql, parameters }, allInScope);
       if (inScope.length === 0) continue;
       const rows = this.#db.all<Row>(
         `SELECT ${COLUMNS} FROM ${FROM} WHERE event.key IN (SELECT value FROM json_each(@keys))
@@ -200,16 +206,29 @@ export class FullText {
     return best;
   }
 
-  #firstInScope(keys: readonly number[], sql: string, parameters: SqlParameters): number[] {
+  /** The first of the keys that are in the scope, as many as are compared. */
+  #firstInScope(keys: readonly number[], { sql, parameters }: ScopeClause, all: KeysInScope): number[] {
     const found: number[] = [];
-    for (let from = 0; from < keys.length && found.length < this.#compared; from += CHUNK)
-      found.push(
-        ...this.#db.column<number>(
-          `SELECT event.key FROM event WHERE event.key IN (SELECT value FROM json_each(@keys)) ${sql} ORDER BY event.key`,
-          { keys: JSON.stringify(keys.slice(from, from + CHUNK)), ...parameters },
-        ),
+    for (let from = 0; from < keys.length && found.length < this.#compared; from += CHUNK) {
+      // Of many keys few are in the scope: then it is cheaper to know all that are.
+      const known = all(from > 0);
+      if (known) return [...found, ...keys.slice(from).filter((key) => known.has(key))].slice(0, this.#compared);
+      const rows = this.#db.column<number>(
+        `SELECT event.key FROM event WHERE event.key IN (SELECT value FROM json_each(@keys)) ${sql} ORDER BY event.key`,
+        { keys: JSON.stringify(keys.slice(from, from + CHUNK)), ...parameters },
       );
+      found.push(...rows);
+    }
     return found.slice(0, this.#compared);
+  }
+
+  #keysInScope(scope: SearchScope): KeysInScope {
+    const clause = scope.range && eventsInScope('event.key', { sources: WORDED, ...scope });
+    let keys: ReadonlySet<number> | undefined;
+    return (needed) => {
+      if (clause && needed) keys ??= new Set(this.#db.column<number>(clause.sql, clause.parameters));
+      return keys;
+    };
   }
 
   /** Between which keys the events of these videos lie; others may lie there too. In rising order of the first. */
@@ -259,7 +278,7 @@ function toHit({ row, tier, matched }: Found, asked: readonly Asked[]): TextHit 
 
 /** The same without sources where they are all that have words of their own. */
 function wordedScope({ sources, ...rest }: SearchScope): SearchScope {
-  const all = !sources || EVENT_SOURCES.every((source) => LABELLED.has(source) || sources.includes(source));
+  const all = !sources || WORDED.every((source) => sources.includes(source));
   return all ? rest : { ...rest, sources };
 }
 

@@ -48,12 +48,13 @@ class Questions {
       return Promise.resolve(known.slice());
     }
     return new Promise((resolve, reject) => {
+      const cancelled = () => new LongwatchError('cancelled', 'Cancelled.', { cause: signal?.reason });
+      if (signal?.aborted) return reject(cancelled());
       const abort = () => {
         const index = this.#waiting.indexOf(waiting);
         if (index >= 0) this.#waiting.splice(index, 1);
-        reject(new LongwatchError('cancelled', 'Cancelled.', { cause: signal?.reason }));
+        reject(cancelled());
       };
-      if (signal?.aborted) return abort();
       const settled = () => signal?.removeEventListener('abort', abort);
       const waiting: Waiting = {
         text,
@@ -77,7 +78,7 @@ class Questions {
     if (this.#busy) return;
     this.#busy = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#take();
+      const batch = this.#waiting.splice(0, MOST_TOGETHER);
       const texts = [...new Set(batch.map(({ text }) => text))];
       try {
         const vectors = await this.#embedder.embed(texts);
@@ -95,10 +96,6 @@ class Questions {
       }
     }
     this.#busy = false;
-  }
-
-  #take(): Waiting[] {
-    return this.#waiting.splice(0, MOST_TOGETHER);
   }
 
   #remember(text: string, vector: Float32Array): void {
