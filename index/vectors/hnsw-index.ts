@@ -163,6 +163,8 @@ export class HnswIndex implements VectorIndex {
 function strangePoint(graph: HnswGraph, manifest: Manifest, source: HnswSource): string | undefined {
   const labels = [...graph.labels];
   if (labels.length !== manifest.count) return 'the index holds another number of points than its manifest says';
+  const last = labels.reduce((most, label) => Math.max(most, label), 0);
+  if (last !== manifest.maxId) return 'the index ends with another embedding than its manifest says';
   const step = Math.max(1, Math.floor(labels.length / PROBES));
   const probes = labels.filter((_, i) => i % step === 0);
   for (const [id, vector] of source.vectors(probes)) {

@@ -125,7 +125,8 @@ export class VectorSearch {
       if (this.#graph && (enough || this.#options.readonly)) return;
       if (this.#options.readonly)
         throw new LongwatchError('part_missing', `${this.#graphReason}, and the library is read-only`);
-      await this.#build(false);
+      // From a file that did not load nothing can go on.
+      await this.#build(!this.#graph);
       await this.#load();
     } catch (error) {
       this.#giveUp(error);
