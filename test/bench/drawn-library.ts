@@ -16,9 +16,10 @@ import { DATABASE_FILE } from '../../index/store/sqlite-library.js';
 import { Videos } from '../../index/store/videos.js';
 import { Windows } from '../../index/store/windows.js';
 import type { EventKind } from '../../src/event.js';
+import { MINILM_ID } from '../../src/meaning/minilm.js';
 import type { Seconds } from '../../src/time.js';
 
-export const EMBEDDER = 'drawn';
+export const EMBEDDER = MINILM_ID;
 export const DIM = 384;
 const CAUSES = 32;
 const TOPICS = 400;
