@@ -16,43 +16,57 @@ export interface Combination<T> {
   readonly keys: readonly number[];
 }
 
-/** Up to this many places for each key a table of all places is faster than a map of the keys. */
-const PLACES_PER_KEY = 64;
+/** Keys may lie so far apart: 64 MB of places. Beyond, a map of the keys takes their part and ten times as long. */
+const MOST_PLACES = 1 << 24;
 /** The combination of no list. */
 const NONE = 0;
+/** A place for every key, kept for the next call: all are `NONE` between two calls. */
+let places = new Uint32Array(0);
 
-/** Every key of the lists, gathered by the lists that it is in. */
-export function combine<T>(lists: readonly Listed<T>[]): Combination<T>[] {
+/** Every key of the lists, gathered by the lists that it is in. @param mostPlaces for tests */
+export function combine<T>(lists: readonly Listed<T>[], mostPlaces = MOST_PLACES): Combination<T>[] {
   const first = Math.min(...lists.map(({ keys }) => keys[0] ?? Number.POSITIVE_INFINITY));
   const last = Math.max(...lists.map(({ keys }) => keys.at(-1) ?? Number.NEGATIVE_INFINITY));
-  const total = lists.reduce((sum, { keys }) => sum + keys.length, 0);
-  if (total === 0) return [];
+  if (first > last) return [];
+  return last - first < mostPlaces ? combineInPlaces(lists, first, last) : combineInMap(lists);
+}
+
+function combineInPlaces<T>(lists: readonly Listed<T>[], first: number, last: number): Combination<T>[] {
   const table = new Table(lists);
-  if (last - first < PLACES_PER_KEY * total) {
-    const combinations = new Uint32Array(last - first + 1);
-    lists.forEach(({ keys }, list) => {
-      const next = table.next();
-      for (let i = 0; i < keys.length; i++) {
-        const place = (keys[i] as number) - first;
-        const before = combinations[place] as number;
-        combinations[place] = next[before] || table.become(before, list, next);
-      }
-    });
-    for (let place = 0; place < combinations.length; place++) {
-      const combination = combinations[place] as number;
-      if (combination !== NONE) table.gather(first + place, combination);
+  if (places.length <= last - first) places = new Uint32Array(Math.ceil((last - first + 1) * 1.2));
+  const combinations = places;
+  lists.forEach(({ keys }, list) => {
+    const next = table.next();
+    for (let i = 0; i < keys.length; i++) {
+      const place = (keys[i] as number) - first;
+      const before = combinations[place] as number;
+      combinations[place] = next[before] || table.become(before, list, next);
     }
-  } else {
-    const combinations = new Map<number, number>();
-    lists.forEach(({ keys }, list) => {
-      const next = table.next();
-      for (const key of keys) {
-        const before = combinations.get(key) ?? NONE;
-        combinations.set(key, next[before] || table.become(before, list, next));
-      }
-    });
-    for (const [key, combination] of [...combinations].sort(([a], [b]) => a - b)) table.gather(key, combination);
+  });
+  // All keys of a combination are in the first of its lists, so they come in order.
+  for (const { keys } of lists) {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as number;
+      const combination = combinations[key - first] as number;
+      if (combination === NONE) continue;
+      table.gather(key, combination);
+      combinations[key - first] = NONE;
+    }
   }
+  return table.combinations();
+}
+
+function combineInMap<T>(lists: readonly Listed<T>[]): Combination<T>[] {
+  const table = new Table(lists);
+  const combinations = new Map<number, number>();
+  lists.forEach(({ keys }, list) => {
+    const next = table.next();
+    for (const key of keys) {
+      const before = combinations.get(key) ?? NONE;
+      combinations.set(key, next[before] || table.become(before, list, next));
+    }
+  });
+  for (const [key, combination] of [...combinations].sort(([a], [b]) => a - b)) table.gather(key, combination);
   return table.combinations();
 }
 
