@@ -327,12 +327,15 @@ function within(keys: readonly number[], extents: readonly Extent[]): number[] {
   });
 }
 
+/** Coverages that differ by less are equal but for the order in which they were summed. */
+const ROUNDED = 1e9;
+
 /** Half by number, half by rarity; see `TextHit`. */
 function coverageOf(own: readonly Matched[], all: readonly Asked[]): number {
   const worthOf = ({ way }: Matched) => (way.corrected === undefined ? 1 : CORRECTED_WORTH);
   const byNumber = sum(own.map(worthOf)) / all.length;
   const byRarity = sum(own.map((one) => worthOf(one) * one.asked.rarity)) / sum(all.map(({ rarity }) => rarity));
-  return (byRarity + byNumber) / 2;
+  return Math.round(((byRarity + byNumber) / 2) * ROUNDED) / ROUNDED;
 }
 
 function byRank(a: Found, b: Found): number {
