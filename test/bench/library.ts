@@ -1,5 +1,5 @@
 /**
- * How a large library answers: `npm run bench:library [-- --segments N] [--signals N] [--cache DIR] [--seconds N] [--readers N]`.
+ * How a large library answers: `npm run bench:library [-- --segments N] [--signals N] [--cache DIR] [--seconds N] [--only PART,...]`.
  *
  * The library is drawn (`drawn-library.ts`) and kept in the cache folder with its graph, so a second run only measures. Its vectors bear MiniLM's name, so that the real
  * server, with MiniLM, does with them what it would do with others: what it finds by meaning is nonsense, what it costs is not. In this process the vectors of questions are
@@ -33,6 +33,7 @@ const { values } = parseArgs({
     signals: { type: 'string', default: '3' },
     cache: { type: 'string', default: path.join(os.tmpdir(), 'longwatch-bench') },
     seconds: { type: 'string', default: '10' },
+    only: { type: 'string', default: 'starts,searches,recall,listings,server' },
     /** Measures one start in a process of its own. */
     cold: { type: 'string' },
   },
@@ -74,12 +75,15 @@ async function bench(): Promise<void> {
     console.log(`building and loading the graph: ${(took / 1000).toFixed(0)} s\n`);
   }
   console.log(library.vectorIndexStatus()[0]?.reason);
-  await printStarts(directory);
-  await printSearches(directory);
-  await printRecall(directory);
   await library.close();
-  await printListings(directory);
-  await printServer(directory);
+  const parts = {
+    starts: printStarts,
+    searches: printSearches,
+    recall: printRecall,
+    listings: printListings,
+    server: printServer,
+  };
+  for (const [name, print] of Object.entries(parts)) if (values.only.split(',').includes(name)) await print(directory);
 }
 
 async function printStarts(directory: string): Promise<void> {
