@@ -11,6 +11,7 @@ import path from 'node:path';
 import { Database } from '../../index/store/database.js';
 import { Embeddings } from '../../index/store/embeddings.js';
 import { Events } from '../../index/store/events.js';
+import { Makings } from '../../index/store/makings.js';
 import type { EventWrite } from '../../index/store/records.js';
 import { DATABASE_FILE } from '../../index/store/sqlite-library.js';
 import { Videos } from '../../index/store/videos.js';
@@ -112,14 +113,15 @@ export function drawnLibrary(cache: string, segments: number, signals: number, w
   mkdirSync(directory, { recursive: true });
   const db = Database.open(path.join(directory, DATABASE_FILE), { create: true });
   const videos = new Videos(db);
-  const windows = new Windows(db, videos, new Events(db, videos, new Embeddings(db)));
+  const windows = new Windows(db, videos, new Events(db, videos, new Embeddings(db)), new Makings(db));
   const random = randomFrom(5);
+  const films = filmsOf(cache, segments);
   const count = Math.ceil(segments / WINDOWS_A_VIDEO);
   let left = segments;
   for (let number = 0; number < count; number++) {
     const name = `video-${String(number).padStart(5, '0')}`;
     const { id } = videos.add({
-      path: path.join(cache, 'films', `${name}.mp4`),
+      path: path.join(films, `${name}.mp4`),
       title: name,
       sha256: number.toString(16).padStart(12, '0').padEnd(64, '0'),
       sizeBytes: 1,
@@ -147,6 +149,11 @@ export function drawnLibrary(cache: string, segments: number, signals: number, w
   db.close();
   writeFileSync(mark, '');
   return directory;
+}
+
+/** Where the files of the videos would lie. */
+export function filmsOf(cache: string, segments: number): string {
+  return path.join(cache, `films-${segments}`);
 }
 
 function eventsOf(

@@ -25,7 +25,7 @@ import { loadConfig } from '../../src/config.js';
 import { openEngine } from '../../src/main.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import { MINILM_SCALE } from '../../src/meaning/minilm.js';
-import { DIM, DrawnWorld, drawnLibrary, EMBEDDER, randomFrom } from './drawn-library.js';
+import { DIM, DrawnWorld, drawnLibrary, EMBEDDER, filmsOf, randomFrom } from './drawn-library.js';
 
 const { values } = parseArgs({
   options: {
@@ -242,7 +242,7 @@ async function printListings(directory: string): Promise<void> {
   await row('events in the last 10 s', () => library.events(id, { range: { start: 3590, end: 3600 } }));
   await row('timeline of a video in 200 parts', () => library.timeline(id, { start: 0, end: 3600 }, 18));
   await row('counts of the library', () => library.stats());
-  const films = path.join(values.cache, 'films');
+  const films = filmsOf(values.cache, Number(values.segments));
   mkdirSync(films, { recursive: true });
   for (const { path: file } of await library.videoFiles()) {
     if (!existsSync(file)) writeFileSync(file, 'x');

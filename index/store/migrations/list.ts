@@ -7,7 +7,16 @@ import type { Migration } from './migration.js';
 import { scale } from './scale.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
+import { tagsAndMakings } from './tags-and-makings.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, durableJobs, standingQueries, scale];
+export const MIGRATIONS: readonly Migration[] = [
+  firstSchema,
+  summaries,
+  layers,
+  durableJobs,
+  standingQueries,
+  tagsAndMakings,
+  scale,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
