@@ -45,11 +45,11 @@ export function rivalsOf(ranked: readonly Match[]): Rivals | undefined {
  * and hits that share no word with the question. Of those, two in a hundred were right in one set and thirty in another.
  */
 export function confidenceOf(
-  hit: Match,
+  hit: Match | undefined,
   rivals: Rivals | undefined,
   embedderId: string | undefined,
 ): number | undefined {
-  if (embedderId !== CONFIDENCE_MAP.embedder || !rivals || !MEASURED.has(hit.event.source)) return undefined;
+  if (embedderId !== CONFIDENCE_MAP.embedder || !rivals || !hit || !MEASURED.has(hit.event.source)) return undefined;
   if (hit.coverage === 0 || hit.similarity === undefined) return undefined;
   const { score, rival, constant, ceiling } = CONFIDENCE_MAP;
   return ceiling / (1 + Math.exp(-(score * hit.score + rival * rivals.score + constant)));

@@ -285,7 +285,7 @@ export class SqliteLibrary implements Library {
     return this.#jobs.lastByPath();
   }
 
-  underJob(fence: JobFence): Library {
+  underJob(fence: JobFence): SqliteLibrary {
     const mayWrite = () => {
       if (this.#jobs.holds(fence)) return;
       throw new LongwatchError(

@@ -19,7 +19,9 @@ export function drawnFilms(seeds: readonly number[]): Corpus {
     films: films.map(({ world, truth }, at): CorpusFilm => {
       const seed = seeds[at] ?? 0;
       const events = truth.events.map((event): CorpusLine => ({ ...lineOf(event), kind: 'activity', source: 'model' }));
-      const captions = truth.captions.map((each): CorpusLine => ({ ...lineOf(each), kind: 'caption', source: 'model' }));
+      const captions = truth.captions.map(
+        (each): CorpusLine => ({ ...lineOf(each), kind: 'caption', source: 'model' }),
+      );
       // Questions by the order of things are another part's business: see index/search/question.ts.
       const asked = askAbout(world, { seed, count: QUESTIONS }).filter(({ kind }) => kind === 'plain');
       return {
@@ -28,7 +30,9 @@ export function drawnFilms(seeds: readonly number[]): Corpus {
         questions: asked.map(({ text, queries }) => ({
           text,
           right: world.events.flatMap(({ happening }, position) => (queries[0]?.means(happening) ? [position] : [])),
-          alsoRight: new Set([...sentences].filter(([, happening]) => queries[0]?.means(happening)).map(([text]) => text)),
+          alsoRight: new Set(
+            [...sentences].filter(([, happening]) => queries[0]?.means(happening)).map(([text]) => text),
+          ),
         })),
       };
     }),

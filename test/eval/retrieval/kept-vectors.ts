@@ -23,12 +23,20 @@ export async function keepingVectors(embedder: Embedder, folder: string): Promis
     ...{ id: embedder.id, dim: embedder.dim, scale: embedder.scale },
     close: () => embedder.close(),
     async embed(texts, signal) {
-      const keys = texts.map((text) => createHash('sha256').update(text).digest('hex').slice(0, 2 * KEY_BYTES));
+      const keys = texts.map((text) =>
+        createHash('sha256')
+          .update(text)
+          .digest('hex')
+          .slice(0, 2 * KEY_BYTES),
+      );
       const missing = [...new Set(texts.filter((_, i) => !known.has(keys[i] ?? '')))];
       const made = missing.length === 0 ? [] : await embedder.embed(missing, signal);
       const rows: Buffer[] = [];
       made.forEach((vector, i) => {
-        const key = createHash('sha256').update(missing[i] ?? '').digest('hex').slice(0, 2 * KEY_BYTES);
+        const key = createHash('sha256')
+          .update(missing[i] ?? '')
+          .digest('hex')
+          .slice(0, 2 * KEY_BYTES);
         known.set(key, vector);
         rows.push(Buffer.from(key, 'hex'), Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength));
       });

@@ -106,7 +106,11 @@ function multircFilms(
     const sound = asked.filter(({ right }) => right.length > 0 && right.every((at) => at < texts.length));
     return {
       name: `multirc ${number}`,
-      lines: linesOf(texts.map((text) => text.trim()), 'speech', 'speech'),
+      lines: linesOf(
+        texts.map((text) => text.trim()),
+        'speech',
+        'speech',
+      ),
       questions: spread(sound, questions),
     };
   });
@@ -124,7 +128,9 @@ function sentencesOf(text: string): { readonly text: string; readonly start: num
     if (last && last.end - last.start < SHORTEST) last.end = index + segment.length;
     else found.push({ start: index, end: index + segment.length });
   }
-  return found.map(({ start, end }) => ({ text: text.slice(start, end).trim(), start, end })).filter(({ text }) => text);
+  return found
+    .map(({ start, end }) => ({ text: text.slice(start, end).trim(), start, end }))
+    .filter(({ text }) => text);
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -17,10 +17,7 @@ export function writtenFilms(films: readonly RetrievalFilm[] = RETRIEVAL_FILMS):
     films: films.map(({ name, layer, lines, asks, never }) => ({
       name,
       lines: linesOf(lines, ...KINDS[layer]),
-      questions: [
-        ...asks.map(([text, ...right]) => ({ text, right })),
-        ...never.map((text) => ({ text, right: [] })),
-      ],
+      questions: [...asks.map(([text, ...right]) => ({ text, right })), ...never.map((text) => ({ text, right: [] }))],
     })),
   };
 }
