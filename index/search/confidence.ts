@@ -27,7 +27,7 @@ export interface Rivals {
 export function rivalsOf(ranked: readonly Match[]): Rivals | undefined {
   const texts = new Set<string>();
   for (const { event, score } of ranked) {
-    if (!MEASURED.has(event.source)) continue;
+    if (event.source === 'signal' || event.source === 'picture') continue;
     texts.add(event.text);
     if (texts.size > RIVAL) return { score };
   }
