@@ -15,6 +15,7 @@ import type { Embedder } from '../../src/meaning/embedder.js';
 import { openMiniLm } from '../../src/meaning/minilm.js';
 import {
   confidenceBy,
+  EVIDENCES,
   filmsOf,
   fitConfidence,
   type JudgedHit,
@@ -231,11 +232,12 @@ async function main(): Promise<void> {
         }
     printErrors(rows);
     console.log('\nShare of hits that are right, by what speaks for them:');
-    for (const evidence of ['words and meaning', 'meaning alone', 'words alone'])
+    for (const evidence of EVIDENCES)
       for (const set of new Set(hits.map((hit) => hit.set))) {
         const own = hits.filter((hit) => hit.evidence === evidence && hit.set === set);
         const right = own.filter((hit) => hit.right).length;
-        console.log(`  ${evidence}, ${set}: ${right} of ${own.length} (${share(right, own.length)})`);
+        if (own.length > 0)
+          console.log(`  ${evidence}, ${set}: ${right} of ${own.length} (${share(right, own.length)})`);
       }
     const foreign = { ...writtenFilms(), films: writtenFilms().films.slice(0, 16) };
     const first = foreign.films[0];

@@ -1,21 +1,24 @@
 /** Fits the map from scores to a confidence (`index/search/confidence.ts`) and says how it does on hits that it has not seen. */
 
 import { writeFile } from 'node:fs/promises';
-import { confidenceOf, rivalsOf } from '../../../index/search/confidence.js';
+import { confidenceOf, hasMeasuredEvidence, rivalsOf } from '../../../index/search/confidence.js';
 import { CONFIDENCE_MAP } from '../../../index/search/confidence-map.js';
-import { fuse, rank } from '../../../index/search/fuse.js';
+import { fuse, type Match, rank } from '../../../index/search/fuse.js';
 import type { Embedder } from '../../../src/meaning/embedder.js';
 import type { Asked, Layer, Place } from './gather.js';
 
 /** Hits that a search shows unless it is asked for more. */
 const SHOWN = 10;
 
+export const EVIDENCES = ['words and meaning', 'meaning alone', 'words alone', 'one word or a guessed one'] as const;
+type Evidence = (typeof EVIDENCES)[number];
+
 export interface JudgedHit {
   readonly set: string;
   readonly film: number;
   readonly layer: Layer;
   readonly place: Place;
-  readonly evidence: 'words and meaning' | 'meaning alone' | 'words alone';
+  readonly evidence: Evidence;
   readonly score: number;
   readonly rival: number;
   readonly right: boolean;
@@ -35,13 +38,18 @@ export function judgedHits(asked: Asked, { scale, id }: Embedder): JudgedHit[] {
       film: asked.film,
       layer: asked.layer,
       place: asked.place,
-      evidence:
-        hit.coverage === 0 ? 'meaning alone' : hit.similarity === undefined ? 'words alone' : 'words and meaning',
+      evidence: evidenceOf(hit),
       score: hit.score,
       rival: rivals.score,
       right: asked.isRight(hit),
       confidence: confidenceOf(hit, rivals, id),
     }));
+}
+
+function evidenceOf(hit: Match): Evidence {
+  if (hasMeasuredEvidence(hit)) return 'words and meaning';
+  if (hit.coverage === 0) return 'meaning alone';
+  return hit.similarity === undefined ? 'words alone' : 'one word or a guessed one';
 }
 
 export function confidenceBy({ score, rival, constant, ceiling }: ConfidenceParameters, hit: JudgedHit): number {

@@ -6,6 +6,8 @@ import type { SimilarityScale } from '../../../src/meaning/embedder.js';
 import type { Asked } from './gather.js';
 
 const DAMPING = 60;
+/** Words of a question for which words count least: so they counted for all. */
+const SHORT = 2;
 
 /** Candidates best first, by one way of ordering them; what it does not find is left out. */
 const WAYS: Readonly<Record<string, (candidates: readonly Candidate[], scale: SimilarityScale) => Candidate[]>> = {
@@ -13,6 +15,11 @@ const WAYS: Readonly<Record<string, (candidates: readonly Candidate[], scale: Si
   'meaning alone': (candidates) => by(candidates, ({ similarity }) => similarity),
   'reciprocal ranks of both': (candidates) =>
     by(candidates, ({ wordRank, meaningRank }) => reciprocal(wordRank) + reciprocal(meaningRank)),
+  'weighed as evidence, words alike in short and long questions': (candidates, scale) =>
+    rank(
+      candidates.map((candidate) => ({ ...candidate, terms: SHORT })),
+      scale,
+    ),
   'weighed as evidence': (candidates, scale) => rank(candidates, scale),
   'the same, cut off': (candidates, scale) => fuse(candidates, scale),
 };

@@ -10,7 +10,7 @@ import { signal, subtitle } from '../support.js';
 
 function match(text: string, score: number, change: Partial<MediaEvent> = {}): Match {
   const event: EventRecord = { ...subtitle(0, 3, text), ...change, id: text, videoId: 'v', windowIndex: 0 };
-  return { event, score, words: ['rabbit'], coverage: 0.5, similarity: 0.5 };
+  return { event, score, terms: 2, words: ['rabbit'], coverage: 0.5, similarity: 0.5 };
 }
 
 const SCORE = fc.double({ min: 0, max: 1, noNaN: true });
@@ -38,6 +38,8 @@ describe('the confidence of a hit', () => {
   it.each([
     ['by meaning alone', { ...match('a', 0.8), coverage: 0 }],
     ['by words alone', { ...match('a', 0.8), similarity: undefined }],
+    ['of a question of one word', { ...match('a', 0.8), terms: 1 }],
+    ['with a word that was guessed', { ...match('a', 0.8), corrected: new Map([['rabit', 'rabbit']]) }],
     ['of text on the screen', match('a', 0.8, { source: 'text', kind: 'text' })],
     ['of a signal', match('a', 0.8, { source: 'signal', kind: 'cut' })],
     ['of a picture', match('a', 0.8, { source: 'picture' })],
