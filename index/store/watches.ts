@@ -24,6 +24,7 @@ interface WatchRow {
   readonly id: string;
   readonly query: string;
   readonly video_ids: string | null;
+  readonly tags: string | null;
   readonly min_score: number;
   readonly url: string;
   readonly secret: string;
@@ -53,12 +54,13 @@ export class Watches implements StandingStore {
           hint: 'Delete one first.',
         });
       this.#db.run(
-        `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
-         VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
+        `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
+         VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
         {
           id: watch.id,
           query: watch.query,
           video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
+          tags: watch.tags ? JSON.stringify(watch.tags) : null,
           min_score: watch.minScore,
           url: watch.url,
           secret,
@@ -170,6 +172,7 @@ function toRecord(row: WatchRow): WatchRecord {
     id: row.id,
     query: row.query,
     ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
+    ...optional('tags', row.tags === null ? null : fromJson<readonly string[]>(row.tags)),
     minScore: row.min_score,
     url: row.url,
     created: row.created_ms,
