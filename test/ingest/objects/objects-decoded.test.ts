@@ -45,29 +45,32 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Everything that can be read of a place, small enough to compare. */
+/** What can be read of a place, small enough to compare. Of WebAssembly, whose every command is dear, a part of it. */
 async function readingOf(decoder: Decoder, place: string): Promise<unknown> {
   const { sizeBytes, ...probe } = await decoder.probe(place);
   // Which of the two outputs is a little ahead is chance.
   const frames: Record<'thumbnail' | 'picture', [number | undefined, string][]> = { thumbnail: [], picture: [] };
-  const read = decoder.decode(place, { sizeBytes, ...probe }, { pictures: { width: 48, height: 32, interval: 0.5 } });
-  for (let step = await read.next(); ; step = await read.next()) {
+  const decoding = decoder.decode(
+    place,
+    { sizeBytes, ...probe },
+    { pictures: { width: 48, height: 32, interval: 0.5 } },
+  );
+  for (let step = await decoding.next(); ; step = await decoding.next()) {
     if (step.done) break;
     frames[step.value.kind].push([step.value.pts, createHash('md5').update(step.value.rgb).digest('hex')]);
   }
   const whole = { sizeBytes, ...probe };
-  const still = await decoder.still(place, whole, { time: 2.05, firstFrameTime: 0 });
   const request = { range: { start: 1, end: 2 }, firstFrameTime: 0, width: 48, height: 32, interval: 0 };
   const stretch = await decoder.stretch(place, whole, request);
+  const read = { sizeBytes, streams: probe.video, frames, stretch: stretch.map(({ time }) => time) };
+  if (decoder.id === 'wasm') return read;
+  const still = await decoder.still(place, whole, { time: 2.05, firstFrameTime: 0 });
   const clip = await decoder.clip(place, whole, { range: { start: 1, end: 2 }, firstFrameTime: 0, duration: 3 });
   const hash = createHash('md5');
   for await (const chunk of clip.bytes()) hash.update(chunk);
   return {
-    sizeBytes,
-    streams: probe.video,
-    frames,
+    ...read,
     still: [still.time, createHash('md5').update(still.jpeg).digest('hex')],
-    stretch: stretch.map(({ time }) => time),
     clip: [clip.start, clip.end, hash.digest('hex')],
   };
 }
@@ -81,7 +84,11 @@ describe.each(DECODERS)('an object read by the $id decoder', ({ id, skipped }) =
 
   it.skipIf(skipped)('gives what the same file gives', async () => {
     const ofFile = await readingOf(decoder, file);
-    expect(ofFile).toMatchObject({ sizeBytes: bytes.length, still: [2, expect.any(String)], stretch: { length: 10 } });
+    expect(ofFile).toMatchObject({
+      sizeBytes: bytes.length,
+      stretch: { length: 10 },
+      frames: { thumbnail: { length: 30 } },
+    });
     expect(await readingOf(decoder, url)).toEqual(ofFile);
   });
 
