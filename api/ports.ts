@@ -21,7 +21,8 @@ import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
   /**
-   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
+   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there, with the higher of
+   * both priorities.
    * @param path Absolute, without symbolic links.
    */
   enqueue(
@@ -93,6 +94,15 @@ export interface ModelOverview {
   readonly servers?: readonly ServerStatus[];
 }
 
+/** What was found out about one part of the program. */
+export interface PartFinding {
+  readonly name: string;
+  readonly state: 'ok' | 'unused' | 'missing' | 'broken';
+  readonly detail: string;
+  /** How to get or mend it. */
+  readonly hint?: string;
+}
+
 export interface ApiParts {
   readonly library: Library;
   readonly searcher: Searcher;
@@ -114,6 +124,8 @@ export interface ApiParts {
   readonly modelServers?: () => Promise<readonly ServerStatus[]>;
   /** What an ingest of the file would take. One is tried at a time; it slows down what runs beside it. */
   readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
+  /** What is installed, used and missing. Tries the parts, which takes seconds. Absent where nobody can tell. */
+  readonly examine?: () => Promise<readonly PartFinding[]>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -132,13 +132,17 @@ export async function ingestVideo(
         reading = readingOf(parts, probe, subtitles, undefined);
         await library.updateVideo(video.id, { fingerprint: reading.fingerprint });
       }
-      await library.updateVideo(video.id, beginning(parts, probe, subtitles));
+      // What layers have read stays read, and said to be.
+      const kept = options.force ? {} : video.stages;
+      const begun = beginning(parts, probe, subtitles);
+      await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
       await library.updateVideo(video.id, {
         ...concluded,
+        stages: { ...kept, ...concluded.stages },
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
       costs.push({ name: 'windows', took: Date.now() - started });

@@ -20,7 +20,7 @@ const get = createRoute({
     'The clip begins with the frame that is on screen at `from`. Where that is a key frame, the stored frames are copied, and a few frames behind `to` may come along; elsewhere the stretch is coded again as H.264, exact to the frame. The headers say which times it covers; `HEAD` says so without making it. The file is written while it is sent, in fragments.',
   request: {
     params: videoParams,
-    query: z.object({
+    query: z.strictObject({
       from: z.string().max(32).openapi({ example: '1:30' }),
       to: z.string().max(32).openapi({ example: '1:42.500' }),
       cut: z.enum(['auto', 'copy', 'encode']).optional().openapi({

@@ -24,7 +24,7 @@ const get = createRoute({
         .regex(/^\d{1,9}(?:\.\d{1,9})?\.jpg$/, 'must be seconds and ".jpg", e.g. 12.345.jpg')
         .openapi({ example: '12.345.jpg' }),
     }),
-    query: z.object({
+    query: z.strictObject({
       width: integerQuery(16, 4096).optional().openapi({ description: 'Default: as the video is shown.' }),
     }),
   },

@@ -16,6 +16,7 @@ const FILES = {
   '/': { name: 'page.html', type: 'text/html; charset=utf-8' },
   '/page/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
   '/page/work.css': { name: 'work.css', type: 'text/css; charset=utf-8' },
+  '/page/views.css': { name: 'views.css', type: 'text/css; charset=utf-8' },
   '/page/ask.js': { name: 'ask.js', type: SCRIPT },
   '/page/clip.js': { name: 'clip.js', type: SCRIPT },
   '/page/clip-worker.js': { name: 'clip-worker.js', type: SCRIPT },
@@ -25,6 +26,7 @@ const FILES = {
   '/page/keys.js': { name: 'keys.js', type: SCRIPT },
   '/page/page.js': { name: 'page.js', type: SCRIPT },
   '/page/player.js': { name: 'player.js', type: SCRIPT },
+  '/page/route.js': { name: 'route.js', type: SCRIPT },
   '/page/scenes.js': { name: 'scenes.js', type: SCRIPT },
   '/page/session.js': { name: 'session.js', type: SCRIPT },
   '/page/tags.js': { name: 'tags.js', type: SCRIPT },
@@ -33,6 +35,9 @@ const FILES = {
   '/page/timeline-tiles.js': { name: 'timeline-tiles.js', type: SCRIPT },
   '/page/uploads.js': { name: 'uploads.js', type: SCRIPT },
   '/page/videos.js': { name: 'videos.js', type: SCRIPT },
+  '/page/virtual-list.js': { name: 'virtual-list.js', type: SCRIPT },
+  '/page/watches.js': { name: 'watches.js', type: SCRIPT },
+  '/page/work.js': { name: 'work.js', type: SCRIPT },
   '/icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
 } as const;
 

@@ -52,6 +52,7 @@ export interface HarnessOptions {
   readonly models?: ApiParts['models'];
   readonly modelServers?: NonNullable<ApiParts['modelServers']>;
   readonly estimate?: ApiParts['estimate'];
+  readonly examine?: NonNullable<ApiParts['examine']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -75,6 +76,7 @@ export function openHarness(options: HarnessOptions = {}) {
     ask: (request, signal) =>
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),
+    ...(options.examine ? { examine: options.examine } : {}),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),

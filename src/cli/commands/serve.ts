@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import pino from 'pino';
 import { startServer } from '../../../api/server.js';
 import { loadConfig } from '../../config.js';
+import { examine } from '../../doctor.js';
 import { LongwatchError } from '../../errors.js';
 import { type Engine, openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
@@ -55,6 +56,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           summary: engine.summary,
           models: engine.models,
           modelServers: engine.modelServers,
+          examine: () => examine(config),
           estimate: (file, signal) => engine.estimate(file, { signal }),
           config: {
             version: VERSION,
