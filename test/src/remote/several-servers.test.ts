@@ -185,6 +185,13 @@ describe('all servers', () => {
     expect((await one.ask(question)).text).toBe('x');
   });
 
+  it('that are one are left alone for ten seconds at most', async () => {
+    server.script = [raw('', 500)];
+    const one = several([server], { retry: { attempts: 1 } });
+    for (let i = 0; i < 12; i++) await failure(one.ask(questionFor(server)));
+    expect([server.asked.length, Math.max(...waits)]).toEqual([12, 7_500]);
+  });
+
   it('that refuse their key or model are a mistake in the settings', async () => {
     for (const one of [server, other]) one.script = [json({ error: 'no' }, 401)];
     const error = await failure(several([server, other]).ask(questionFor(server, other)));
