@@ -4,6 +4,7 @@ import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
+import { LibraryReaders } from '../index/readers/library-readers.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
@@ -23,6 +24,7 @@ import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
+import { questionEmbedder } from './meaning/question-embedder.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
@@ -81,13 +83,20 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+export interface EngineOptions {
+  /** Whether a missing library is made. */
+  readonly create: boolean;
+  /** Whether it is searched in threads of their own: for who serves others meanwhile. @default false */
+  readonly readers?: boolean;
+}
+
 /**
- * @param create Whether a missing library is made.
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+export async function openEngine(config: Config, { create, readers = false }: EngineOptions): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = openLibrary(config.library, { create });
+  const threads = readers ? new LibraryReaders(library) : undefined;
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({
@@ -122,7 +131,12 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   const plainSearcher = once(async () => {
     const { embedder } = await meaning();
     const { embedder: compared } = await pictures();
-    return createSearcher({ library, ...(embedder ? { embedder } : {}), ...(compared ? { pictures: compared } : {}) });
+    return createSearcher({
+      library,
+      ...(threads ? { retrieval: threads } : {}),
+      ...(embedder ? { embedder: questionEmbedder(embedder) } : {}),
+      ...(compared ? { pictures: compared } : {}),
+    });
   });
   const searcher = once(async () => groundedSearcher({ library, searcher: await plainSearcher(), decoder, model }));
 
@@ -195,6 +209,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();
+      await threads?.close();
       await library.close();
     },
   };
