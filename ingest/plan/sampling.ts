@@ -19,7 +19,7 @@ export interface ShotStretch extends TimeRange {
 }
 
 /** No gap between chosen frames is longer, as long as the budget lasts and something changes. */
-const LONGEST_GAP: Seconds = 4;
+const LONGEST_GAP: Seconds = 3;
 /** Where something new would not stand out, no gap is longer: half a second, and the distance between two pictures at 25 frames a second. */
 const LONGEST_BLIND_GAP: Seconds = 0.6;
 /** Effort per second that a still stretch still gets, beside up to 1 for change. */
@@ -37,7 +37,7 @@ const FRAMES_PER_EFFORT = 1.25;
 /** The same for a model that names its rate: 0.4 at rest, 2.4 in full activity. */
 const FRAMES_PER_EFFORT_AT_RATE = 2;
 /** A shorter shot is told by its first frame. */
-const SHORTEST_WITH_MIDDLE: Seconds = 2;
+const SHORTEST_WITH_MIDDLE: Seconds = 3;
 /** A slow change that has a frame this near needs no other. */
 const SLOW_MOMENT_GAP: Seconds = 1;
 
@@ -121,7 +121,9 @@ function mandatory(
     const length = end - stableFrom;
     const middle = (stableFrom + end) / 2;
     const isTold = frames.some((frame) => wanted.has(frame) && Math.abs(frame.time - middle) < length / 4);
-    return frames.length === 0 || length < leastWithMiddle || (leastWithMiddle > 0 && isTold) ? [] : [nearest(frames, middle)];
+    return frames.length === 0 || length < leastWithMiddle || (leastWithMiddle > 0 && isTold)
+      ? []
+      : [nearest(frames, middle)];
   });
   want(middles);
   return [...wanted];

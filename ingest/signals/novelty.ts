@@ -22,6 +22,10 @@ const MEMORY: Seconds = 0.5;
 const LEAST_FRAMES = 4;
 /** Frames are measured at most 32 times a second. */
 const MOST_FRAMES = 16;
+/** What was reached in so many spells of this length, of the last so many, is usual as well. */
+const SPELL: Seconds = 0.25;
+const SPELLS = 8;
+const REPEATED = 4;
 const TIME_TOLERANCE: Seconds = 1e-6;
 
 export type Novelty = Pick<FrameChange, 'novelty' | 'blindness'>;
@@ -39,6 +43,7 @@ export class NoveltyMeter {
     largest: 0,
     steps: new Uint8Array(CELLS),
   }));
+  readonly #spells = new Spells();
   readonly #usual = new Uint8Array(CELLS);
   readonly #largest = new Uint8Array(CELLS);
   readonly #row = new Uint8Array(CELLS);
@@ -65,6 +70,7 @@ export class NoveltyMeter {
     plane.time = time;
     plane.largest = largest;
     this.#count++;
+    this.#spells.push(plane);
     return {
       novelty: largest > NOISE_STEP ? excess(steps, this.#usual) : 0,
       blindness: isAnyHidden ? hiddenShare(this.#usual) : 0,
@@ -94,8 +100,58 @@ export class NoveltyMeter {
       }
       hides ||= plane.largest * CONTRAST > HIDING_STEP;
     }
+    const { usual: before } = this.#spells;
+    for (let cell = 0; cell < CELLS; cell++) usual[cell] = Math.max(usual[cell] as number, before[cell] as number);
+    hides ||= this.#spells.largest * CONTRAST > HIDING_STEP;
     spreadToNeighbours(usual, this.#row);
     return hides;
+  }
+}
+
+/** The largest steps of the last spells, for movement so slow or jerky that it does not come twice in half a second. */
+class Spells {
+  /** What each cell reached in `REPEATED` of the spells. */
+  readonly usual = new Uint8Array(CELLS);
+  largest = 0;
+  readonly #planes: readonly StepPlane[] = Array.from({ length: SPELLS }, () => ({
+    time: Number.NEGATIVE_INFINITY,
+    largest: 0,
+    steps: new Uint8Array(CELLS),
+  }));
+  #open = 0;
+
+  push({ time, largest, steps }: StepPlane): void {
+    let plane = this.#planes[this.#open] as StepPlane;
+    if (time - plane.time > SPELL - TIME_TOLERANCE) {
+      this.#recall(time);
+      this.#open = (this.#open + 1) % SPELLS;
+      plane = this.#planes[this.#open] as StepPlane;
+      plane.time = time;
+      plane.largest = 0;
+      plane.steps.fill(0);
+    }
+    if (largest <= NOISE_STEP) return;
+    plane.largest = Math.max(plane.largest, largest);
+    for (let cell = 0; cell < CELLS; cell++)
+      if ((steps[cell] as number) > (plane.steps[cell] as number)) plane.steps[cell] = steps[cell] as number;
+  }
+
+  #recall(time: Seconds): void {
+    const recent = this.#planes.filter(
+      (plane) => plane.largest > 0 && time - plane.time < SPELLS * SPELL + TIME_TOLERANCE,
+    );
+    this.usual.fill(0);
+    this.largest = 0;
+    if (recent.length < REPEATED) return;
+    const values = new Uint8Array(recent.length);
+    for (let cell = 0; cell < CELLS; cell++) {
+      recent.forEach(({ steps }, at) => {
+        values[at] = steps[cell] as number;
+      });
+      const usual = values.sort()[recent.length - REPEATED] as number;
+      this.usual[cell] = usual;
+      this.largest = Math.max(this.largest, usual);
+    }
   }
 }
 

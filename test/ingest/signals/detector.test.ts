@@ -88,7 +88,7 @@ describe('the signals of a film', () => {
     expect(() => detector.push(thumbnail(1, 2, new Uint8Array(12)))).toThrow(/12 bytes/);
     expect(() => detector.push(thumbnail(1, 0.5))).toThrow(/not behind/);
     expect(() => detector.push(thumbnail(1, Number.NaN))).toThrow(/not behind/);
-    expect(detector.push(thumbnail(1, 2))).toBe(0);
+    expect(detector.push(thumbnail(1, 2))).toEqual({ activity: 0, novelty: 0, blindness: 0 });
     detector.finish(3);
     expect(() => detector.push(thumbnail(2, 4))).toThrow(/finish/);
   });
