@@ -11,8 +11,6 @@ const CONTRAST = 2;
 const BIN: Seconds = 1;
 /** Less change in a piece or a bin shows the same: a thousandth of the picture that turns from dark to light. */
 const LEAST_CHANGE = 0.25;
-/** Less is noise: something that covers an eightieth of the picture and differs from it by 16 of 255. */
-const LEAST_NOVELTY = 0.1;
 /** Key frames renew the picture with a small jolt, at even distances: so many of them in a row, with intervals that differ by less than this. */
 const JOLTS = 4;
 const JOLT_SLACK: Seconds = 0.1;
@@ -36,10 +34,10 @@ export function onsets(pieces: readonly Piece[], rates: readonly number[], least
  * Pieces in which something comes into the picture, whatever else moves in it. Where one shot gives way to another everything is new.
  * @param joins Times at which a shot begins.
  */
-export function arrivals(pieces: readonly Piece[], joins: readonly Seconds[]): Piece[] {
+export function arrivals(pieces: readonly Piece[], joins: readonly Seconds[], leastNovelty: number): Piece[] {
   return pieces.filter(
     ({ noveltyPeak }) =>
-      noveltyPeak.amount >= LEAST_NOVELTY && !joins.some((join) => Math.abs(join - noveltyPeak.time) < 1e-6),
+      noveltyPeak.amount >= leastNovelty && !joins.some((join) => Math.abs(join - noveltyPeak.time) < 1e-6),
   );
 }
 

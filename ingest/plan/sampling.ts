@@ -20,6 +20,8 @@ export interface ShotStretch extends TimeRange {
 
 /** No gap between chosen frames is longer, as long as the budget lasts and something changes. */
 const LONGEST_GAP: Seconds = 3;
+/** The same in a window at rest: what comes and goes there has its moments. */
+const LONGEST_GAP_AT_REST: Seconds = 8;
 /** Where something new would not stand out, no gap is longer: half a second, and the distance between two pictures at 25 frames a second. */
 const LONGEST_BLIND_GAP: Seconds = 0.6;
 /** Effort per second that a still stretch still gets, beside up to 1 for change. */
@@ -38,6 +40,9 @@ const FRAMES_PER_EFFORT = 1.25;
 const FRAMES_PER_EFFORT_AT_RATE = 2;
 /** A shorter shot is told by its first frame. */
 const SHORTEST_WITH_MIDDLE: Seconds = 3;
+/** Less novelty is noise: something that covers an eightieth of the picture and differs from it by 8 of 255, or by 16 where little else moves. */
+const LEAST_NOVELTY = 0.1;
+const LEAST_NOVELTY_AT_REST = 0.2;
 /** A slow change that has a frame this near needs no other. */
 const SLOW_MOMENT_GAP: Seconds = 1;
 
@@ -68,15 +73,17 @@ export function chooseFrames(
   const rates = ratesOf(pieces, range.end);
   const candidates = withEffort(pieces, rates, range);
   if (candidates.length === 0) return [];
-  const isStill = shots.length === 1 && areStill(rates);
+  const pace = paceOf(rates, shots);
+  const isStill = pace === 'still';
   const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range, movingRate));
   const spots = new Spots(candidates, range);
   // A model that names its rate gets movement at that rate, which leaves no moment out.
-  const moments = isStill || movingRate === 0 ? momentsOf(pieces, rates, candidates, range, shots, isStill) : [];
+  const moments = isStill || movingRate === 0 ? momentsOf(pieces, rates, candidates, range, shots, pace) : [];
   const leastWithMiddle = movingRate === 0 ? SHORTEST_WITH_MIDDLE : 0;
   for (const candidate of mandatory(candidates, shots, moments, leastWithMiddle, largestCount)) spots.choose(candidate);
   if (movingRate === 0) while (spots.count < largestCount && spots.halve('blind', LONGEST_BLIND_GAP)) {}
-  while (!isStill && spots.count < largestCount && spots.halve('time', LONGEST_GAP)) {}
+  const longestGap = pace === 'at rest' ? LONGEST_GAP_AT_REST : LONGEST_GAP;
+  while (!isStill && spots.count < largestCount && spots.halve('time', longestGap)) {}
   while (spots.count < wanted && spots.halve('effort', 0)) {}
   if (spots.count % 2 === 1 && !(spots.count < largestCount && spots.halve('effort', 0))) spots.makeEvenByDropping();
   const frames = candidates.filter((candidate) => candidate.chosen).map(({ pts, time }) => ({ pts, time }));
@@ -86,6 +93,14 @@ export function chooseFrames(
 /** Change per second of each piece; the last one reaches to `end`. */
 export function ratesOf(pieces: readonly Piece[], end: Seconds): number[] {
   return pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, end));
+}
+
+/** How much of a window changes: next to nothing in a single shot, less than half, or more. */
+type Pace = 'still' | 'at rest' | 'moving';
+
+function paceOf(rates: readonly number[], shots: readonly ShotStretch[]): Pace {
+  if (shots.length === 1 && areStill(rates)) return 'still';
+  return quantile(rates, 0.5) < STILL_PER_SECOND ? 'at rest' : 'moving';
 }
 
 /** Whether all but a few of the pieces, whose change per second is given, show the same. */
@@ -136,8 +151,9 @@ function momentsOf(
   candidates: readonly Candidate[],
   range: TimeRange,
   shots: readonly ShotStretch[],
-  isStill: boolean,
+  pace: Pace,
 ): Candidate[] {
+  const isStill = pace === 'still';
   const begun = onsets(pieces, withoutJoins(pieces, rates, shots), STILL_PER_SECOND);
   // Where more goes on, even distances are chance.
   const renewed = isStill ? jolts(begun) : new Set<Piece>();
@@ -145,7 +161,9 @@ function momentsOf(
   const joins = shots.slice(1).map(({ start }) => start);
   const times = isStill
     ? begun.filter((piece) => !renewed.has(piece)).map(({ activityPeak }) => activityPeak.time)
-    : arrivals(pieces, joins).map(({ noveltyPeak }) => noveltyPeak.time);
+    : arrivals(pieces, joins, pace === 'at rest' ? LEAST_NOVELTY_AT_REST : LEAST_NOVELTY).map(
+        ({ noveltyPeak }) => noveltyPeak.time,
+      );
   const moments = times.flatMap((time) => candidates.find((candidate) => candidate.time >= time) ?? []);
   const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
   for (const time of slowChanges(others, range)) {

@@ -10,14 +10,7 @@ import { makeFilm, type TransitionKind } from '../../fixtures/film/film.js';
 import { SignalDetector } from '../../ingest/signals/detector.js';
 import type { EventKind, MediaEvent } from '../../src/event.js';
 import { overlaps, type TimeRange, temporalIoU } from '../../src/time.js';
-
-export interface Score {
-  truths: number;
-  finds: number;
-  hits: number;
-  /** Sum of intersection over union of the hits. */
-  overlap: number;
-}
+import { f1, precision, recall, type Score } from './score.js';
 
 export interface ShotScores {
   readonly kinds: Record<TransitionKind, Score>;
@@ -99,18 +92,6 @@ function count(score: Score, finds: readonly TimeRange[], truths: readonly TimeR
   score.truths += truths.length;
   score.finds += finds.length;
   return { missed, extra: [...free] };
-}
-
-export function precision({ hits, finds }: Score): number {
-  return finds === 0 ? 1 : hits / finds;
-}
-
-export function recall({ hits, truths }: Score): number {
-  return truths === 0 ? 1 : hits / truths;
-}
-
-export function f1({ hits, finds, truths }: Score): number {
-  return finds + truths === 0 ? 1 : (2 * hits) / (finds + truths);
 }
 
 /** All kinds of transition as one. */

@@ -5,7 +5,8 @@ import { SignalDetector } from '../../../ingest/signals/detector.js';
 import { HISTORY_FRAMES } from '../../../ingest/signals/history.js';
 import type { Thumbnail } from '../../../ingest/video/frame.js';
 import type { MediaEvent } from '../../../src/event.js';
-import { f1, HELD_OUT_SEEDS, pooled, precision, recall, scoreShots } from '../../eval/shots.js';
+import { f1, precision, recall } from '../../eval/score.js';
+import { HELD_OUT_SEEDS, pooled, scoreShots } from '../../eval/shots.js';
 import { constantRate, kinds, noisy, pixels, plain, stillScene, watch } from './sequence.js';
 
 const SIZE = { width: 64, height: 36 } as const;
