@@ -1,11 +1,13 @@
 /**
- * How well shot transitions are found on drawn films, per kind. Run: `npx tsc && node dist/test/eval/shots.js [seed...]`.
+ * How well shot transitions are found on drawn films, per kind; then beside other detectors. Run: `npm run eval:shots -- [--python PYTHON] [SEED...]`, where
+ * PYTHON has `detectors/requirements.txt`; without it PySceneDetect is left out.
  *
  * A cut counts as found only at its exact frame. A dissolve or fade counts when a find of the same kind overlaps it; how well it
  * overlaps is printed beside. Every find pairs with at most one truth. Thresholds were chosen on seeds 1–6; the default seeds are others.
  */
 
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { makeFilm, type TransitionKind } from '../../fixtures/film/film.js';
 import { SignalDetector } from '../../ingest/signals/detector.js';
 import type { EventKind, MediaEvent } from '../../src/event.js';
@@ -112,7 +114,7 @@ function describe({ start, end }: TimeRange, kind: string): string {
   return `${kind} ${start.toFixed(2)}–${end.toFixed(2)} s`;
 }
 
-function print(seeds: readonly number[]): void {
+function print(seeds: readonly number[], withMisses: boolean): void {
   const started = performance.now();
   const scores = scoreShots(seeds);
   const seconds = (performance.now() - started) / 1000;
@@ -130,10 +132,19 @@ function print(seeds: readonly number[]): void {
       .join(', ')}`,
   );
   process.stdout.write(`${lines.join('\n')}\n`);
-  if (process.argv.includes('--misses')) process.stdout.write(`${scores.misses.join('\n')}\n`);
+  if (withMisses) process.stdout.write(`${scores.misses.join('\n')}\n`);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const seeds = process.argv.slice(2).map(Number).filter(Number.isInteger);
-  print(seeds.length > 0 ? seeds : HELD_OUT_SEEDS);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { misses: { type: 'boolean' }, python: { type: 'string' } },
+  });
+  const given = positionals.map(Number).filter(Number.isInteger);
+  const seeds = given.length > 0 ? given : HELD_OUT_SEEDS;
+  print(seeds, values.misses ?? false);
+  // The suite scores the signals too, and needs none of these.
+  const { compareOnDrawnFilms, compareOnFootage } = await import('./detectors/beside.js');
+  await compareOnDrawnFilms(seeds, values.python);
+  await compareOnFootage(values.python);
 }

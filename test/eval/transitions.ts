@@ -4,7 +4,7 @@
  * A cut counts at its exact frame, anything longer where a find overlaps it; a fade through black to the next picture is one transition.
  */
 
-import type { FilmTruth, Incident, makeFilm } from '../../fixtures/film/film.js';
+import type { FilmTruth, Incident } from '../../fixtures/film/film.js';
 import { SignalDetector } from '../../ingest/signals/detector.js';
 import type { Thumbnail } from '../../ingest/video/frame.js';
 import type { EventKind } from '../../src/event.js';
@@ -16,8 +16,6 @@ export interface Run {
   readonly first: number;
   readonly end: number;
 }
-
-export type Film = ReturnType<typeof makeFilm>;
 
 /** What fools detectors of shots. */
 export const LURES = ['flash', 'whip', 'shake'] as const satisfies readonly Incident['kind'][];

@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeFilm } from '../../../fixtures/film/film.js';
+import { type Film, makeFilm } from '../../../fixtures/film/film.js';
 import { f1, precision, recall } from '../score.js';
 import { HELD_OUT_SEEDS } from '../shots.js';
-import { blankTally, type Film, type Run, signalsOf, tally } from '../transitions.js';
+import { blankTally, type Run, signalsOf, tally } from '../transitions.js';
 
 const WIDTH = 48;
 const HEIGHT = 27;
