@@ -118,6 +118,7 @@ class Spells {
     largest: 0,
     steps: new Uint8Array(CELLS),
   }));
+  readonly #row = new Uint8Array(CELLS);
   #open = 0;
 
   push({ time, largest, steps }: StepPlane): void {
@@ -152,6 +153,8 @@ class Spells {
       this.usual[cell] = usual;
       this.largest = Math.max(this.largest, usual);
     }
+    // Slow movement reaches the next cells before it has been in them often.
+    spreadToNeighbours(this.usual, this.#row);
   }
 }
 

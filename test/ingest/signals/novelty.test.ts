@@ -106,8 +106,10 @@ class SlowMeter {
   readonly #steps: { time: number; cells: number[] }[] = [];
 
   push(now: Uint8Array, before: Uint8Array, time: number) {
-    const usual = Array.from({ length: CELLS }, (_, cell) => Math.max(this.#twice(cell, time), this.#inSpells(cell)));
-    const spread = usual.map((_, cell) => Math.max(...around(cell).map((other) => usual[other] as number)));
+    const every = Array.from({ length: CELLS }, (_, cell) => cell);
+    const inSpells = spreadOf(every.map((cell) => this.#inSpells(cell)));
+    const usual = every.map((cell) => Math.max(this.#twice(cell, time), inSpells[cell] as number));
+    const spread = spreadOf(usual);
     const cells = usual.map((_, cell) => Math.abs((now[3 * cell] ?? 0) - (before[3 * cell] ?? 0)));
     this.#steps.push({ time, cells });
     const excess = cells.map((step, cell) => Math.max(0, step - Math.max(3, 1.5 * (spread[cell] as number))));
@@ -146,6 +148,10 @@ class SlowMeter {
 
 function fromLargest(values: readonly number[], rank: number): number {
   return [...values].sort((a, b) => b - a)[rank - 1] ?? 0;
+}
+
+function spreadOf(values: readonly number[]): number[] {
+  return values.map((_, cell) => Math.max(...around(cell).map((other) => values[other] as number)));
 }
 
 /** The cells of the 3 × 3 around one. */
