@@ -6,23 +6,22 @@
  */
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { FILM, FILM_60_FPS } from '../../fixtures/real/clips.js';
-import { longFilm } from '../../fixtures/real/long-film.js';
+import { loopedFilm } from '../../fixtures/real/looped-film.js';
 import { findNativeFfmpeg } from '../../ingest/video/choose.js';
 import { loadConfig } from '../../src/config.js';
+import { childCpu } from './child-cpu.js';
 
 const run = promisify(execFile);
-/** USER_HZ of Linux. */
-const TICKS_PER_SECOND = 100;
 const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const native = await findNativeFfmpeg(loadConfig().searchPath);
-const long = await longFilm(10);
+if (!native) throw new Error('This bench needs a native ffmpeg.');
+const long = await loopedFilm(native.ffmpeg, FILM, 10);
 const CASES = [
   [FILM, 'native', 'fast'],
   [FILM, 'wasm', 'fast'],
@@ -35,12 +34,11 @@ const CASES = [
 ] as const;
 
 console.log(
-  `${os.cpus().length} x ${os.cpus()[0]?.model.trim()}, Node ${process.versions.node}, native ffmpeg ${native?.version ?? 'not installed'}; load average ${os.loadavg()[0]?.toFixed(1)}\n`,
+  `${os.cpus().length} x ${os.cpus()[0]?.model.trim()}, Node ${process.versions.node}, native ffmpeg ${native.version}; load average ${os.loadavg()[0]?.toFixed(1)}\n`,
 );
 console.log('| film | decoder | profile | estimate | ingest | ingest / estimate | processor time of both | load |');
 console.log('| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |');
 for (const [file, decoder, profile] of CASES) {
-  if (decoder === 'native' && !native) continue;
   const estimate = await measure(decoder, ['estimate', file, '--profile', profile]);
   const ingest = await measure(decoder, ['ingest', file, '--profile', profile]);
   const said = Number(estimate.document.estimates?.[0]?.took_ms) / 1000;
@@ -67,10 +65,4 @@ async function measure(decoder: string, args: readonly string[]): Promise<{ docu
   } finally {
     await rm(library, { recursive: true, force: true });
   }
-}
-
-/** Processor seconds of all children that have ended, as the kernel counts them for this process. */
-function childCpu(): number {
-  const ticks = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(ticks[13]) + Number(ticks[14])) / TICKS_PER_SECOND;
 }
