@@ -122,7 +122,7 @@ function cpuSeconds(): number {
 
 async function decodeNative(file: string): Promise<Milliseconds> {
   const started = performance.now();
-  await run(native?.ffmpeg ?? 'ffmpeg', ['-v', 'error', '-nostdin', '-i', file, '-map', '0:v:0', '-f', 'null', '-']);
+  await run(native?.ffmpeg ?? 'ffmpeg', ['-v', 'fatal', '-nostdin', '-i', file, '-map', '0:v:0', '-f', 'null', '-']);
   return performance.now() - started;
 }
 
@@ -132,7 +132,7 @@ async function decodeWasm(file: string): Promise<Milliseconds> {
     tool: 'ffmpeg',
     path: file,
     outputs: 0,
-    args: (input: string) => ['-v', 'error', '-i', input, '-map', '0:v:0', '-f', 'null', '-'],
+    args: (input: string) => ['-v', 'fatal', '-i', input, '-map', '0:v:0', '-f', 'null', '-'],
   } as const;
   for await (const message of new WasmEngine().run(command, { stallLimit: 600 })) {
     if (message.kind === 'exit' && message.code !== 0 && message.log.lineCount > 1)
