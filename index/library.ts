@@ -2,30 +2,46 @@
 
 import type { JobFence, JobStore } from '../ingest/jobs/job.js';
 import type { WatchStore } from '../ingest/watch/watch-store.js';
+import type { Awaitable } from '../src/awaitable.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
+import type { TagChange } from '../src/tag.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type { JobCounts } from './store/jobs.js';
-import type { KeptAnswers } from './store/kept-answers.js';
+import type { AnswerStore } from './store/kept-answers.js';
 import type {
   EventFilter,
   EventRecord,
   LayerProgress,
   LayerWrite,
+  Making,
   Page,
   SegmentRecord,
+  StretchPlace,
   SummaryRecord,
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { StandingStore } from './store/standing-store.js';
 import type { Timeline } from './store/timeline.js';
-import type { Watches } from './store/watches.js';
 
 /** Facts of a file that are known before anything is decoded. */
-export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
+export interface NewVideo
+  extends Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'> {
+  /** Added to those that it has. @default none */
+  readonly tags?: readonly string[];
+  /** Another fingerprint that means the same, and how windows that do not say so were made then. @default none */
+  readonly formerly?: { readonly fingerprint: string; readonly made: Making };
+}
+
+/** A tag and on how many videos it is. */
+export interface TagCount {
+  readonly tag: string;
+  readonly videos: number;
+}
 
 /** What an ingest learns while it runs. */
-export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | 'error'>> & {
+export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | 'tags' | 'error'>> & {
   readonly error?: VideoRecord['error'] | null;
 };
 
@@ -79,66 +95,99 @@ export interface LibraryStats {
 }
 
 /**
- * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
- * not at all: after any throw the library is as it was before the call.
+ * One library. Where it lies in this process (SQLite, whose statements take microseconds) methods answer at once, elsewhere later:
+ * whoever holds a `Library` awaits each of them. A write either happens whole or not at all: after any throw the library is as it was before the call.
  */
 export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
-  /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
-  addVideo(video: NewVideo): VideoRecord;
-  updateVideo(id: string, patch: VideoPatch): VideoRecord;
-  getVideo(id: string): VideoRecord | undefined;
+  /** Adds a video, or returns the known one with the same content (its path and title renewed, its tags kept). Windows of another fingerprint are dropped. */
+  addVideo(video: NewVideo): Awaitable<VideoRecord>;
+  updateVideo(id: string, patch: VideoPatch): Awaitable<VideoRecord>;
+  getVideo(id: string): Awaitable<VideoRecord | undefined>;
   /**
    * By id, unique id prefix (at least 4 characters), or path.
    * @throws {LongwatchError} `not_found`, `ambiguous_id`
    */
-  findVideo(idOrPath: string): VideoRecord;
-  /** Sorted by `added`, then id. */
-  listVideos(page?: { readonly cursor?: string; readonly limit?: number }): Page<VideoRecord>;
+  findVideo(idOrPath: string): Awaitable<VideoRecord>;
+  /** Sorted by `added`, then id. @param page with `tags`: only videos that carry all of them */
+  listVideos(page?: {
+    readonly cursor?: string;
+    readonly limit?: number;
+    readonly tags?: readonly string[];
+  }): Awaitable<Page<VideoRecord>>;
+  /**
+   * Adds and takes tags; one that is not there is taken all the same.
+   * @throws {LongwatchError} `not_found`; `invalid_input` for what is no tag, or too many of them
+   */
+  tagVideo(id: string, change: TagChange): Awaitable<VideoRecord>;
+  /** Every tag that is on a video, sorted. */
+  tags(): Awaitable<TagCount[]>;
+  /** Ids of the videos that carry all of these tags, and there is at least one tag. */
+  taggedVideos(tags: readonly string[]): Awaitable<string[]>;
   /** Removes the video and all that was learnt from it; the file stays. @throws {LongwatchError} `not_found` */
-  removeVideo(id: string): void;
+  removeVideo(id: string): Awaitable<void>;
 
   /** One transaction: segment, events, full text, embeddings, generation. A window that is already there is replaced. `embedderId` names the space of the embeddings. */
-  writeWindow(videoId: string, write: WindowWrite, embedderId?: string): void;
+  writeWindow(videoId: string, write: WindowWrite, embedderId?: string): Awaitable<void>;
   /** Drops the windows of a video, so that they are done again. */
-  clearWindows(videoId: string): void;
+  clearWindows(videoId: string): Awaitable<void>;
   /** Indexes of the windows that are written. */
-  writtenWindows(videoId: string): ReadonlySet<number>;
+  writtenWindows(videoId: string): Awaitable<ReadonlySet<number>>;
+  /** How each written window was made, by its index; undefined where that is not known. */
+  makings(videoId: string): Awaitable<ReadonlyMap<number, Making | undefined>>;
+  /** A window as it was written, with its vectors. @throws {LongwatchError} `not_found` */
+  readWindow(videoId: string, index: number): Awaitable<WindowWrite>;
+  /** The window would be written as it is. */
+  remarkWindow(videoId: string, index: number, made: Making): Awaitable<void>;
+  /** Windows and stretches whose texts were embedded elsewhere than in this embedder, by layer and index. */
+  stretchesToEmbed(videoId: string, embedderId: string): Awaitable<StretchPlace[]>;
+  /** In the order in which they were written. */
+  stretchEvents(videoId: string, place: StretchPlace): Awaitable<EventRecord[]>;
+  /**
+   * One transaction: the texts of a stretch get other vectors, and lose those that they had; so do frames that were embedded beside them.
+   * @param vectors one for each of its events, in order; undefined for what has none
+   */
+  writeMeaning(
+    videoId: string,
+    place: StretchPlace,
+    vectors: readonly (Float32Array | undefined)[],
+    embedderId: string,
+  ): Awaitable<void>;
   /**
    * How far a layer is with a video. What it wrote under another `identity` is dropped in the same transaction, and it begins anew.
    * @throws {LongwatchError} `not_found`
    */
-  beginLayer(videoId: string, layer: LayerName, identity: string): LayerProgress;
+  beginLayer(videoId: string, layer: LayerName, identity: string): Awaitable<LayerProgress>;
   /** One transaction, as `writeWindow`. Stretches come in order. */
-  writeLayer(videoId: string, layer: LayerName, write: LayerWrite, embedderId?: string): void;
+  writeLayer(videoId: string, layer: LayerName, write: LayerWrite, embedderId?: string): Awaitable<void>;
   /** Drops what a layer wrote, or all layers, so that it is done again. */
-  clearLayers(videoId: string, layer?: LayerName): void;
+  clearLayers(videoId: string, layer?: LayerName): Awaitable<void>;
 
   /** Sorted by start, then layer, window and position. */
-  events(videoId: string, filter?: EventFilter): Page<EventRecord>;
+  events(videoId: string, filter?: EventFilter): Awaitable<Page<EventRecord>>;
   /** Sorted by index. */
   segments(
     videoId: string,
     page?: { readonly cursor?: string; readonly limit?: number; readonly range?: TimeRange },
-  ): Page<SegmentRecord>;
+  ): Awaitable<Page<SegmentRecord>>;
 
   /** The events and windows that overlap `range`, gathered by parts of the length `part`, for a picture of any stretch of any video. */
-  timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
+  timeline(videoId: string, range: TimeRange, part: Seconds): Awaitable<Timeline>;
 
   /** Full text over event texts: stemmed, prefix on the last word, words that are nowhere as the nearest that are. Any input is safe; an input without a word gives no hits. */
-  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): TextHit[];
+  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): Awaitable<TextHit[]>;
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
   /** As `nearest`, with the vectors themselves, which takes a little longer. */
   nearestPoints(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<PointHit[]>;
   /** Whether there is any embedding of this embedder. */
-  holds(embedderId: string): boolean;
+  holds(embedderId: string): Awaitable<boolean>;
 
   /** @param content hash of the model and all texts that it was made of, 64 hex digits */
-  getSummary(videoId: string, content: string): SummaryRecord | undefined;
+  getSummary(videoId: string, content: string): Awaitable<SummaryRecord | undefined>;
   /** Kept until a window of the video is written or dropped. */
-  putSummary(videoId: string, content: string, summary: SummaryRecord): void;
+  putSummary(videoId: string, content: string, summary: SummaryRecord): Awaitable<void>;
 
   /**
    * The same library, as the work of a job sees it: each of its writes is refused with `lease_lost` once the job is no longer held, decided
@@ -147,26 +196,26 @@ export interface Library extends JobStore, WatchStore {
   underJob(fence: JobFence): Library;
 
   /**
-   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun before without either: as often as
-   * that, its process died there.
+   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun with this model before without either: as
+   * often as that, its process died there.
    */
-  beginWindow(videoId: string, index: number): number;
+  beginWindow(videoId: string, index: number, model: string): Awaitable<number>;
   /** The window failed, and its process lives. */
-  leaveWindow(videoId: string, index: number): void;
+  leaveWindow(videoId: string, index: number): Awaitable<void>;
   /** A window that was begun will be written without the model. Holds until the windows of the video are dropped. */
-  giveUpWindow(videoId: string, index: number): void;
+  giveUpWindow(videoId: string, index: number): Awaitable<void>;
   /** Where the windows lie that were written without the model, in order. */
-  givenUpWindows(videoId: string): TimeRange[];
+  givenUpWindows(videoId: string): Awaitable<TimeRange[]>;
 
   /** How many jobs there are of each state, and since when the oldest one waits. */
-  jobCounts(): JobCounts;
+  jobCounts(): Awaitable<JobCounts>;
 
   /** Standing queries and the notices that are owed to them. */
-  readonly watches: Watches;
+  readonly watches: StandingStore;
   /** Answers that were given under an `Idempotency-Key`. */
-  readonly keptAnswers: KeptAnswers;
+  readonly keptAnswers: AnswerStore;
 
-  stats(): LibraryStats;
+  stats(): Awaitable<LibraryStats>;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */
   check(): Promise<IntegrityReport>;
   /** Consistent copy while the library is in use. */

@@ -23,6 +23,8 @@ export interface AskRequest {
   readonly question: string;
   /** @default the whole library */
   readonly videoIds?: readonly string[];
+  /** Only videos that carry all of these tags. @default whether they carry any or not */
+  readonly tags?: readonly string[];
   /** The conversation so far, in order; the last six turns are looked back on. @default none */
   readonly turns?: readonly Turn[];
   /** Whether the places have to be ones that the model has looked at again. Without a model they are not, with a note. @default false */
@@ -123,7 +125,7 @@ export async function* ask(parts: AskParts, request: AskRequest, signal?: AbortS
   }
   const { id: model } = backend;
   try {
-    const sources = [...hits, ...textsAround(parts.library, search.results)];
+    const sources = [...hits, ...(await textsAround(parts.library, search.results))];
     const cited = await runTask(
       backend,
       citeTask,
@@ -211,12 +213,18 @@ function modelFailure(thrown: unknown): LongwatchError {
 
 async function find(
   searcher: Searcher,
-  { question, videoIds, ground }: AskRequest,
+  { question, videoIds, tags, ground }: AskRequest,
   signal: AbortSignal | undefined,
   onLook: OnLook,
 ) {
   try {
-    const request = { query: question, limit: HITS, ...(videoIds ? { videoIds } : {}), ...(ground ? { ground } : {}) };
+    const request = {
+      query: question,
+      limit: HITS,
+      ...(videoIds ? { videoIds } : {}),
+      ...(tags ? { tags } : {}),
+      ...(ground ? { ground } : {}),
+    };
     return await searcher.search(request, signal, onLook);
   } catch (thrown) {
     if (!(thrown instanceof LongwatchError) || thrown.pointer !== '/query') throw thrown;
@@ -237,15 +245,17 @@ function quote(citation: Citation): AskAnswer['sentences'][number] {
 }
 
 /** Words around the places, each once, place after place. */
-function textsAround(library: Library, hits: readonly SearchHit[]): Citation[] {
+async function textsAround(library: Library, hits: readonly SearchHit[]): Promise<Citation[]> {
   const known = new Set(hits.flatMap(({ eventIds }) => eventIds));
-  return hits.flatMap((hit) => {
+  const texts: Citation[] = [];
+  for (const hit of hits) {
     const range = { start: Math.max(0, hit.start - AROUND), end: hit.end + AROUND };
-    const page = library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
+    const page = await library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
     const fresh = page.items.filter(({ id }) => !known.has(id)).slice(0, TEXTS_AROUND);
     for (const { id } of fresh) known.add(id);
-    return fresh.map((event) => citationOf({ ...event, title: hit.title }));
-  });
+    texts.push(...fresh.map((event) => citationOf({ ...event, title: hit.title })));
+  }
+  return texts;
 }
 
 /** Says which video a note is of where there are several. */

@@ -3,15 +3,15 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Library } from '../index/library.js';
-import { openLibrary } from '../index/store/sqlite-library.js';
+import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.js';
 import { timeToIdentify } from '../ingest/file.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
-import { ingestWindows, type PipelineParts } from './pipeline.js';
+import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
 import { readLayers } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
+import { readingOf } from './video-record.js';
 
 /** One part of the work. */
 export interface StageEstimate {
@@ -102,7 +102,7 @@ class Trial {
   readonly #videoId: string;
 
   constructor(
-    readonly parts: PipelineParts,
+    readonly parts: Omit<PipelineParts, 'library'> & { readonly library: SqliteLibrary },
     readonly folder: string,
     readonly file: string,
     readonly probe: VideoProbe,
@@ -122,9 +122,13 @@ class Trial {
 
   async windows(): Promise<StageEstimate> {
     const { parts, file, probe } = this;
-    const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size > 0;
+    // Of windows that are described at once, the first is written when all of them are nearly done.
+    const enough = Math.min(parts.model?.concurrency ?? 1, WINDOWS_AHEAD_MAX);
+    const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size >= enough;
     return this.#measure('windows', isEnough, async (signal, onProgress) => {
-      await ingestWindows(parts, this.#videoId, file, probe, { tracks: [], warnings: [] }, { signal, onProgress });
+      const words = { tracks: [], warnings: [] };
+      const reading = readingOf(parts, probe, words, undefined);
+      await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading);
     });
   }
 
@@ -226,7 +230,7 @@ function wholeTime(last: Reached, first: Reached = { progress: 0, wall: 0 }): Mi
 }
 
 /** Bytes of the library as one file, without what its log holds twice. */
-async function sizeOf(library: Library, folder: string): Promise<number> {
+async function sizeOf(library: SqliteLibrary, folder: string): Promise<number> {
   const copy = path.join(folder, 'copy.sqlite');
   await library.backup(copy);
   return (await stat(copy)).size;

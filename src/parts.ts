@@ -1,5 +1,6 @@
 /** What works on videos, beside the library: each part is made once, when it is first needed. */
 
+import { ObjectStore } from '../ingest/objects/object-store.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
 import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
@@ -13,6 +14,8 @@ import { SoundLayer } from './layers/sound/sound-layer.js';
 import { openSpeechLayer } from './layers/speech/speech-layer.js';
 import { installedWhisper } from './layers/speech/speech-package.js';
 import type { PipelineParts } from './pipeline.js';
+import type { Profile } from './profile.js';
+import { shareLayers } from './shared-layers.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Longest side at which a Full HD picture is read as it is, for its smallest letters; what it costs more is not measured. */
@@ -32,6 +35,8 @@ export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
 };
 
 export interface Parts {
+  /** Where `s3://` places are read from. */
+  readonly objects: ObjectStore;
   decoder(): Promise<Decoder & PictureReader>;
   /** The model that describes and answers, or why there is none. */
   model(): Promise<ChosenModel>;
@@ -40,43 +45,65 @@ export interface Parts {
   /** What compares pictures for a search, or why there is none. A layer has one of its own. */
   pictures(): Promise<ChosenPictures>;
   layers(): Promise<ChosenLayers>;
-  /** All of them, as an ingest needs them. */
-  pipeline(): Promise<Omit<PipelineParts, 'library'>>;
+  /** All of them, as an ingest needs them. @param profile how much is read; @default the settings' */
+  pipeline(profile?: Profile): Promise<Omit<PipelineParts, 'library'>>;
   /** Closes what was opened. */
   close(): Promise<void>;
 }
 
 /** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
 export function openParts(config: Config): Parts {
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
+  const objects = new ObjectStore(config.objects);
+  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, objects }));
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));
-  const layers = once(() => openChosenLayers(config, LAYERS));
+  const shared = shareLayers(LAYERS, (name, { profile }) => (name === 'text' && profile === 'thorough' ? 'large' : ''));
+  const layersOf = perProfile((profile) => openChosenLayers({ ...config, profile }, shared.openers));
+  const layers = () => layersOf(config.profile);
   return {
+    objects,
     decoder,
     model,
     meaning,
     pictures,
     layers,
-    async pipeline() {
+    async pipeline(profile = config.profile) {
       const { embedder } = await meaning();
       const { backend } = await model();
-      const chosen = await layers();
       return {
         decoder: await decoder(),
-        layers: chosen.layers,
-        missingLayers: Object.fromEntries(Object.entries(chosen.missing).map(([name, { reason }]) => [name, reason])),
+        objects,
+        ...readBy(await layersOf(profile)),
+        profile,
+        layersOf: async (other) => readBy(await layersOf(other)),
         ...(embedder ? { embedder } : {}),
         ...(backend ? { model: new BackendModel(backend) } : {}),
       };
     },
     async close() {
-      for (const layer of (await layers.opened())?.layers ?? []) await layer.close();
+      await shared.close();
       await (await meaning.opened())?.embedder?.close();
       await (await pictures.opened())?.embedder?.close();
       await (await model.opened())?.backend?.close();
     },
+  };
+}
+
+/** What is opened once for each profile. */
+function perProfile<T>(open: (profile: Profile) => Promise<T>): (profile: Profile) => Promise<T> {
+  const opened = new Map<Profile, () => Promise<T>>();
+  return (profile) => {
+    const get = opened.get(profile) ?? once(() => open(profile));
+    opened.set(profile, get);
+    return get();
+  };
+}
+
+function readBy({ layers, missing }: ChosenLayers) {
+  return {
+    layers,
+    missingLayers: Object.fromEntries(Object.entries(missing).map(([name, { reason }]) => [name, reason])),
   };
 }
 

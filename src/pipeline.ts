@@ -4,19 +4,22 @@
  * that read sound and screen go through it, each by itself.
  */
 
-import { lstat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
-import type { VideoRecord } from '../index/store/records.js';
-import { type FileIdentity, identifyFile } from '../ingest/file.js';
+import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
+import type { FileIdentity } from '../ingest/file.js';
+import { identifyMedia, mediaState, type Objects } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
+import type { Picture } from '../ingest/video/frame.js';
 import { LongwatchError, oneLine, toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
+import { InOrder } from './in-order.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
@@ -24,24 +27,45 @@ import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/sub
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
-import { type LayerCost, type LayerParts, missingStages, readLayers } from './read-layers.js';
+import { higherProfile, type Profile } from './profile.js';
+import { type LayerParts, missingStages, readLayers } from './read-layers.js';
+import { canRenewSubtitles, renewMeaning, renewSubtitles } from './renewal.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
-import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
+import {
+  beginning,
+  conclusion,
+  embeddingsStage,
+  isMade,
+  needsPictures,
+  plannerOptions,
+  type Reading,
+  readingOf,
+  subtitlesStage,
+  titleOf,
+} from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
-import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
+import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeaning } from './window-meaning.js';
 
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
   readonly library: Library;
+  /** Where videos at `s3://` places are. @default nowhere */
+  readonly objects?: ObjectStore;
   /** Without one, texts are searched by their words only. */
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
   readonly model?: Model;
+  /** The profile that the layers are of. @default not said, and not remembered */
+  readonly profile?: Profile;
+  /** Those of another, for a video that was read with more. @default those that are there */
+  readonly layersOf?: (profile: Profile) => Promise<Pick<LayerParts, 'layers' | 'missingLayers'>>;
 }
 
 export interface IngestOptions {
   /** Do everything again, also what is already there. @default false */
   readonly force?: boolean;
+  /** Put on the video, beside those that it carries. @default none */
+  readonly tags?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: IngestProgress) => void;
 }
@@ -51,14 +75,23 @@ export interface IngestResult {
   /** `already`: this content was in the library, read with the same settings; only its path and title were renewed. */
   readonly outcome: 'ingested' | 'already';
   readonly took: Milliseconds;
-  /** What each part of the work took that was done: `windows`, then the layers of their own pass. */
-  readonly parts: readonly { readonly name: 'windows' | LayerName; readonly took: Milliseconds }[];
+  /**
+   * What each part of the work took that was done: `windows`, or of a video that is there `subtitles` and `meaning`, then the layers of their own
+   * pass.
+   */
+  readonly parts: readonly PartCost[];
+}
+
+export interface PartCost {
+  readonly name: 'windows' | 'subtitles' | 'meaning' | LayerName;
+  readonly took: Milliseconds;
 }
 
 /**
  * Ingests one file. A run that was killed goes on: the file is decoded again from its start (signals need every frame), windows that
  * are written are kept and neither described nor embedded again, layers go on where their last stretch ended, and the result equals that
- * of an undisturbed run. Of a video that is there, only the layers run that have not read it yet.
+ * of an undisturbed run. Of a video that is there, only that is done again which rests on what changed: with another model its captions, with other
+ * words beside it these words, with another embedder the points of its texts (the last two without reading the film), and layers that have not read it yet.
  * @throws {LongwatchError} of the file, the decoder, the model or the library. Windows that were written stay; the video is `failed`
  * with the error, or stays `ingesting` when it was cancelled.
  */
@@ -72,78 +105,175 @@ export async function ingestVideo(
   const decoding: DecodeOptions = options.signal ? { signal: options.signal } : {};
   options.onProgress?.({ stage: 'reading the file', progress: 0 });
 
-  const identity = await identifyFile(file, options.signal);
+  const identity = await identifyMedia(file, parts.objects, options.signal);
   const probe = await decoder.probe(identity.path, decoding);
-  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
-  const video = library.addVideo({
+  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding, parts.objects);
+  const there = options.force ? undefined : await complete(library, identity);
+  let reading = readingOf(parts, probe, subtitles, there);
+  const video = await library.addVideo({
     ...identity,
     title: titleOf(identity.path, probe),
-    fingerprint: fingerprintOf(parts, subtitles),
+    fingerprint: reading.fingerprint,
+    formerly: reading.formerly,
+    ...(options.tags ? { tags: options.tags } : {}),
   });
   if (options.force) {
-    library.clearWindows(video.id);
-    library.clearLayers(video.id);
+    await library.clearWindows(video.id);
+    await library.clearLayers(video.id);
   }
-  const there = !options.force && (video.state === 'ready' || video.state === 'partial');
+  const isThere = !options.force && isComplete(video) && (await needsNoFilm(library, video, reading));
 
   try {
-    if (!there) {
-      library.updateVideo(video.id, beginning(parts, probe, subtitles));
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
-      await refuseChangedFile(identity);
+    const costs: PartCost[] = [];
+    if (isThere) costs.push(...(await renew(parts, video, subtitles, reading, options)));
+    else {
+      if (reading.keeps.model) {
+        // Without the model its windows cannot be cut again.
+        reading = readingOf(parts, probe, subtitles, undefined);
+        await library.updateVideo(video.id, { fingerprint: reading.fingerprint });
+      }
+      // What layers have read stays read, and said to be.
+      const kept = options.force ? {} : video.stages;
+      const begun = beginning(parts, probe, subtitles);
+      await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
+      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
+      await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
-      library.updateVideo(video.id, {
+      await library.updateVideo(video.id, {
         ...concluded,
-        warnings: [...warnings, ...givenUpWarnings(library, video.id)],
+        stages: { ...kept, ...concluded.stages },
+        warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
+      costs.push({ name: 'windows', took: Date.now() - started });
+      if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
-    const windows = there ? [] : [{ name: 'windows', took: Date.now() - started } as const];
-    const layers = await ingestLayers(parts, video.id, identity, probe, options);
-    const outcome = there && layers.length === 0 ? 'already' : 'ingested';
-    const took = Date.now() - started;
-    return { video: library.findVideo(video.id), outcome, took, parts: [...windows, ...layers] };
+    costs.push(...(await ingestLayers(parts, video.id, identity, probe, options)));
+    const outcome = costs.length === 0 ? 'already' : 'ingested';
+    return { video: await library.findVideo(video.id), outcome, took: Date.now() - started, parts: costs };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
-      library.clearWindows(video.id);
-      library.clearLayers(video.id);
+      await library.clearWindows(video.id);
+      await library.clearLayers(video.id);
     }
-    if (!options.signal?.aborted) library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
+    // What is there stays there; who asked for more is told that there is no more.
+    const stays = isThere && error.code !== 'file_changed';
+    if (!options.signal?.aborted && !stays)
+      await library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
     throw error;
   }
 }
 
-/** The layers of their own pass. Each is named in the video's stages with how it ended. Returns what each took that read something. */
+/** The video of this content, when it was read to its end. */
+async function complete(library: Library, identity: FileIdentity): Promise<VideoRecord | undefined> {
+  const known = await library.videoOfContent(identity.sha256);
+  // Here is its file: it is what it was before.
+  if (known?.state === 'missing') await library.placeVideo(known.id, identity);
+  const video = known && (await library.getVideo(known.id));
+  return video && isComplete(video) ? video : undefined;
+}
+
+function isComplete({ state }: VideoRecord): boolean {
+  return state === 'ready' || state === 'partial';
+}
+
+/** Whether all that changed can be done again from what the library holds. */
+async function needsNoFilm(library: Library, video: VideoRecord, reading: Reading): Promise<boolean> {
+  const makings = [...(await library.makings(video.id)).values()];
+  if (makings.some((made) => needsPictures(made, reading))) return false;
+  return canRenewSubtitles(video) || makings.every((made) => made?.subtitles === reading.made.subtitles);
+}
+
+/** Does again, of a video that is there, what rests on other words or another embedder than it was made with. Returns what that took. */
+async function renew(
+  parts: PipelineParts,
+  video: VideoRecord,
+  subtitles: SubtitleTracks,
+  reading: Reading,
+  options: IngestOptions,
+): Promise<PartCost[]> {
+  const { library, embedder } = parts;
+  const costs: PartCost[] = [];
+  const makings = [...(await library.makings(video.id)).values()];
+  const begun = Date.now();
+  if (makings.some((made) => made?.subtitles !== reading.made.subtitles)) {
+    await renewSubtitles(parts, video, subtitles, reading, options);
+    costs.push({ name: 'subtitles', took: Date.now() - begun });
+  }
+  await note(library, video.id, { subtitles: subtitlesStage(subtitles, 'done') });
+  if (!embedder) return costs;
+  const again = Date.now();
+  const embedded = await renewMeaning(library, embedder, video.id, options);
+  if (embedded > 0) costs.push({ name: 'meaning', took: Date.now() - again });
+  await note(library, video.id, { embeddings: embeddingsStage(embedder, 'done') });
+  return costs;
+}
+
+/** Says how stages stand, where that is news. */
+async function note(library: Library, videoId: string, stages: VideoRecord['stages']): Promise<void> {
+  const { stages: before } = await library.findVideo(videoId);
+  if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
+    await library.updateVideo(videoId, { stages: { ...before, ...stages } });
+}
+
+/**
+ * The layers of their own pass, of the profile that reads most of this one and those before. Each is named in the video's stages with how it ended.
+ * Returns what each took that read something.
+ */
 async function ingestLayers(
   parts: PipelineParts,
   videoId: string,
   identity: FileIdentity,
   probe: VideoProbe,
-  { signal, onProgress }: IngestOptions,
-): Promise<LayerCost[]> {
+  { signal, onProgress, force }: IngestOptions,
+): Promise<PartCost[]> {
   const { library } = parts;
-  const { duration, firstFrameTime } = library.findVideo(videoId);
-  const note = (stages: VideoRecord['stages']) => {
-    const before = library.findVideo(videoId).stages;
-    if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
-      library.updateVideo(videoId, { stages: { ...before, ...stages } });
-  };
+  const { duration, firstFrameTime, stages, profile: before } = await library.findVideo(videoId);
+  const profile = force ? parts.profile : higherProfile(parts.profile, before);
+  const chosen =
+    profile !== undefined && profile !== parts.profile && parts.layersOf
+      ? { ...parts, ...(await parts.layersOf(profile)) }
+      : parts;
   // What was read before by more than this run has stays read, and said to be.
-  const { stages } = library.findVideo(videoId);
-  const unread = Object.entries(missingStages(parts)).filter(([name]) => stages[name]?.state !== 'done');
-  note(Object.fromEntries(unread));
+  const unread = Object.entries(missingStages(chosen)).filter(([name]) => stages[name]?.state !== 'done');
+  await note(library, videoId, Object.fromEntries(unread));
   const video = { path: identity.path, probe, duration, firstFrameTime };
-  const costs = await readLayers(parts, videoId, video, {
+  const costs = await readLayers(chosen, videoId, video, {
     signal,
     onProgress,
-    onStage: (name, stage) => note({ [name]: stage }),
+    onStage: (name, stage) => note(library, videoId, { [name]: stage }),
   });
-  if (costs.length > 0) await refuseChangedFile(identity);
+  if (costs.length > 0) await refuseChangedFile(identity, parts.objects);
+  if (profile !== undefined && profile !== before) await library.updateVideo(videoId, { profile });
   return costs;
 }
 
-/** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */
+/** A window with the events that ended in it. */
+interface Planned {
+  readonly window: PlannedWindow;
+  readonly events: readonly MediaEvent[];
+}
+
+/** The same with its pictures, and what of it was written before. */
+interface WindowWork extends Planned {
+  readonly shown: readonly Picture[];
+  readonly made: Making | undefined;
+  readonly before: WindowWrite | undefined;
+  readonly described: Meaning | undefined;
+}
+
+/** What a model says of a window, or said of it before. */
+type Meaning = Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'>;
+
+/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
+export const WINDOWS_AHEAD_MAX = 16;
+
+/**
+ * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
+ * describes several windows at once, at most `WINDOWS_AHEAD_MAX` of whose pictures are alive then; they are written in order, so that the
+ * rows are those of one after the other.
+ */
 export async function ingestWindows(
   { decoder, library, model, embedder }: PipelineParts,
   videoId: string,
@@ -151,34 +281,63 @@ export async function ingestWindows(
   probe: VideoProbe,
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
+  reading: Reading,
 ): Promise<DecodeSummary> {
   const size = model?.pictureSize(probe.video);
-  const written = library.writtenWindows(videoId);
+  const makings = await library.makings(videoId);
   const signals = new SignalDetector();
-  const planner = new WindowPlanner(
-    model && size ? { tokensPerPair: model.tokensPerPair(size), movingRate: model.frameRate ?? 0 } : {},
-  );
+  const planner = new WindowPlanner(plannerOptions(model, probe));
   const pictures = new PictureRing();
   const events = new EventPool();
-  const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];
+  const planned: Planned[] = [];
   const progress = new ProgressMeter(probe.claimedDuration, onProgress);
 
   const plan = (windows: readonly PlannedWindow[]) => {
     for (const window of windows) planned.push({ window, events: events.takeEnded(window.end) });
   };
+  const halt = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal;
+  const ahead = new InOrder<Meaning | undefined>(Math.min(model?.concurrency ?? 1, WINDOWS_AHEAD_MAX));
+
+  const describe = async (model: Model | undefined, { window, shown, described }: WindowWork) => {
+    failpoint('infer');
+    return model ? describeWindow(model, window, shown, stop) : described;
+  };
+  const finish = async (work: WindowWork, meaning: Meaning | undefined) => {
+    const { window, shown, made, before, described } = work;
+    const said = described?.events ?? snapToSignals(meaning?.events ?? [], work.events, window);
+    const pictures = described
+      ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
+      : shown;
+    const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
+    const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
+    const rows = await embedEvents(embedder, [...work.events, ...said], pictures, signal, reused);
+    signal?.throwIfAborted();
+    await library.writeWindow(
+      videoId,
+      { window, precision: 0, ...meaning, events: rows, made: reading.made },
+      embedder?.id,
+    );
+  };
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
       planned.shift();
       const shown = size ? pictures.take(next.window) : [];
-      if (written.has(next.window.index)) continue;
-      await attemptWindow(library, videoId, next.window.index, model, async (model) => {
-        failpoint('infer');
-        const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-        const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
-        const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
-        signal?.throwIfAborted();
-        library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
-      });
+      const { index } = next.window;
+      const made = makings.get(index);
+      if (isMade(made, reading)) continue;
+      const before = made && (await library.readWindow(videoId, index));
+      const described = made?.model === reading.made.model && before ? meaningOf(before) : undefined;
+      const work: WindowWork = { ...next, shown, made, before, described };
+      const asked = described ? undefined : model;
+      if (model?.concurrency === undefined)
+        await attemptWindow(library, videoId, index, asked, async (model) => finish(work, await describe(model, work)));
+      // What runs elsewhere cannot end this process.
+      else
+        await ahead.add(
+          () => describe(asked, work),
+          (meaning) => finish(work, meaning),
+        );
     }
   };
 
@@ -193,6 +352,7 @@ export async function ingestWindows(
         events.cutAt(duration);
         plan(planner.finish(duration, signals.takeBoundaries()));
         await write();
+        await ahead.finish();
         return step.value;
       }
       failpoint('decode');
@@ -202,7 +362,7 @@ export async function ingestWindows(
       } else {
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
-          library.updateVideo(videoId, { firstFrameTime });
+          await library.updateVideo(videoId, { firstFrameTime });
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const change = signals.push(frame);
@@ -213,14 +373,27 @@ export async function ingestWindows(
       await write();
     }
   } finally {
+    halt.abort();
+    await ahead.abandon();
     // Left in the middle, the decoder is still running.
     await frames.return?.(undefined as never);
   }
 }
 
-async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {
-  const now = await lstat(file);
-  if (now.size === sizeBytes && now.mtimeMs === modified) return;
+/** What a model said of a window, as it is written. */
+function meaningOf({ window, caption, model, precision, events }: WindowWrite): Meaning {
+  return {
+    window,
+    precision,
+    ...(caption === undefined ? {} : { caption }),
+    ...(model === undefined ? {} : { model }),
+    events: events.map(({ event }) => event).filter(({ source }) => source === 'model'),
+  };
+}
+
+async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity, objects: Objects): Promise<void> {
+  const now = await mediaState(file, objects);
+  if (now.sizeBytes === sizeBytes && now.modified === modified) return;
   throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
     path: file,
     hint: 'Wait until it is written, then ingest it again.',

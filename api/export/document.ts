@@ -6,9 +6,11 @@ import { roundToMilliseconds, subtractRanges } from '../../src/time.js';
 import { z } from '../hono.js';
 import { chapterSchema } from '../schema/chapter.js';
 import { eventSchema } from '../schema/event.js';
+import { tagsSchema } from '../schema/tag.js';
 import { rangeJson, rangeSchema, secondsSchema } from '../schema/units.js';
 import { fpsJson, fpsSchema } from '../schema/video.js';
 import { LAYERS, type Layer } from './layer.js';
+import { READING_SPEED_MAX } from './reading-speed.js';
 import { cleanLine } from './text.js';
 
 /** Rises when a reader of the old shape would misread the new one. */
@@ -22,6 +24,7 @@ export const exportHeadSchema = z.object({
     title: z.string(),
     file_name: z.string(),
     sha256: z.string(),
+    tags: tagsSchema,
     state: z.enum(VIDEO_STATES),
     duration_s: secondsSchema,
     width: z.number().int(),
@@ -33,8 +36,21 @@ export const exportHeadSchema = z.object({
   gaps: z.array(rangeSchema).openapi({ description: 'What was not decoded, so nothing is said about it.' }),
 });
 
+const exportedEventSchema = eventSchema
+  .extend({
+    reading_speed_cps: z
+      .number()
+      .optional()
+      .openapi({
+        description: `Characters a second, wide ones counted twice; above ${READING_SPEED_MAX} a subtitle is hard to read. In the layers captions, subtitles, speech and text.`,
+      }),
+  })
+  .openapi('ExportedEvent');
+
+export type ExportedEventJson = z.infer<typeof exportedEventSchema>;
+
 export const exportSchema = exportHeadSchema
-  .extend({ items: z.union([z.array(eventSchema), z.array(chapterSchema)]) })
+  .extend({ items: z.union([z.array(exportedEventSchema), z.array(chapterSchema)]) })
   .openapi('Export', { description: 'Items are chapters in the layer `summary` and events in every other one.' });
 
 /** All but the items. Holds no clock time and no folder: the same content exports the same bytes everywhere. */
@@ -47,6 +63,7 @@ export function exportHead(video: VideoRecord, layer: Layer): z.infer<typeof exp
       title: cleanLine(video.title),
       file_name: cleanLine(path.basename(video.path)),
       sha256: video.sha256,
+      tags: [...video.tags],
       state: video.state,
       duration_s: roundToMilliseconds(video.duration),
       width: video.width,

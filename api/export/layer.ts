@@ -29,6 +29,11 @@ const KINDS = {
 /** The order in which a subtitle file without a wish looks for words. */
 const WORD_LAYERS = ['captions', 'subtitles', 'speech', 'text'] as const;
 
+/** Whether a layer is made of words that are read while they stand. */
+export function isWordLayer(layer: Layer): layer is (typeof WORD_LAYERS)[number] {
+  return WORD_LAYERS.some((name) => name === layer);
+}
+
 export function layerEvents(library: Library, video: VideoRecord, layer: EventLayer): AsyncGenerator<EventRecord> {
   return allEvents(library, video.id, { kinds: KINDS[layer] });
 }
@@ -47,7 +52,10 @@ export async function* layerTexts(
 }
 
 /** The first layer of words that has any, else the summary: what a person expects from "the subtitles of this video". */
-export function firstWordLayer(library: Library, video: VideoRecord): Layer {
-  const has = (kinds: readonly EventKind[]) => library.events(video.id, { kinds, limit: 1 }).items.length > 0;
-  return WORD_LAYERS.find((layer) => has(KINDS[layer])) ?? 'summary';
+export async function firstWordLayer(library: Library, video: VideoRecord): Promise<Layer> {
+  for (const layer of WORD_LAYERS) {
+    const { items } = await library.events(video.id, { kinds: KINDS[layer], limit: 1 });
+    if (items.length > 0) return layer;
+  }
+  return 'summary';
 }

@@ -10,7 +10,7 @@ import { openMedia } from '../media-file.js';
 import type { ApiParts } from '../ports.js';
 import { hitLinks, placeLinks } from '../routes/place-links.js';
 import { rangeOf } from '../routes/time-range.js';
-import { videoById } from '../routes/video-id.js';
+import { videoById, videoIdsOf } from '../routes/video-id.js';
 import { askJson } from '../schema/ask.js';
 import { chapterJson } from '../schema/chapter.js';
 import { eventJson } from '../schema/event.js';
@@ -27,6 +27,12 @@ const TRANSCRIPT_KINDS: readonly EventKind[] = ['subtitle', 'speech'];
 
 const videoId = z.string().min(4).max(64).describe('Id of a video, from search or list_videos.');
 const videoIds = z.array(videoId).min(1).max(1000).optional().describe('Only these videos. Without: all.');
+const tags = z
+  .array(z.string().min(1).max(64))
+  .min(1)
+  .max(64)
+  .optional()
+  .describe('Only videos that carry all of these tags. Without: all.');
 const range = {
   start_s: z.number().min(0).optional().describe('Only from here on, in seconds.'),
   end_s: z.number().positive().optional().describe('Only before this, in seconds.'),
@@ -37,7 +43,10 @@ const page = {
 };
 
 /** @param stills For `get_frame`. */
-export function libraryTools({ library, searcher, ask, summary }: ApiParts, stills: StillMaker): readonly Tool[] {
+export function libraryTools(
+  { library, searcher, ask, summary, objects }: ApiParts,
+  stills: StillMaker,
+): readonly Tool[] {
   return [
     tool({
       name: 'search',
@@ -47,16 +56,18 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       input: z.object({
         query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('What happens, in words.'),
         video_ids: videoIds,
+        tags,
         ...range,
         limit: z.number().int().min(1).max(100).optional().describe('How many at most; 10 when left out.'),
         ground: z.boolean().optional().describe('Let the vision model look again where the search leads. Slow.'),
       }),
-      async run({ query, video_ids: ids, start_s: start, end_s: end, limit, ground }, { signal }) {
+      async run({ query, video_ids: ids, tags: carried, start_s: start, end_s: end, limit, ground }, { signal }) {
         const within = rangeOf(start, end);
         const answer = await searcher.search(
           {
             query,
-            ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}),
+            ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
+            ...(carried ? { tags: carried } : {}),
             ...(within ? { range: within } : {}),
             ...(limit === undefined ? {} : { limit }),
             ...(ground === undefined ? {} : { ground }),
@@ -74,12 +85,14 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       input: z.object({
         question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('The question.'),
         video_ids: videoIds,
+        tags,
         ground: z.boolean().optional().describe('Let the vision model look again where the search leads. Slow.'),
       }),
-      async run({ question, video_ids: ids, ground }, { signal }) {
+      async run({ question, video_ids: ids, tags: carried, ground }, { signal }) {
         const request = {
           question,
-          ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}),
+          ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
+          ...(carried ? { tags: carried } : {}),
           ...(ground === undefined ? {} : { ground }),
         };
         for await (const step of ask(request, signal))
@@ -90,9 +103,15 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
     tool({
       name: 'list_videos',
       title: 'List the videos',
-      description: 'The videos of the library in the order in which they were added, with length, state and warnings.',
-      input: z.object(page),
-      run: async (given) => ({ json: pageJson(library.listVideos(pageOf(given)), videoJson) }),
+      description:
+        'The videos of the library in the order in which they were added, with length, tags, state and warnings.',
+      input: z.object({ tags, ...page }),
+      run: async ({ tags: carried, ...paging }) => ({
+        json: pageJson(
+          await library.listVideos({ ...pageOf(paging), ...(carried ? { tags: carried } : {}) }),
+          videoJson,
+        ),
+      }),
     }),
     tool({
       name: 'get_events',
@@ -108,7 +127,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       async run({ video_id: id, kinds, start_s: start, end_s: end, ...paging }) {
         const within = rangeOf(start, end);
         const filter = { ...pageOf(paging), ...(kinds ? { kinds } : {}), ...(within ? { range: within } : {}) };
-        return { json: pageJson(library.events(videoById(library, id).id, filter), eventJson) };
+        return { json: pageJson(await library.events((await videoById(library, id)).id, filter), eventJson) };
       },
     }),
     tool({
@@ -119,7 +138,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       async run({ video_id: id, start_s: start, end_s: end, ...paging }) {
         const within = rangeOf(start, end);
         const filter = { ...pageOf(paging), kinds: TRANSCRIPT_KINDS, ...(within ? { range: within } : {}) };
-        return { json: pageJson(library.events(videoById(library, id).id, filter), eventJson) };
+        return { json: pageJson(await library.events((await videoById(library, id)).id, filter), eventJson) };
       },
     }),
     tool({
@@ -128,7 +147,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       description: "Chapters of a video: from a model's captions, else the file's own, else its shots.",
       input: z.object({ video_id: videoId }),
       async run({ video_id: id }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         const chapters = [];
         for await (const chapter of chaptersOf(library, video)) chapters.push(chapterJson(chapter));
         return { json: { video_id: video.id, chapters } };
@@ -141,7 +160,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
         "A language model's summary of a video or of a stretch of it. Needs a model; get_chapters needs none.",
       input: z.object({ video_id: videoId, ...range }),
       async run({ video_id: id, start_s: start, end_s: end }, { signal }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         const within = rangeOf(start, end);
         if (!summary)
           throw new LongwatchError('part_missing', 'There is no model to summarise with.', {
@@ -156,11 +175,11 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       description: 'The frame that is on screen at a time of a video, as a JPEG.',
       input: z.object({ video_id: videoId, at_s: z.number().min(0).describe('Seconds from the first frame.') }),
       async run({ video_id: id, at_s: at }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         if (video.duration > 0 && at >= video.duration)
           throw new LongwatchError('bad_time', `The video ends at ${roundToMilliseconds(video.duration)} s.`);
         // A picture of another file under this video's name would be a lie.
-        await (await openMedia(video)).handle.close();
+        await (await openMedia(video, objects)).close();
         const { jpeg, time } = await stills.still(video, at, Math.min(FRAME_WIDTH, video.width || FRAME_WIDTH));
         return { jpeg, text: `${video.title} (${video.id}) at ${formatTime(time)}` };
       },

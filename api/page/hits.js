@@ -2,12 +2,13 @@
 
 import { ask, byId, clock, frameImage, make } from './dom.js';
 import { play } from './player.js';
+import { narrowing } from './tags.js';
 import { markHits } from './timeline.js';
 import { videoOf } from './videos.js';
 
 let running;
 
-/** @param {string} query @param {string} scope id of a video, or empty for all */
+/** @param {string} query @param {string} scope see `narrowing` */
 export async function search(query, scope) {
   running?.abort();
   running = new AbortController();
@@ -16,11 +17,12 @@ export async function search(query, scope) {
   byId('answer').setAttribute('aria-busy', 'true');
   note('Searching…');
   try {
-    const body = scope === '' ? { query, limit: 20 } : { query, limit: 20, video_ids: [scope] };
+    const body = { query, limit: 20, ...narrowing(scope) };
     show(await ask('/v1/search', { method: 'POST', body, signal }));
   } catch (error) {
     if (error.name === 'AbortError') return;
     byId('hits').replaceChildren();
+    showNear([]);
     markHits([]);
     note(error.message);
     throw error;
@@ -33,11 +35,13 @@ export function clear() {
   running?.abort();
   byId('answer').hidden = true;
   byId('hits').replaceChildren();
+  showNear([]);
   markHits([]);
 }
 
 function show(answer) {
   byId('hits').replaceChildren(...answer.results.map(hitItem));
+  showNear(answer.near_misses ?? [], answer.no_match);
   markHits(answer.results);
   const count = answer.results.length;
   if (answer.no_match)
@@ -45,6 +49,14 @@ function show(answer) {
       `${answer.note ?? 'Nothing in the library answers this.'} Try other words${byId('scope').value === '' ? '' : ', or search all videos'}.`,
     );
   else note([`${count} ${count === 1 ? 'moment' : 'moments'}.`, answer.note].filter(Boolean).join(' '));
+}
+
+/** What comes nearest without being an answer: open where there is nothing better to look at. */
+function showNear(misses, isOpen = false) {
+  byId('near').hidden = misses.length === 0;
+  byId('near').open = isOpen;
+  byId('near-count').textContent = String(misses.length);
+  byId('near-hits').replaceChildren(...misses.map(hitItem));
 }
 
 function hitItem(hit) {
@@ -63,7 +75,7 @@ function hitItem(hit) {
     ),
   );
   pick.addEventListener('click', async () => {
-    for (const other of byId('hits').querySelectorAll('[aria-current]')) other.removeAttribute('aria-current');
+    for (const other of byId('answer').querySelectorAll('[aria-current]')) other.removeAttribute('aria-current');
     pick.setAttribute('aria-current', 'true');
     try {
       await play(await videoOf(hit.video_id), { start: hit.start_s, end: hit.end_s });
@@ -78,10 +90,10 @@ function note(text) {
   byId('answer-note').textContent = text;
 }
 
-byId('hits').addEventListener('keydown', (event) => {
+byId('answer').addEventListener('keydown', (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step === undefined) return;
-  const picks = [...byId('hits').querySelectorAll('.pick')];
+  if (step === undefined || !document.activeElement.matches('.pick')) return;
+  const picks = [...byId('answer').querySelectorAll('.pick')].filter((pick) => pick.checkVisibility());
   picks[picks.indexOf(document.activeElement) + step]?.focus();
   event.preventDefault();
 });

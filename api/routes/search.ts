@@ -7,6 +7,7 @@ import type { PictureSource } from '../../src/picture-search.js';
 import { type ApiEnv, createRoute, OpenAPIHono, type z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { tagsOfQuery } from '../schema/tag.js';
 import { hitLinks } from './place-links.js';
 import { json, problems } from './responses.js';
 import { rangeOf, rangeOfQuery } from './time-range.js';
@@ -38,12 +39,13 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
       const body = c.req.valid('json');
       const filters = {
         videoIds: body.video_ids,
+        tags: body.tags,
         range: body.range && rangeOf(body.range.start_s, body.range.end_s),
         limit: body.limit,
         minScore: body.min_score,
         groupBy: body.group_by,
       };
-      const source = pictureOf(body, library);
+      const source = await pictureOf(body, library);
       if (source) {
         if (!searchByPicture) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
         const answer = await searchByPicture({ ...defined(filters), source }, c.req.raw.signal);
@@ -62,6 +64,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
       const request = withoutUndefined({
         query: query.q,
         videoIds: query.video_id === undefined ? undefined : [query.video_id].flat(),
+        tags: tagsOfQuery(query.tag),
         range: rangeOfQuery(query),
         limit: query.limit,
         minScore: query.min_score,
@@ -74,11 +77,11 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
 }
 
 /** The picture that is asked with; undefined for a question in words. */
-function pictureOf(
+async function pictureOf(
   { like, picture }: z.infer<typeof searchRequestSchema>,
   library: Library,
-): PictureSource | undefined {
-  if (like) return { kind: 'frame', video: videoById(library, like.video_id), at: like.at_s };
+): Promise<PictureSource | undefined> {
+  if (like) return { kind: 'frame', video: await videoById(library, like.video_id), at: like.at_s };
   return picture === undefined ? undefined : { kind: 'bytes', bytes: Buffer.from(picture, 'base64') };
 }
 

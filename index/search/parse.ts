@@ -17,6 +17,8 @@ export interface ParsedFilters {
   readonly onePerVideo: boolean;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
+  /** Whether tags chose the videos of the scope. @default no */
+  readonly byTags?: boolean;
 }
 
 export interface ParsedSearch extends ParsedFilters {
@@ -35,7 +37,7 @@ export interface ParsedSearch extends ParsedFilters {
 }
 
 /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found`, `ambiguous_id`; each points at the field */
-export function parseSearch(request: SearchRequest, library: Library): ParsedSearch {
+export async function parseSearch(request: SearchRequest, library: Library): Promise<ParsedSearch> {
   const query = request.query.trim();
   if (query.length === 0 || query.length > MAX_QUERY_LENGTH) {
     const evidence = query.length === 0 ? 'The query is empty.' : `The query has ${query.length} characters.`;
@@ -60,12 +62,12 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
     groundWindows,
     snap: request.snap ?? true,
     asTyped: request.asTyped ?? false,
-    ...parseFilters(request, library),
+    ...(await parseFilters(request, library)),
   };
 }
 
 /** @throws {LongwatchError} as `parseSearch` */
-export function parseFilters(request: SearchFilters, library: Library): ParsedFilters {
+export async function parseFilters(request: SearchFilters, library: Library): Promise<ParsedFilters> {
   const { limit = DEFAULT_LIMIT, minScore = 0, groupBy = 'clip' } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw invalid(`A limit of ${limit} is not possible.`, `Ask for 1 to ${MAX_LIMIT} results.`, '/limit');
@@ -73,16 +75,34 @@ export function parseFilters(request: SearchFilters, library: Library): ParsedFi
   if (!(minScore >= 0 && minScore <= 1)) {
     throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
+  const videoIds = await videosOf(request, library);
   const scope = {
-    ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
+    ...(videoIds && { videoIds }),
     ...(request.range && { range: checkedRange(request.range) }),
   };
   return {
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
-    scope: request.videoIds || request.range ? scope : undefined,
+    scope: videoIds || request.range ? scope : undefined,
+    byTags: (request.tags ?? []).length > 0,
   };
+}
+
+/** The videos that are searched; undefined: all. Tags become videos here, once, so that every way of searching sees the same ones. */
+async function videosOf({ videoIds, tags }: SearchFilters, library: Library): Promise<string[] | undefined> {
+  const named = videoIds && (await idsOf(videoIds, library));
+  if (!tags || tags.length === 0) return named;
+  const tagged = await library.taggedVideos(tags);
+  if (!named) return tagged;
+  const allowed = new Set(tagged);
+  return named.filter((id) => allowed.has(id));
+}
+
+async function idsOf(names: readonly string[], library: Library): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await library.findVideo(name)).id);
+  return ids;
 }
 
 /** The same request for a part of its question. @param lookFor what a model that looks again is asked to find */

@@ -4,52 +4,19 @@ import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import type { Page, StoredError } from './records.js';
+import type { Page } from './records.js';
+import type {
+  ClaimedDelivery,
+  DeliveryOutcome,
+  DeliveryRecord,
+  DeliveryState,
+  DeliveryStore,
+} from './standing-store.js';
 import { type ErrorColumns, errorColumns, errorField, optional } from './values.js';
-
-/** `pending`: it will be tried, again or for the first time. `failed`: it was given up. */
-export const DELIVERY_STATES = ['pending', 'delivered', 'failed'] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 /** Ended deliveries that are kept of each watch. */
 const KEPT = 500;
 const LIST = 'deliveries';
-
-export interface DeliveryRecord {
-  /** The same at every attempt, so that a receiver knows one that it has. */
-  readonly id: string;
-  readonly watchId: string;
-  /** What is sent, byte for byte. */
-  readonly body: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  /** When it is tried next; of a pending one only. */
-  readonly next?: Milliseconds;
-  /** HTTP status of the last answer. */
-  readonly status?: number;
-  readonly error?: StoredError;
-  readonly created: Milliseconds;
-  readonly updated: Milliseconds;
-}
-
-/** A notice that this process tries now. */
-export interface ClaimedDelivery {
-  readonly id: string;
-  readonly body: string;
-  readonly url: string;
-  readonly secret: string;
-  /** This one included. */
-  readonly attempts: number;
-}
-
-/** How an attempt went. */
-export interface DeliveryOutcome {
-  readonly state: DeliveryState;
-  readonly status?: number;
-  readonly error?: StoredError;
-  /** When it is tried again; of a pending one. */
-  readonly next?: Milliseconds;
-}
 
 interface DeliveryRow extends ErrorColumns {
   readonly key: number;
@@ -64,7 +31,7 @@ interface DeliveryRow extends ErrorColumns {
   readonly updated_ms: number;
 }
 
-export class Deliveries {
+export class Deliveries implements DeliveryStore {
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -86,9 +53,6 @@ export class Deliveries {
     );
   }
 
-  /**
-   * The notice that is due for longest. It counts as tried, and is due again after `lease` in case that this process dies over it.
-   */
   claim(lease: Milliseconds, now: Milliseconds = Date.now()): ClaimedDelivery | undefined {
     return this.#db.write(() => {
       const due = this.#db.get<{ readonly key: number }>(
@@ -109,7 +73,6 @@ export class Deliveries {
     });
   }
 
-  /** A notice whose watch is gone meanwhile is gone too; then nothing happens. */
   settle(id: string, { state, status, error, next }: DeliveryOutcome, now: Milliseconds = Date.now()): void {
     this.#db.run(
       `UPDATE delivery SET state = @state, status = @status, next_ms = @next, updated_ms = @now,
@@ -118,7 +81,6 @@ export class Deliveries {
     );
   }
 
-  /** When the next pending notice is due. */
   nextDue(): Milliseconds | undefined {
     const row = this.#db.get<{ readonly next: number | null }>(
       "SELECT min(next_ms) AS next FROM delivery WHERE state = 'pending'",
@@ -126,7 +88,6 @@ export class Deliveries {
     return row?.next ?? undefined;
   }
 
-  /** How many there are of each state. */
   counts(): Readonly<Record<DeliveryState, number>> {
     const rows = this.#db.all<{ readonly state: DeliveryState; readonly count: number }>(
       'SELECT state, count(*) AS count FROM delivery GROUP BY state',
@@ -139,7 +100,6 @@ export class Deliveries {
     };
   }
 
-  /** Newest first. */
   list(
     watchId: string,
     { cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {},

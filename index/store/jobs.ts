@@ -10,6 +10,7 @@ import {
   type JobClaim,
   type JobEnd,
   type JobFence,
+  type JobSettings,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -17,11 +18,13 @@ import {
 import type { LastJob } from '../../ingest/watch/watch-store.js';
 import { isTransient, LongwatchError } from '../../src/errors.js';
 import { failpoint } from '../../src/failpoint.js';
+import { higherProfile, type Profile } from '../../src/profile.js';
+import { tagSet } from '../../src/tag.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database, SqlParameters } from './database.js';
 import type { JobRecord, JobState, Page, StoredError } from './records.js';
-import { type ErrorColumns, errorColumns, errorField, finite, optional } from './values.js';
+import { type ErrorColumns, errorColumns, errorField, finite, fromJson, optional, toJson } from './values.js';
 
 const LIST = 'jobs';
 
@@ -32,6 +35,8 @@ interface JobRow extends ErrorColumns {
   readonly video_id: string | null;
   readonly state: JobState;
   readonly priority: number;
+  readonly profile: Profile | null;
+  readonly tags: string;
   readonly run_at_ms: number;
   readonly attempts: number;
   readonly stage: string;
@@ -69,19 +74,22 @@ export class Jobs {
     this.#db = db;
   }
 
-  add({ path, priority = DEFAULT_PRIORITY, file }: NewJob): JobRecord {
+  add({ path, priority = DEFAULT_PRIORITY, file, profile, tags = [] }: NewJob): JobRecord {
     return this.#db.write(() => {
       const now = Date.now();
+      const known = this.#alive(path);
+      if (known) return this.#askMore(known, { priority, profile, tags });
       this.#db.run(
-        `INSERT INTO job (id, kind, path, state, priority, run_at_ms, attempts, stage, progress, size_bytes, modified_ms, created_ms, updated_ms,
-           progressed_ms)
-         VALUES (@id, 'ingest', @path, 'queued', @priority, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
-         ON CONFLICT (path) WHERE ${ALIVE} DO UPDATE SET priority = max(priority, excluded.priority)`,
+        `INSERT INTO job (id, kind, path, state, priority, profile, tags, run_at_ms, attempts, stage, progress, size_bytes, modified_ms,
+           created_ms, updated_ms, progressed_ms)
+         VALUES (@id, 'ingest', @path, 'queued', @priority, @profile, @tags, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)`,
         {
           id: randomUUID(),
           path,
           now,
           priority,
+          profile: profile ?? null,
+          tags: toJson(tagSet(tags)),
           size_bytes: file?.sizeBytes ?? null,
           modified_ms: file?.modified ?? null,
         },
@@ -92,6 +100,23 @@ export class Jobs {
     });
   }
 
+  /** What is asked of a job that is there already. One that runs does not hear of it, so it waits again when it is done. */
+  #askMore(
+    known: JobRow,
+    asked: { readonly priority: number; readonly profile: Profile | undefined; readonly tags: readonly string[] },
+  ): JobRecord {
+    const before = toRecord(known);
+    const profile = higherProfile(before.profile, asked.profile) ?? null;
+    const tags = toJson(tagSet([...before.tags, ...asked.tags]));
+    const isMore = profile !== known.profile || tags !== known.tags;
+    this.#db.run(
+      `UPDATE job SET priority = max(priority, @priority), profile = @profile, tags = @tags,
+         again = CASE WHEN state = 'running' THEN max(again, @more) ELSE again END WHERE id = @id`,
+      { id: known.id, priority: asked.priority, profile, tags, more: isMore ? 1 : 0 },
+    );
+    return this.#require(known.id);
+  }
+
   /** Moments that lie further ahead than any wait or lease were written before the clock was set back; they count as past. */
   claim({ owner, lease, isGone, id }: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined {
     return this.#db.write(() => {
@@ -100,7 +125,7 @@ export class Jobs {
       this.#freeGone(isGone);
       this.#failWornOut(now);
       const row = this.#db.get<JobRow>(
-        `UPDATE job SET state = 'running', stage = 'starting', progress = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
+        `UPDATE job SET state = 'running', stage = 'starting', progress = 0, again = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
            lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
          WHERE id = (
            SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}
@@ -122,12 +147,15 @@ export class Jobs {
     });
   }
 
-  hold(path: string, claim: Omit<JobClaim, 'id'>): HeldJob {
+  hold(path: string, claim: Omit<JobClaim, 'id'>, settings: Partial<JobSettings> = {}): HeldJob {
     return this.#db.write(() => {
       this.#freeGone(claim.isGone);
       this.#failWornOut(Date.now());
       const known = this.#alive(path);
-      const job = known ? toRecord(known) : this.add({ path });
+      const job =
+        known && known.state !== 'queued'
+          ? toRecord(known)
+          : this.add({ path, ...settings, ...(known ? { priority: known.priority } : {}) });
       if (known?.state === 'queued') this.resume(job.id);
       return { job, ...this.claim({ ...claim, id: job.id }), isNew: known === undefined };
     });
@@ -158,10 +186,13 @@ export class Jobs {
 
   end({ jobId, token }: JobFence, end: JobEnd): JobRecord | undefined {
     if (end.kind === 'forgotten') {
-      this.#db.write(() => this.#db.run(`DELETE FROM job WHERE ${HELD}`, { id: jobId, token }));
-      return undefined;
+      const { changes } = this.#db.write(() =>
+        this.#db.run(`DELETE FROM job WHERE ${HELD} AND again = 0`, { id: jobId, token }),
+      );
+      if (changes > 0) return undefined;
     }
-    const set = endColumns(end);
+    // What more was asked of a job meanwhile keeps it.
+    const set = endColumns(end.kind === 'forgotten' ? { kind: 'later' } : end);
     return this.#db.write(() => {
       const row = this.#db.get<JobRow>(
         `UPDATE job SET ${set.sql}, ${TAKEN_AWAY}, speed = NULL, eta_ms = NULL, updated_ms = @now WHERE ${HELD} RETURNING *`,
@@ -280,17 +311,18 @@ export class Jobs {
   lastByPath(): LastJob[] {
     // SQLite takes the other columns from the row that has the maximum; of two jobs of one millisecond the later one counts.
     const rows = this.#db.all<
-      Pick<JobRow, 'id' | 'path' | 'state' | 'video_id' | 'size_bytes' | 'modified_ms' | 'updated_ms'> & {
+      Pick<JobRow, 'id' | 'path' | 'state' | 'video_id' | 'profile' | 'size_bytes' | 'modified_ms' | 'updated_ms'> & {
         readonly error_class: string | null;
       }
     >(
-      'SELECT id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class, max(rowid) FROM job GROUP BY path',
+      'SELECT id, path, state, video_id, profile, size_bytes, modified_ms, updated_ms, error_class, max(rowid) FROM job GROUP BY path',
     );
     return rows.map((row) => ({
       id: row.id,
       path: row.path,
       state: row.state,
       ...optional('videoId', row.video_id),
+      ...optional('profile', row.profile),
       ...fileField(row),
       transient: row.error_class === 'transient',
       updated: row.updated_ms,
@@ -349,7 +381,8 @@ function endColumns(end: Exclude<JobEnd, { kind: 'forgotten' }>): {
   switch (end.kind) {
     case 'done':
       return {
-        sql: `state = 'done', stage = 'done', progress = 1, video_id = @video_id, progressed_ms = @now, ${NO_ERROR}`,
+        sql: `state = CASE WHEN again = 1 THEN 'queued' ELSE 'done' END, stage = CASE WHEN again = 1 THEN 'waiting' ELSE 'done' END,
+          attempts = CASE WHEN again = 1 THEN 0 ELSE attempts END, progress = 1, video_id = @video_id, progressed_ms = @now, ${NO_ERROR}`,
         parameters: { video_id: end.videoId },
       };
     case 'failed':
@@ -398,6 +431,8 @@ function toRecord(row: JobRow): JobRecord {
     ...optional('videoId', row.video_id),
     state: row.state,
     priority: row.priority,
+    ...optional('profile', row.profile),
+    tags: fromJson<string[]>(row.tags),
     runAt: row.run_at_ms,
     attempts: row.attempts,
     stage: row.stage,

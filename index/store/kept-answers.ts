@@ -1,5 +1,6 @@
 /** Answers that were given under an `Idempotency-Key`, so that a request that is sent twice is done once. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { Database } from './database.js';
 import { fromJson } from './values.js';
@@ -22,14 +23,19 @@ interface AnswerRow {
   readonly body: string;
 }
 
-export class KeptAnswers {
+/** Keys of different callers are different keys. */
+export interface AnswerStore {
+  get(caller: string, key: string, now?: Milliseconds): Awaitable<KeptAnswer | undefined>;
+  put(caller: string, key: string, answer: KeptAnswer, now?: Milliseconds): Awaitable<void>;
+}
+
+export class KeptAnswers implements AnswerStore {
   readonly #db: Database;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** @param caller Keys of different callers are different keys. */
   get(caller: string, key: string, now: Milliseconds = Date.now()): KeptAnswer | undefined {
     const row = this.#db.get<AnswerRow>(
       `SELECT request, status, headers, body FROM kept_answer

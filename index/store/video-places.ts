@@ -2,9 +2,11 @@
 
 import path from 'node:path';
 import type { FilePlace, VideoFile } from '../../ingest/watch/watch-store.js';
+import type { Profile } from '../../src/profile.js';
 import type { Database } from './database.js';
 import type { VideoRecord, VideoState } from './records.js';
-import { finite } from './values.js';
+import { TAGS } from './tags.js';
+import { finite, fromJson, optional } from './values.js';
 import type { Videos } from './videos.js';
 
 interface PlaceRow {
@@ -14,7 +16,12 @@ interface PlaceRow {
   readonly modified_ms: number;
   readonly state: VideoState;
   readonly copy: number;
+  readonly profile: Profile | null;
+  readonly tags: string;
 }
+
+/** Most videos of large libraries carry none, and parsing is dear. */
+const NO_TAGS = '[]';
 
 export class VideoPlaces {
   readonly #db: Database;
@@ -27,9 +34,9 @@ export class VideoPlaces {
 
   list(): VideoFile[] {
     const rows = this.#db.all<PlaceRow>(
-      `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy FROM video
+      `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy, profile, ${TAGS} FROM video
        UNION ALL
-       SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1
+       SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1, profile, ${TAGS}
        FROM video_copy JOIN video ON video.key = video_copy.video_key`,
     );
     return rows.map((row) => ({
@@ -39,6 +46,8 @@ export class VideoPlaces {
       modified: row.modified_ms,
       state: row.state,
       copy: row.copy === 1,
+      ...optional('profile', row.profile),
+      tags: row.tags === NO_TAGS ? [] : fromJson<string[]>(row.tags),
     }));
   }
 

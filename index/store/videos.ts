@@ -2,12 +2,15 @@
 
 import { resolve } from 'node:path';
 import { LongwatchError } from '../../src/errors.js';
+import type { Profile } from '../../src/profile.js';
 import type { TimeRange } from '../../src/time.js';
 import type { NewVideo, VideoPatch } from '../library.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import { makingKey } from './makings.js';
 import type { Page, VideoRecord, VideoState } from './records.js';
-import { type ErrorColumns, errorColumns, errorField, finite, fromJson, toJson } from './values.js';
+import { addTags, TAGS, taggedClause } from './tags.js';
+import { type ErrorColumns, errorColumns, errorField, finite, fromJson, optional, toJson } from './values.js';
 
 const ID_LENGTH = 12;
 const SHORTEST_PREFIX = 4;
@@ -34,12 +37,16 @@ interface VideoRow extends ErrorColumns {
   readonly warnings: string;
   readonly stages: string;
   readonly fingerprint: string;
+  readonly profile: Profile | null;
+  readonly tags: string;
 }
+
+const ROW = `SELECT video.*, ${TAGS} FROM video`;
 
 const SET_COLUMNS = `
   path = @path, title = @title, size_bytes = @size_bytes, modified_ms = @modified_ms, state = @state, duration_s = @duration_s,
   width = @width, height = @height, fps = @fps, container = @container, codec = @codec, first_frame_s = @first_frame_s,
-  coverage = @coverage, warnings = @warnings, stages = @stages, fingerprint = @fingerprint,
+  coverage = @coverage, warnings = @warnings, stages = @stages, fingerprint = @fingerprint, profile = @profile,
   found_state = CASE WHEN @state = 'missing' THEN found_state END,
   error_code = @error_code, error_detail = @error_detail, error_hint = @error_hint`;
 
@@ -50,22 +57,36 @@ export class Videos {
     this.#db = db;
   }
 
-  add(video: NewVideo): VideoRecord {
+  add({ tags = [], formerly, ...video }: NewVideo): VideoRecord {
     if (!/^[0-9a-f]{64}$/.test(video.sha256)) {
       throw new LongwatchError('invalid_input', `"${video.sha256.slice(0, 80)}" is no SHA-256.`, {
         hint: 'Give 64 lower-case hex digits.',
       });
     }
     return this.#db.write(() => {
-      const known = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256: video.sha256 });
+      const before = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256: video.sha256 });
+      const known = before && this.#adopted(before, video.fingerprint, formerly);
       const { id } = known ?? { id: this.#freeId(video.sha256) };
       // Whoever adds a file that was missing has it in his hands.
       if (known?.state === 'missing') this.markFound(id);
-      if (!known) this.#insert({ ...NOTHING_KNOWN, ...video, id, added: Date.now() });
+      if (!known) this.#insert({ ...NOTHING_KNOWN, ...video, tags: [], id, added: Date.now() });
       else this.update(id, { ...video, ...(known.fingerprint === video.fingerprint ? {} : NOT_YET_INGESTED) });
       this.#db.run('UPDATE video SET located_ms = @now WHERE id = @id', { id, now: Date.now() });
+      if (tags.length > 0) addTags(this.#db, this.key(id), tags);
       return this.require(id);
     });
+  }
+
+  /** The video with the fingerprint of today where it has one that means the same: its windows stay, and say how they were made. */
+  #adopted(row: VideoRow, fingerprint: string, formerly: NewVideo['formerly']): VideoRow {
+    if (!formerly || row.fingerprint !== formerly.fingerprint) return row;
+    const { key } = row;
+    this.#db.run('UPDATE video SET fingerprint = @fingerprint WHERE key = @key', { key, fingerprint });
+    this.#db.run(
+      "UPDATE segment SET making_key = @making WHERE video_key = @key AND layer = 'windows' AND making_key IS NULL",
+      { key, making: makingKey(this.#db, formerly.made) },
+    );
+    return { ...row, fingerprint };
   }
 
   /** Windows belong to the fingerprint: another one drops them in the same transaction. */
@@ -86,7 +107,7 @@ export class Videos {
   }
 
   get(id: string): VideoRecord | undefined {
-    const row = this.#db.get<VideoRow>('SELECT * FROM video WHERE id = @id', { id });
+    const row = this.#db.get<VideoRow>(`${ROW} WHERE id = @id`, { id });
     return row && toRecord(row);
   }
 
@@ -101,7 +122,7 @@ export class Videos {
   }
 
   ofContent(sha256: string): VideoRecord | undefined {
-    const row = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256 });
+    const row = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256 });
     return row && toRecord(row);
   }
 
@@ -117,12 +138,21 @@ export class Videos {
     return this.get(idOrPath.toLowerCase()) ?? this.#atPath(idOrPath) ?? this.#byPrefix(idOrPath.toLowerCase());
   }
 
-  list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Page<VideoRecord> {
+  list({
+    cursor,
+    limit,
+    tags = [],
+  }: {
+    readonly cursor?: string;
+    readonly limit?: number;
+    readonly tags?: readonly string[];
+  } = {}): Page<VideoRecord> {
     const size = pageSize(limit);
+    const tagged = tags.length > 0 ? taggedClause(tags) : undefined;
     const [added, id] = decodeCursor(LIST, [0, ''] as readonly [number, string], cursor) ?? [-Number.MAX_VALUE, ''];
     const rows = this.#db.all<VideoRow>(
-      'SELECT * FROM video WHERE (added_ms, id) > (@added, @id) ORDER BY added_ms, id LIMIT @limit',
-      { added, id, limit: size + 1 },
+      `${ROW} WHERE (added_ms, id) > (@added, @id) ${tagged ? `AND ${tagged.sql}` : ''} ORDER BY added_ms, id LIMIT @limit`,
+      { added, id, limit: size + 1, ...tagged?.parameters },
     );
     return toPage(LIST, rows.map(toRecord), size, (video) => [video.added, video.id]);
   }
@@ -146,9 +176,9 @@ export class Videos {
   #insert(video: VideoRecord): void {
     this.#db.run(
       `INSERT INTO video (id, sha256, path, title, size_bytes, modified_ms, added_ms, located_ms, state, duration_s, width, height,
-         fps, container, codec, first_frame_s, coverage, warnings, stages, fingerprint, error_code, error_detail, error_hint)
+         fps, container, codec, first_frame_s, coverage, warnings, stages, fingerprint, profile, error_code, error_detail, error_hint)
        VALUES (@id, @sha256, @path, @title, @size_bytes, @modified_ms, @added_ms, @added_ms, @state, @duration_s, @width, @height,
-         @fps, @container, @codec, @first_frame_s, @coverage, @warnings, @stages, @fingerprint, @error_code, @error_detail, @error_hint)`,
+         @fps, @container, @codec, @first_frame_s, @coverage, @warnings, @stages, @fingerprint, @profile, @error_code, @error_detail, @error_hint)`,
       toColumns(video, video.error),
     );
   }
@@ -161,7 +191,7 @@ export class Videos {
 
   #atPath(path: string): VideoRecord | undefined {
     const row = this.#db.get<VideoRow>(
-      'SELECT * FROM video WHERE path IN (@path, @resolved) ORDER BY located_ms DESC, key DESC LIMIT 1',
+      `${ROW} WHERE path IN (@path, @resolved) ORDER BY located_ms DESC, key DESC LIMIT 1`,
       { path, resolved: resolve(path) },
     );
     return row && toRecord(row);
@@ -170,7 +200,7 @@ export class Videos {
   #byPrefix(prefix: string): VideoRecord {
     if (!/^[0-9a-f]+$/.test(prefix) || prefix.length < SHORTEST_PREFIX) return notFound(prefix);
     // 'g' sorts behind every hex digit, so the range holds exactly what begins with the prefix.
-    const rows = this.#db.all<VideoRow>('SELECT * FROM video WHERE id >= @prefix AND id < @end ORDER BY id LIMIT 4', {
+    const rows = this.#db.all<VideoRow>(`${ROW} WHERE id >= @prefix AND id < @end ORDER BY id LIMIT 4`, {
       prefix,
       end: `${prefix}g`,
     });
@@ -235,6 +265,7 @@ function toColumns(video: Omit<VideoRecord, 'error'>, error: VideoRecord['error'
     warnings: toJson(video.warnings),
     stages: toJson(video.stages),
     fingerprint: video.fingerprint,
+    profile: video.profile ?? null,
     ...errorColumns(error),
   };
 }
@@ -260,6 +291,8 @@ function toRecord(row: VideoRow): VideoRecord {
     warnings: fromJson<string[]>(row.warnings),
     stages: fromJson<VideoRecord['stages']>(row.stages),
     fingerprint: row.fingerprint,
+    ...optional('profile', row.profile),
+    tags: fromJson<string[]>(row.tags),
     ...errorField(row),
   };
 }

@@ -6,45 +6,25 @@ import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { Deliveries } from './deliveries.js';
 import type { Page } from './records.js';
+import {
+  type FreshStretches,
+  type StandingStore,
+  WATCHES_MAX,
+  type WatchFinding,
+  type WatchRecord,
+} from './standing-store.js';
 import { fromJson, optional } from './values.js';
 
 const LIST = 'watches';
-/** Each is asked of every stretch that is written, so that many of them would slow an ingest down. */
-export const WATCHES_MAX = 100;
 /** Stretches that are looked at in one go: a day of video, in windows of 8 s. */
 const FRESH_MAX = 10_000;
-
-/** A question that stands: whoever asked is told when something new answers it. */
-export interface WatchRecord {
-  readonly id: string;
-  readonly query: string;
-  /** Undefined: every video, also those that come. */
-  readonly videoIds?: readonly string[];
-  readonly minScore: number;
-  /** Where notices go. */
-  readonly url: string;
-  readonly created: Milliseconds;
-}
-
-/** Stretches of one video that were written since the standing queries last looked. */
-export interface FreshStretches {
-  readonly videoId: string;
-  readonly ranges: readonly TimeRange[];
-  /** The newest of them: all up to it are settled together. */
-  readonly upTo: number;
-}
-
-/** What a watch found in fresh stretches. */
-export interface WatchFinding<Match extends TimeRange> {
-  readonly watchId: string;
-  readonly matches: readonly Match[];
-}
 
 interface WatchRow {
   readonly key: number;
   readonly id: string;
   readonly query: string;
   readonly video_ids: string | null;
+  readonly tags: string | null;
   readonly min_score: number;
   readonly url: string;
   readonly secret: string;
@@ -58,7 +38,7 @@ interface FreshRow {
   readonly end_s: number;
 }
 
-export class Watches {
+export class Watches implements StandingStore {
   readonly #db: Database;
   readonly deliveries: Deliveries;
 
@@ -67,10 +47,6 @@ export class Watches {
     this.deliveries = new Deliveries(db);
   }
 
-  /**
-   * @param secret What notices are signed with.
-   * @throws {LongwatchError} `conflict` when there are `WATCHES_MAX` already
-   */
   add(watch: WatchRecord, secret: string): void {
     this.#db.write(() => {
       if (this.count() >= WATCHES_MAX)
@@ -78,12 +54,13 @@ export class Watches {
           hint: 'Delete one first.',
         });
       this.#db.run(
-        `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
-         VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
+        `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
+         VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
         {
           id: watch.id,
           query: watch.query,
           video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
+          tags: watch.tags ? JSON.stringify(watch.tags) : null,
           min_score: watch.minScore,
           url: watch.url,
           secret,
@@ -98,7 +75,6 @@ export class Watches {
     return row && toRecord(row);
   }
 
-  /** Newest first. */
   list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Page<WatchRecord> {
     const size = pageSize(limit);
     const before = decodeCursor(LIST, [0] as readonly [number], cursor);
@@ -114,7 +90,6 @@ export class Watches {
     return this.#db.get<{ readonly count: number }>('SELECT count(*) AS count FROM watch')?.count ?? 0;
   }
 
-  /** Forgets a watch, what it found and what is still owed to it. @throws {LongwatchError} `not_found` */
   remove(id: string): void {
     if (this.#db.run('DELETE FROM watch WHERE id = @id', { id }).changes > 0) return;
     throw new LongwatchError('not_found', `There is no standing query "${id}".`, {
@@ -122,7 +97,6 @@ export class Watches {
     });
   }
 
-  /** The oldest stretches that no standing query has looked at, by video; neighbours are one range. */
   fresh(): FreshStretches[] {
     const rows = this.#db.all<FreshRow>(
       `SELECT watch_fresh.key, video.id AS video_id, watch_fresh.start_s, watch_fresh.end_s
@@ -142,12 +116,6 @@ export class Watches {
     }));
   }
 
-  /**
-   * In one transaction: the stretches count as looked at, what a watch was told of already is left out, and a notice is owed for the rest.
-   * When another process settled them meanwhile, nothing happens.
-   * @param noticeOf The body of the notice.
-   * @returns how many notices are owed
-   */
   settle<Match extends TimeRange>(
     { videoId, upTo }: FreshStretches,
     findings: readonly WatchFinding<Match>[],
@@ -204,6 +172,7 @@ function toRecord(row: WatchRow): WatchRecord {
     id: row.id,
     query: row.query,
     ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
+    ...optional('tags', row.tags === null ? null : fromJson<readonly string[]>(row.tags)),
     minScore: row.min_score,
     url: row.url,
     created: row.created_ms,

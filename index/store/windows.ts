@@ -1,10 +1,13 @@
 /** Windows as they are stored: one segment with its planned frames and its events, written whole or not at all. */
 
+import { LongwatchError } from '../../src/errors.js';
+import type { MediaEvent } from '../../src/event.js';
 import type { TimeRange } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import type { Events } from './events.js';
-import type { Page, SegmentRecord, WindowWrite } from './records.js';
+import type { Makings } from './makings.js';
+import type { EventRecord, EventWrite, Page, SegmentRecord, WindowWrite } from './records.js';
 import { rangeParameters } from './scope.js';
 import { finite, optional } from './values.js';
 import type { Videos } from './videos.js';
@@ -28,14 +31,16 @@ export class Windows {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #events: Events;
+  readonly #makings: Makings;
 
-  constructor(db: Database, videos: Videos, events: Events) {
+  constructor(db: Database, videos: Videos, events: Events, makings: Makings) {
     this.#db = db;
     this.#videos = videos;
     this.#events = events;
+    this.#makings = makings;
   }
 
-  write(videoId: string, { window, caption, model, precision, events }: WindowWrite, embedderId?: string): void {
+  write(videoId: string, { window, caption, model, precision, events, made }: WindowWrite, embedderId?: string): void {
     this.#db.write(() => {
       const video_key = this.#videos.key(videoId);
       const place = { video_key, layer: LAYER, window_index: window.index };
@@ -44,8 +49,8 @@ export class Windows {
         place,
       );
       const { rowid: segment_key } = this.#db.run(
-        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
-         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s)`,
+        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s, making_key)
+         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s, @making)`,
         {
           ...place,
           start_s: finite(window.start, 'window.start'),
@@ -54,6 +59,7 @@ export class Windows {
           caption: caption ?? null,
           model: model ?? null,
           precision_s: finite(precision, 'precision'),
+          making: made ? this.#makings.keyOf(made) : null,
         },
       );
       window.frames.forEach(({ pts, time }, position) => {
@@ -74,6 +80,37 @@ export class Windows {
       { key: this.#videos.key(videoId), layer: LAYER },
     );
     return new Set(rows.map((row) => row.window_index));
+  }
+
+  /** @throws {LongwatchError} `not_found` */
+  read(videoId: string, index: number): WindowWrite {
+    const place = { layer: LAYER, index };
+    return this.#db.read(() => {
+      const row = this.#db.get<SegmentRow>(
+        'SELECT * FROM segment WHERE video_key = @video_key AND layer = @layer AND window_index = @index',
+        { video_key: this.#videos.key(videoId), ...place },
+      );
+      if (!row) throw new LongwatchError('not_found', `The video ${videoId} has no window ${index}.`);
+      const { caption, model, precision, start, end, activity, frames } = this.#toSegment(videoId, row);
+      const made = this.#makings.of(videoId, place);
+      const texts = this.#makings.vectors(videoId, place, made?.meaning ?? '');
+      const seen = this.#makings.vectors(videoId, place, made?.frames ?? '');
+      return {
+        window: { index, start, end, activity, frames },
+        precision,
+        ...optional('caption', caption ?? null),
+        ...optional('model', model ?? null),
+        ...optional('made', made ?? null),
+        events: this.#makings.events(videoId, place).map((event, position): EventWrite => {
+          const frameVector = seen.get(position);
+          return {
+            event: withoutPlace(event),
+            ...optional('embedding', texts.get(position) ?? null),
+            ...(frameVector && made ? { frameEmbedding: { embedderId: made.frames, vector: frameVector } } : {}),
+          };
+        }),
+      };
+    });
   }
 
   segments(
@@ -116,4 +153,8 @@ export class Windows {
       frames: frames.map(({ pts, time_s }) => ({ pts, time: time_s })),
     };
   }
+}
+
+function withoutPlace({ id: _id, videoId: _videoId, windowIndex: _windowIndex, ...event }: EventRecord): MediaEvent {
+  return event;
 }

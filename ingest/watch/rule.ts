@@ -1,5 +1,6 @@
-/** One watched folder and what is taken from it. */
+/** One watched folder, what is taken from it and what becomes of that. */
 
+import type { Profile } from '../../src/profile.js';
 import { isVideoName } from '../folder.js';
 import { globMatcher } from './glob.js';
 
@@ -10,6 +11,10 @@ export interface WatchRule {
   readonly include: readonly string[];
   /** No file and no folder that matches one of these. */
   readonly exclude: readonly string[];
+  /** How much is read of what it takes. @default what the process reads; nothing is asked of what is known */
+  readonly profile?: Profile;
+  /** Put on every video that it takes, also on those that are known. @default none */
+  readonly tags?: readonly string[];
 }
 
 export interface RuleMatcher {

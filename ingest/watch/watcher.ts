@@ -7,11 +7,14 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import type { Awaitable } from '../../src/awaitable.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { higherProfile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileIdentity } from '../file.js';
-import { type FileState, type JobRecord, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
+import { type FileState, type JobRecord, type JobSettings, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
 import { Alarm } from './alarm.js';
+import { askedOf, type RootedRule } from './asked.js';
 import { completenessOf } from './completeness.js';
 import { FolderHints } from './hints.js';
 import { findMissing } from './missing.js';
@@ -26,10 +29,10 @@ export interface WatchOptions {
   readonly rules: readonly WatchRule[];
   readonly store: WatchStore;
   readonly jobs: {
-    enqueue(path: string, options: Omit<NewJob, 'path'>): JobRecord;
-    get(id: string): JobRecord | undefined;
+    enqueue(path: string, options: Omit<NewJob, 'path'>): Awaitable<JobRecord>;
+    get(id: string): Awaitable<JobRecord | undefined>;
     takeUpWaiting(): void;
-    paused(): boolean;
+    paused(): Awaitable<boolean>;
   };
   /** Hashes a file. Called only for one whose size is that of a known one. */
   readonly identify: (file: string, signal?: AbortSignal) => Promise<FileIdentity>;
@@ -51,6 +54,8 @@ export type WatchEvent =
   | { readonly kind: 'moved'; readonly path: string; readonly from: string; readonly videoId: string }
   | { readonly kind: 'copy'; readonly path: string; readonly of: string; readonly videoId: string }
   | { readonly kind: 'back' | 'missing'; readonly path: string; readonly videoId: string }
+  /** A known one lies where a rule puts these tags on it. */
+  | { readonly kind: 'tagged'; readonly path: string; readonly videoId: string; readonly tags: readonly string[] }
   /** Not taken yet. */
   | { readonly kind: 'waiting'; readonly path: string; readonly why: string }
   /** What could not be looked at or is refused; each said once. */
@@ -91,6 +96,7 @@ interface Candidate {
 interface WatchedRoot {
   /** As it was named. */
   readonly dir: string;
+  readonly rule: WatchRule;
   readonly matcher: RuleMatcher;
 }
 
@@ -105,6 +111,8 @@ export class FolderWatcher {
   /** The jobs of this watcher, kept while `once` runs, to be reported. */
   #made: Set<string> | undefined;
   #view = new LibraryView([], []);
+  /** What the rules ask of the files that the last scan found; files of no rule that asks something are not in it. */
+  #asked: ReadonlyMap<string, JobSettings> = new Map();
   /** What is wrong with the library since the last scan that went well. */
   readonly #troubles = new Set<string>();
   #known = 0;
@@ -116,7 +124,7 @@ export class FolderWatcher {
     this.#open = new OpenJobs((id) => options.jobs.get(id));
     this.#settle = options.settle ?? 10_000;
     this.#settling = new Settling(this.#settle);
-    this.#roots = options.rules.map((rule) => ({ dir: rule.dir, matcher: matcherOf(rule) }));
+    this.#roots = options.rules.map((rule) => ({ dir: rule.dir, rule, matcher: matcherOf(rule) }));
   }
 
   /** @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file` when a folder is none or cannot be reached */
@@ -136,21 +144,29 @@ export class FolderWatcher {
     await this.#scan(signal);
     const known = this.#known;
     const failedBefore = this.#failedBefore;
-    while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
+    while (this.#unsettled() > 0 && !(await this.#options.jobs.paused())) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
     }
-    while (this.#isOpen() && !this.#options.jobs.paused())
-      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
-    // What was ingested may have taken the place of another video's content.
+    await this.#jobsEnded(signal);
+    // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
     await this.#scan(signal);
+    await this.#jobsEnded(signal);
     this.#made = undefined;
+    const jobs: JobRecord[] = [];
+    for (const id of made) jobs.push(...[(await this.#options.jobs.get(id)) ?? []].flat());
     return {
       known,
-      jobs: [...made].flatMap((id) => this.#options.jobs.get(id) ?? []),
+      jobs,
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore,
     };
+  }
+
+  /** Resolves when no job of this watcher is open, or the queue is paused. */
+  async #jobsEnded(signal: AbortSignal | undefined): Promise<void> {
+    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
+      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
   }
 
   /**
@@ -217,7 +233,8 @@ export class FolderWatcher {
   /** Everything is looked through. Returns the folders that there are. */
   async #scan(signal?: AbortSignal): Promise<string[]> {
     const scans: Scan[] = [];
-    for (const { dir, matcher } of this.#roots) {
+    const rooted: RootedRule[] = [];
+    for (const { dir, rule, matcher } of this.#roots) {
       // Resolved each time: a share may be mounted anew, a link may lead elsewhere.
       const root = await realpath(dir).catch(() => undefined);
       if (root === undefined) {
@@ -226,11 +243,13 @@ export class FolderWatcher {
       }
       this.#said.delete(dir);
       const { leaveOut } = this.#options;
+      rooted.push({ rule, root });
       scans.push(
         await scanFolder(root, { root, matcher, ...(leaveOut ? { leaveOut } : {}), ...(signal ? { signal } : {}) }),
       );
     }
     const files = new Map(scans.flatMap((scan) => [...scan.files]));
+    this.#asked = askedOf(scans, rooted);
     for (const scan of scans) for (const [about, text] of scan.remarks) this.#remark(about, text);
     await this.#refreshView();
     this.#known = 0;
@@ -240,7 +259,7 @@ export class FolderWatcher {
       if (standings.size % FILES_A_TURN === 0) await nextTurn();
       const standing = this.#view.standingOf(file, state, Date.now());
       standings.set(file, standing);
-      this.#note(file, state, standing);
+      await this.#note(file, state, standing);
     }
     for (const file of [...this.#candidates.keys()]) if (!files.has(file)) this.#drop(file);
     const newSizes = new Set([...this.#candidates.keys()].flatMap((file) => files.get(file)?.sizeBytes ?? []));
@@ -254,14 +273,15 @@ export class FolderWatcher {
     return scans.flatMap(({ folders }) => folders);
   }
 
-  #note(file: string, state: FileState, standing: Standing): void {
+  async #note(file: string, state: FileState, standing: Standing): Promise<void> {
     if (standing.kind !== 'new') this.#drop(file);
     switch (standing.kind) {
       case 'known':
         this.#known++;
+        await this.#bringUp(file, state, standing);
         break;
       case 'back':
-        this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
+        await this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
         this.#tell({ kind: 'back', path: file, videoId: standing.videoId });
         break;
       case 'left':
@@ -278,9 +298,33 @@ export class FolderWatcher {
     }
   }
 
+  /** What the rules ask of a file that is known: their tags, and to be read by more where it was read by less. */
+  async #bringUp(
+    file: string,
+    state: FileState,
+    { videoId, profile: read, tags }: Standing & { kind: 'known' },
+  ): Promise<void> {
+    const asked = this.#asked.get(file);
+    if (!asked) return;
+    const add = asked.tags.filter((tag) => !tags.includes(tag));
+    try {
+      if (add.length > 0) {
+        await this.#options.store.tagVideo(videoId, { add });
+        this.#tell({ kind: 'tagged', path: file, videoId, tags: add });
+      }
+    } catch (thrown) {
+      const error = toLongwatchError(thrown, file);
+      if (error.code !== 'invalid_input') throw error;
+      this.#remark(`tags of ${file}`, `${file}: ${error.message}`);
+    }
+    const { profile } = asked;
+    if (profile === undefined || higherProfile(read, profile) === read) return;
+    if (!this.#view.isTried(file, state, profile, Date.now())) await this.#give(file, state);
+  }
+
   /** Takes the candidates that rest. */
   async #look(signal?: AbortSignal): Promise<void> {
-    this.#isOpen();
+    await this.#isOpen();
     for (const [file, candidate] of [...this.#candidates]) {
       signal?.throwIfAborted();
       const state = await stateOf(file);
@@ -312,7 +356,7 @@ export class FolderWatcher {
       }
       // Two files of one size may be one video: the second is looked at when the first is known.
       if (this.#open.hasSize(state.sizeBytes)) return;
-      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) this.#give(file, state);
+      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) await this.#give(file, state);
       this.#drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -326,16 +370,16 @@ export class FolderWatcher {
   async #isKnown(file: string, signal?: AbortSignal): Promise<boolean> {
     const { store } = this.#options;
     const identity = await this.#options.identify(file, signal);
-    const video = store.videoOfContent(identity.sha256);
+    const video = await store.videoOfContent(identity.sha256);
     if (!video) return false;
     // Of the moment when it was read; `identify` refuses a file that changes meanwhile.
     const place = { path: file, sizeBytes: identity.sizeBytes, modified: identity.modified };
     const there = video.path === file ? undefined : await stateOf(video.path);
     if (there && sameState(there, video)) {
-      store.addCopy(video.id, place);
+      await store.addCopy(video.id, place);
       this.#tell({ kind: 'copy', path: file, of: video.path, videoId: video.id });
     } else {
-      const { state: now } = store.placeVideo(video.id, place);
+      const { state: now } = await store.placeVideo(video.id, place);
       if (video.path !== file) this.#tell({ kind: 'moved', path: file, from: video.path, videoId: video.id });
       // Its ingest did not get to the end; it goes on at the new place.
       if (now !== 'ready' && now !== 'partial') return false;
@@ -343,8 +387,12 @@ export class FolderWatcher {
     return true;
   }
 
-  #give(file: string, state: FileState): void {
-    const job = this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
+  async #give(file: string, state: FileState): Promise<void> {
+    const job = await this.#options.jobs.enqueue(file, {
+      priority: WATCH_PRIORITY,
+      file: state,
+      ...this.#asked.get(file),
+    });
     this.#track(job.id, state);
     this.#tell({ kind: 'queued', path: file, job });
   }
@@ -373,16 +421,16 @@ export class FolderWatcher {
   }
 
   /** Whether jobs are open. What the others read is known from now on. */
-  #isOpen(): boolean {
-    for (const sizeBytes of this.#open.takeEnded()) this.#view.addSize(sizeBytes);
+  async #isOpen(): Promise<boolean> {
+    for (const sizeBytes of await this.#open.takeEnded()) this.#view.addSize(sizeBytes);
     return this.#open.count > 0;
   }
 
   /** Each step takes some ten milliseconds with 10,000 videos. */
   async #refreshView(): Promise<void> {
-    const files = this.#options.store.videoFiles();
+    const files = await this.#options.store.videoFiles();
     await nextTurn();
-    const jobs = this.#options.store.lastJobs();
+    const jobs = await this.#options.store.lastJobs();
     await nextTurn();
     this.#view = new LibraryView(files, jobs);
     await nextTurn();

@@ -2,9 +2,11 @@
 
 import { Command, Option } from 'commander';
 import { everyPage } from '../../api/export/rows.js';
-import { type Config, loadConfig, PROFILES, type Profile } from '../config.js';
+import type { Library } from '../../index/library.js';
+import { type Config, loadConfig } from '../config.js';
 import { LongwatchError } from '../errors.js';
 import { type Engine, openEngine } from '../main.js';
+import { PROFILE_NAMES, type Profile } from '../profile.js';
 import { parseTime, type TimeRange } from '../time.js';
 import { EXIT, Terminal } from './terminal.js';
 
@@ -100,7 +102,7 @@ export function profileOption(): Option {
   return new Option(
     '--profile <name>',
     'how much is read: fast (signals, words of the file, sound), standard (also speech and text on screen), thorough (text at Full HD)',
-  ).choices(Object.keys(PROFILES));
+  ).choices(PROFILE_NAMES);
 }
 
 /** Gathers a repeatable option. */
@@ -122,6 +124,13 @@ export function timeRange(from?: string, to?: string): TimeRange | undefined {
   throw new LongwatchError('bad_range', `--to ${to} is not after --from ${from ?? 0}.`, {
     hint: 'Give the earlier time with --from.',
   });
+}
+
+/** The ids of the videos that people name. @throws {LongwatchError} as `findVideo` */
+export async function idsOf(library: Library, names: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await library.findVideo(name)).id);
+  return ids;
 }
 
 /** Every row of a paged listing. */

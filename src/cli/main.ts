@@ -6,6 +6,7 @@ import { problemJson } from '../../api/schema/problem.js';
 import { toLongwatchError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { askCommand } from './commands/ask.js';
+import { benchCommand } from './commands/bench.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
 import { clipCommand } from './commands/clip.js';
 import { demoCommand } from './commands/demo.js';
@@ -25,6 +26,7 @@ import { searchCommand } from './commands/search.js';
 import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
 import { summaryCommand } from './commands/summary.js';
+import { tagCommand } from './commands/tag.js';
 import { watchCommand } from './commands/watch.js';
 import { EXIT, Terminal } from './terminal.js';
 
@@ -48,6 +50,7 @@ for (const command of [
   searchCommand,
   askCommand,
   listCommand,
+  tagCommand,
   lookCommand,
   showCommand,
   summaryCommand,
@@ -59,6 +62,7 @@ for (const command of [
   serveCommand,
   modelsCommand,
   evalCommand,
+  benchCommand,
   doctorCommand,
   checkCommand,
   backupCommand,

@@ -30,6 +30,9 @@ const ROUTES = [
   'GET /v1/jobs/{id}',
   'GET /v1/models',
   'GET /v1/search',
+  'GET /v1/status',
+  'GET /v1/status/parts',
+  'GET /v1/tags',
   'GET /v1/uploads/{id}',
   'GET /v1/videos',
   'GET /v1/videos/{id}',
@@ -47,6 +50,7 @@ const ROUTES = [
   'GET /v1/watches/{id}',
   'GET /v1/watches/{id}/deliveries',
   'PATCH /v1/uploads/{id}',
+  'PATCH /v1/videos/{id}',
   'POST /mcp',
   'POST /v1/ask',
   'POST /v1/chat/completions',
@@ -54,6 +58,7 @@ const ROUTES = [
   'POST /v1/jobs/pause',
   'POST /v1/jobs/resume',
   'POST /v1/jobs/{id}/pause',
+  'POST /v1/jobs/{id}/priority',
   'POST /v1/jobs/{id}/resume',
   'POST /v1/jobs/{id}/retry',
   'POST /v1/search',
@@ -140,7 +145,7 @@ describe('the page', () => {
       if (file.endsWith('.js'))
         for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(19);
+    expect(seen.size).toBe(20);
   });
 
   it('is not sent again to a browser that has it', async () => {

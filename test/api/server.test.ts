@@ -122,6 +122,26 @@ describe('a film over a real connection', () => {
     await expect.poll(() => openDescriptors(file)).toBe(0);
   });
 
+  it.skipIf(!hasProc)('is let go of when the server closes, after a time of grace', async () => {
+    const file = growFilm();
+    const [response] = (await once(request(mediaAddress()).end(), 'response')) as [IncomingMessage];
+    const broken = once(response, 'error');
+    await server.close(50);
+    response.resume();
+    await broken;
+    await expect.poll(() => openDescriptors(file)).toBe(0);
+  });
+
+  it('is sent to its end when the server closes meanwhile', async () => {
+    harness.addVideo();
+    const [response] = (await once(request(mediaAddress()).end(), 'response')) as [IncomingMessage];
+    const closed = server.close(10_000);
+    const pieces: Buffer[] = [];
+    for await (const piece of response) pieces.push(piece);
+    expect(Buffer.concat(pieces)).toHaveLength(MEDIA_BYTES.length);
+    await closed;
+  });
+
   it.skipIf(!hasProc)('leaves no file open after answers without a body', async () => {
     const file = growFilm();
     for (const init of [{ method: 'HEAD' }, { headers: { range: 'bytes=999999999-' } }])
@@ -132,7 +152,7 @@ describe('a film over a real connection', () => {
 
 describe('the stream of job changes', () => {
   it('begins with the jobs as they stand and goes on with each change', async () => {
-    const { id } = harness.jobs.enqueue('/videos/a.mp4');
+    const { id } = await harness.jobs.enqueue('/videos/a.mp4');
     await expect.poll(() => steps.length).toBe(1);
     const stream = await openStream();
     expect(await stream.next()).toMatchObject({ job: { id, state: 'running', progress: 0 } });
@@ -142,7 +162,7 @@ describe('the stream of job changes', () => {
   });
 
   it('gives a client that comes back what it missed, and only that', async () => {
-    harness.jobs.enqueue('/videos/a.mp4');
+    await harness.jobs.enqueue('/videos/a.mp4');
     await expect.poll(() => steps.length).toBe(1);
     const first = await openStream();
     const { id } = await first.next();
@@ -157,7 +177,7 @@ describe('the stream of job changes', () => {
   });
 
   it('starts anew for a client that followed another process', async () => {
-    const { id } = harness.jobs.enqueue('/videos/a.mp4');
+    const { id } = await harness.jobs.enqueue('/videos/a.mp4');
     const stream = await openStream({ 'last-event-id': 'ffffffff-7' });
     expect(await stream.next()).toMatchObject({ job: { id } });
     stream.close();

@@ -3,8 +3,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { loadConfig, PROFILE_NAMES } from '../../src/config.js';
+import { loadConfig } from '../../src/config.js';
 import { openEngine } from '../../src/main.js';
+import { PROFILE_NAMES } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 
 const [decoder, file, profileName = 'standard'] = process.argv.slice(2);
@@ -19,14 +20,14 @@ const engine = await openEngine(loadConfig({ library, decoder, profile }), { cre
 try {
   let firstWindow: Milliseconds | undefined;
   let looked: Milliseconds = 0;
-  const onProgress = () => {
+  const onProgress = async () => {
     const now = performance.now();
     if (firstWindow !== undefined || now - looked < LOOK_EVERY) return;
     looked = now;
-    if (engine.library.stats().segments > 0) firstWindow = now;
+    if ((await engine.library.stats()).segments > 0) firstWindow = now;
   };
   const { video, took } = await engine.ingest(file, { onProgress });
-  const { events, segments } = engine.library.stats();
+  const { events, segments } = await engine.library.stats();
   const { maxRSS: peakRssKb, userCPUTime, systemCPUTime } = process.resourceUsage();
   const cpu: Milliseconds = (userCPUTime + systemCPUTime) / 1000;
   // From the start of the process, whose clock this is.

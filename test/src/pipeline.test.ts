@@ -10,104 +10,36 @@ import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
-import type { Layer, LayerOptions, LayerStretch, LayerVideo } from '../../src/layers/layer.js';
-import type { Embedder, FrameEmbedder } from '../../src/meaning/embedder.js';
-import type { Model, ModelInput } from '../../src/model.js';
+import type { ModelInput } from '../../src/model.js';
 import { ingestVideo } from '../../src/pipeline.js';
 import { contains } from '../../src/time.js';
+import { CountingEmbedder, CountingLayer, ScriptedModel, SeeingEmbedder } from './stand-ins.js';
 
-/** Says what it was shown, so that a test can hold the words against the plan. */
-class ScriptedModel implements Model {
-  readonly id = 'scripted';
-  readonly asked: ModelInput[] = [];
-  /** Called before an answer; may throw. */
-  before: (input: ModelInput, call: number) => void = () => {};
-  /** What it looks at of what it is shown. */
-  lookAt = (pictures: ModelInput['pictures']): ModelInput['pictures'] => pictures;
+/** Runs on other machines. It answers when it has no place left or no window is to come, and then what it was asked last first. */
+class ModelElsewhere extends ScriptedModel {
+  open = 0;
+  most = 0;
+  #begun = 0;
+  #ready: (() => void)[] = [];
 
-  pictureSize() {
-    return { width: 56, height: 28 };
+  constructor(
+    readonly concurrency: number,
+    readonly windows: number,
+  ) {
+    super();
   }
 
-  tokensPerPair() {
-    return 2;
+  override async describe(input: ModelInput) {
+    this.open++;
+    this.most = Math.max(this.most, this.open);
+    this.#begun++;
+    const answered = new Promise<void>((resolve) => this.#ready.push(resolve));
+    if (this.open === this.concurrency || this.#begun === this.windows)
+      for (const answer of this.#ready.splice(0).reverse()) answer();
+    await answered;
+    this.open--;
+    return super.describe(input);
   }
-
-  async describe(input: ModelInput) {
-    this.before(input, this.asked.length);
-    this.asked.push(input);
-    const { start, end } = input.range;
-    return {
-      caption: `A stretch of ${Math.round(end - start)} seconds`,
-      events: [
-        { start: start - 5, end: start + 1, text: 'begins before the window', precision: 0.25, confidence: 0.5 },
-        { start: end + 1, end: end + 2, text: 'lies outside', precision: 0.25 },
-        { start: start + 1, end: start + 2, text: 'lies inside', precision: 0.9 },
-      ],
-      precision: 0.5,
-      frames: this.lookAt(input.pictures).map(({ pts, time }) => ({ pts, time })),
-    };
-  }
-
-  async close() {}
-}
-
-/** Three numbers that depend on the text alone. */
-class CountingEmbedder implements Embedder {
-  readonly id = 'counting';
-  readonly scale = undefined;
-  readonly dim = 3;
-  texts: string[] = [];
-
-  async embed(texts: readonly string[]) {
-    this.texts.push(...texts);
-    return texts.map((text) => Float32Array.of(text.length, text.charCodeAt(0), 1));
-  }
-
-  async close() {}
-}
-
-/** Knows frames too: how many a window has, and when the first is. */
-class SeeingEmbedder extends CountingEmbedder {
-  windows: (readonly number[])[] = [];
-  readonly frames: FrameEmbedder = {
-    id: 'counting-frames',
-    embed: async (windows) => {
-      this.windows.push(...windows.map((pictures) => pictures.map(({ time }) => time)));
-      return windows.map((pictures) => Float32Array.of(pictures.length, pictures[0]?.time ?? 0, 1));
-    },
-  };
-}
-
-/** Reads a word for every five seconds, and can be told where to fail. */
-class CountingLayer implements Layer {
-  readonly name = 'speech';
-  readonly note = 'counting';
-  identity = 'counting 1';
-  readonly from: number[] = [];
-  failAt = Number.POSITIVE_INFINITY;
-  failWith = new LongwatchError('model_failed', 'The layer gave up.');
-  skipped: string | undefined;
-  text = (start: number) => `spoken at ${start}`;
-
-  skips() {
-    return this.skipped;
-  }
-
-  async *read(_decoder: Decoder, video: LayerVideo, { from }: LayerOptions): AsyncGenerator<LayerStretch, void> {
-    this.from.push(from);
-    for (let start = from; start < video.duration; start += 5) {
-      if (start >= this.failAt) throw this.failWith;
-      const end = Math.min(start + 5, video.duration);
-      const text = this.text(start);
-      yield {
-        end,
-        events: [{ event: { kind: 'speech', source: 'speech', start, end, precision: 0.2, text, attributes: {} } }],
-      };
-    }
-  }
-
-  async close() {}
 }
 
 describe('the pipeline', () => {
@@ -283,6 +215,34 @@ describe('the pipeline', () => {
     expect(video).toMatchObject({ state: 'ready' });
     expect(video.error).toBeUndefined();
     expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('asks a model that runs elsewhere about several windows at once, and writes the rows of one after the other', async () => {
+    const twice = await longFilm(2, await smallFilm());
+    const undisturbed = await ingestVideo({ decoder, library, model, embedder }, twice);
+    const expected = await exported(undisturbed.video.id);
+    const windows = model.asked.length;
+    library.removeVideo(undisturbed.video.id);
+
+    const elsewhere = new ModelElsewhere(3, windows);
+    const { video } = await ingestVideo({ decoder, library, model: elsewhere, embedder }, twice);
+    expect(windows).toBeGreaterThan(3);
+    expect([elsewhere.asked.length, elsewhere.most]).toEqual([windows, 3]);
+    expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('keeps what came before a window that such a model failed at, and stops asking about those behind it', async () => {
+    const elsewhere = new ModelElsewhere(3, 2);
+    elsewhere.before = ({ range }) => {
+      if (range.start > 0) throw new LongwatchError('model_failed', 'The server died.');
+    };
+    await expect(ingestVideo({ decoder, library, model: elsewhere, embedder }, film)).rejects.toMatchObject({
+      code: 'model_failed',
+    });
+    const [video] = library.listVideos().items;
+    expect(video).toMatchObject({ state: 'failed', error: { code: 'model_failed' } });
+    expect([...library.writtenWindows(video?.id ?? '')]).toEqual([0]);
+    expect(elsewhere.open).toBe(0);
   });
 
   it('can be cancelled and goes on from there', async () => {

@@ -2,25 +2,28 @@ import { askJson } from '../../../api/schema/ask.js';
 import type { AskAnswer, AskStep, Citation } from '../../ask.js';
 import { LongwatchError } from '../../errors.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, collect, verb, withEngine } from '../command.js';
+import { type CommonOptions, collect, idsOf, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, visible } from '../terminal.js';
 
 interface AskOptions extends CommonOptions {
   readonly video?: string[];
+  readonly tag?: string[];
   readonly ground?: boolean;
 }
 
 export const askCommand = verb('ask', 'an answer in sentences, each with the times that it rests on')
   .argument('<question>', 'what you want to know')
   .option('--video <id>', 'only of this video (id, id prefix or path); repeat for several', collect)
+  .option('--tag <tag>', 'only of videos that carry this tag; repeat it: all of them', collect)
   .option('--ground', 'let the model look again where the search leads, and answer from what it sees')
   .action((question: string, options: AskOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const videoIds = options.video?.map((video) => engine.library.findVideo(video).id);
+      const videoIds = options.video && (await idsOf(engine.library, options.video));
       const request = {
         question,
         ...(videoIds ? { videoIds } : {}),
+        ...(options.tag === undefined ? {} : { tags: options.tag }),
         ...(options.ground === undefined ? {} : { ground: options.ground }),
       };
       const answer = await answerOf(engine.ask(request, signal), terminal);

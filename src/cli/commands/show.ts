@@ -13,7 +13,7 @@ export const showCommand = verb('show', 'what is known about one video')
   .option('--plan', 'also its windows and the frames that each rests on')
   .action((name: string, options: ShowOptions) =>
     withEngine(options, false, async ({ engine, terminal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const segments = options.plan ? await everyRow((page) => engine.library.segments(video.id, page)) : [];
       const withEvents = [];
       for (const segment of segments) {
@@ -29,6 +29,7 @@ export const showCommand = verb('show', 'what is known about one video')
         ['id', video.id],
         ['title', visible(video.title)],
         ['path', visible(video.path)],
+        ...(video.tags.length === 0 ? [] : [['tags', visible(video.tags.join(', '))] as [string, string]]),
         ['state', video.state + (video.error ? `: ${visible(video.error.detail)}` : '')],
         ['length', formatTime(video.duration)],
         ['picture', `${video.width}x${video.height}, ${video.codec} in ${video.container}`],

@@ -255,23 +255,23 @@ describe('the name of a process', () => {
 describe('a window that is with a model', () => {
   it('is remembered until it is written or left, and counts the processes that died of it', () => {
     const { id } = library.addVideo(newVideo('film'));
-    expect([library.beginWindow(id, 3), library.beginWindow(id, 3)]).toEqual([0, 1]);
+    expect([library.beginWindow(id, 3, 'm'), library.beginWindow(id, 3, 'm')]).toEqual([0, 1]);
     library.leaveWindow(id, 3);
-    expect(library.beginWindow(id, 3)).toBe(1);
+    expect(library.beginWindow(id, 3, 'm')).toBe(1);
     library.writeWindow(id, windowOf(3));
-    expect(library.beginWindow(id, 3)).toBe(0);
+    expect(library.beginWindow(id, 3, 'm')).toBe(0);
     library.leaveWindow(id, 3);
-    expect(library.beginWindow(id, 3)).toBe(0);
+    expect(library.beginWindow(id, 3, 'm')).toBe(0);
   });
 
   it('stays given up when it is written, and gets its chance again with the windows that are dropped', () => {
     const { id } = library.addVideo(newVideo('film'));
-    library.beginWindow(id, 1);
+    library.beginWindow(id, 1, 'm');
     library.giveUpWindow(id, 1);
     expect(library.givenUpWindows(id)).toEqual([]);
     library.writeWindow(id, windowOf(1));
     expect(library.givenUpWindows(id)).toEqual([{ start: 10, end: 20 }]);
     library.clearWindows(id);
-    expect([library.givenUpWindows(id), library.beginWindow(id, 1)]).toEqual([[], 0]);
+    expect([library.givenUpWindows(id), library.beginWindow(id, 1, 'm')]).toEqual([[], 0]);
   });
 });

@@ -24,6 +24,7 @@ describe('videos', () => {
       coverage: [],
       warnings: [],
       stages: {},
+      tags: [],
       fingerprint: 'settings-1',
     });
     expect(added).toBeGreaterThan(1_700_000_000_000);
