@@ -368,9 +368,9 @@ export async function ingestWindows(
           await library.updateVideo(videoId, { firstFrameTime });
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
-        const activity = signals.push(frame);
+        const change = signals.push(frame);
         events.add(signals.takeEvents());
-        plan(planner.push(frame, activity, signals.takeBoundaries(), signals.settled));
+        plan(planner.push(frame, change, signals.takeBoundaries(), signals.settled));
         progress.at('windows', frame.time);
       }
       await write();
