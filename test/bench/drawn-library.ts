@@ -113,7 +113,9 @@ export function drawnLibrary(cache: string, segments: number, signals: number, w
   mkdirSync(directory, { recursive: true });
   const db = Database.open(path.join(directory, DATABASE_FILE), { create: true });
   const videos = new Videos(db);
-  const windows = new Windows(db, videos, new Events(db, videos, new Embeddings(db)), new Makings(db));
+  const embeddings = new Embeddings(db);
+  const makings = new Makings(db, videos, embeddings);
+  const windows = new Windows(db, videos, new Events(db, videos, embeddings), makings);
   const random = randomFrom(5);
   const films = filmsOf(cache, segments);
   const count = Math.ceil(segments / WINDOWS_A_VIDEO);
