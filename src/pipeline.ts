@@ -4,6 +4,7 @@
  * that read sound and screen go through it, each by itself.
  */
 
+import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
@@ -297,6 +298,8 @@ export async function ingestWindows(
   };
   const halt = new AbortController();
   const stop = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal;
+  // Each window that is being described listens to it; Node would warn of the eleventh.
+  setMaxListeners(0, stop);
   const ahead = new InOrder<Meaning | undefined>(Math.min(model?.concurrency ?? 1, WINDOWS_AHEAD_MAX));
 
   const describe = async (model: Model | undefined, { window, shown, described }: WindowWork) => {

@@ -2,6 +2,7 @@
 
 import { EVENT_SOURCES, type EventSource } from '../../src/event.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
+import { parseTextQuery } from '../fulltext/text-query.js';
 import type { Retrieval, SearchScope } from '../library.js';
 import type { EventRecord } from '../store/records.js';
 import type { Look } from './looks.js';
@@ -14,6 +15,8 @@ export interface Candidate {
   readonly words: readonly string[];
   /** Of these words, those that it contains as others. See `TextHit`. */
   readonly corrected?: ReadonlyMap<string, string>;
+  /** Words and phrases of the query, found or not. @default 1 */
+  readonly terms?: number;
   /** How much of the query these words are, 0..1. See `TextHit`. */
   readonly coverage: number;
   readonly wordRank?: number;
@@ -61,6 +64,7 @@ async function candidatesOf(
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>();
+  const terms = parseTextQuery(query).terms.length;
   const [texts, signals, [vector] = []] = await Promise.all([
     retrieval.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped }),
     retrieval.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped }),
@@ -70,7 +74,7 @@ async function candidatesOf(
     // Equal texts are found equally well; which of them is listed first says nothing.
     const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);
     list.forEach(({ score: _, ...hit }, i) => {
-      candidates.set(hit.event.id, { ...hit, wordRank: ranks[i] as number });
+      candidates.set(hit.event.id, { ...hit, terms, wordRank: ranks[i] as number });
     });
   }
   if (!embedder || !vector) return [...candidates.values()];

@@ -6,6 +6,7 @@ import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
 import { contains, type Seconds } from '../../src/time.js';
 import type { Library, Retrieval } from '../library.js';
 import type { VideoRecord } from '../store/records.js';
+import { confidenceOf, rivalsOf } from './confidence.js';
 import { fuse, type Match, rank } from './fuse.js';
 import { type LookHit, Looks } from './looks.js';
 import { narrowed, type ParsedFilters, type ParsedSearch, parseFilters, parseSearch } from './parse.js';
@@ -114,7 +115,13 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
     ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
     : inPlace;
   const whole = wanted(spans, asked);
-  const results = await hitsOf(whole.slice(0, asked.limit), parts, looksLike(asked), placement);
+  const page = whole.slice(0, asked.limit);
+  // How often the order of things is taken right was not measured, so such hits have no confidence.
+  const rivals = placement ? undefined : rivalsOf(rank(candidates, embedder?.scale));
+  const results = (await hitsOf(page, parts, looksLike(asked), placement)).map((hit, i): SearchHit => {
+    const confidence = confidenceOf(page[i]?.best, rivals, embedder?.id);
+    return confidence === undefined ? hit : { ...hit, confidence };
+  });
   const nearly = results.length > 0 ? [] : nearMissesOf(candidates, embedder?.scale, placement);
   const nearMisses = (await hitsOf(nearly, parts, looksLike(asked), placement)).map((hit) => ({
     ...hit,
