@@ -47,6 +47,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/event.ts',
     'src/json-value.ts',
     'src/layer-name.ts',
+    'src/library-address.ts',
     'src/failpoint.ts',
     'src/process.ts',
     'src/config.ts',
@@ -124,6 +125,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['src/onnx/runtime-session.ts'],
   // Two queues of different kinds: jobs that are remembered, requests to a server.
   'p-queue': ['ingest/jobs/queue.ts', 'src/remote/remote-backend.ts'],
+  pg: ['index/postgres/pool.ts'],
   pino: ['src/cli/commands/serve.ts'],
   zod: ['src/config.ts', 'src/eval/annotations.ts'],
   hono: ['api/hono.ts', 'api/client.ts'],
