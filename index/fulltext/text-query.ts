@@ -65,6 +65,17 @@ export function wordsOf(text: string): string[] {
   return (text.normalize('NFC').match(WORD) ?? []).filter((word) => /[\p{L}\p{N}\p{Co}]/u.test(word));
 }
 
+/** Letters of a longer word are left out: no language has one, and an index takes no word of any length. */
+const MOST_LETTERS = 200;
+
+/** The same as an index keeps them that makes no words itself: small letters without accents, as unicode61 with `remove_diacritics 2` has them. */
+export function indexWordsOf(text: string): string[] {
+  return wordsOf(text).flatMap((word) => {
+    const plain = word.normalize('NFD').replace(/\p{M}/gu, '').normalize('NFC').toLowerCase();
+    return plain === '' ? [] : [[...plain].slice(0, MOST_LETTERS).join('')];
+  });
+}
+
 /** These words in this order, in the index's query language. Letters and digits only, so there is nothing to escape. */
 export function phrase(words: readonly string[]): string {
   return `"${words.slice(0, MAX_TERMS).join(' ')}"`;

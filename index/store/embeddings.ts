@@ -8,6 +8,7 @@ import type { Database } from './database.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
 import type { EventRecord } from './records.js';
 import { scopeClause } from './scope.js';
+import { fromBytes, toBytes } from './vector-bytes.js';
 
 export interface EmbedderRow {
   readonly key: number;
@@ -46,7 +47,7 @@ export class Embeddings {
     for (const { eventKey, vector } of embedded) {
       this.#db.run(
         'INSERT INTO embedding (event_key, embedder_key, dim, gen, vec) VALUES (@event_key, @embedder_key, @dim, @gen, @vec)',
-        { event_key: eventKey, embedder_key, dim, gen, vec: toBlob(unitVector(vector, dim)) },
+        { event_key: eventKey, embedder_key, dim, gen, vec: toBytes(unitVector(vector, dim)) },
       );
     }
   }
@@ -140,7 +141,7 @@ export class EmbeddingSource implements VectorSource {
     );
     return rows.map((row) => ({
       id: row.id,
-      vector: fromBlob(row.vec),
+      vector: fromBytes(row.vec),
       videoId: row.video_id,
       start: row.start_s,
       end: row.end_s,
@@ -153,7 +154,7 @@ export class EmbeddingSource implements VectorSource {
       'SELECT id, vec FROM embedding WHERE id IN (SELECT value FROM json_each(@ids)) AND embedder_key = @key ORDER BY id',
       { ids: JSON.stringify(ids), key: this.#key },
     );
-    return new Map(rows.map(({ id, vec }) => [id, fromBlob(vec)]));
+    return new Map(rows.map(({ id, vec }) => [id, fromBytes(vec)]));
   }
 
   read<T>(work: () => T): T {
@@ -177,14 +178,4 @@ export class EmbeddingSource implements VectorSource {
       });
     });
   }
-}
-
-function toBlob(vector: Float32Array): Buffer {
-  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-}
-
-function fromBlob(blob: Buffer): Float32Array {
-  const vector = new Float32Array(blob.byteLength / Float32Array.BYTES_PER_ELEMENT);
-  new Uint8Array(vector.buffer).set(blob);
-  return vector;
 }

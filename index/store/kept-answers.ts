@@ -15,11 +15,15 @@ export interface KeptAnswer {
   readonly body: string;
 }
 
-interface AnswerRow {
+export interface AnswerRow {
   readonly request: string;
   readonly status: number;
   readonly headers: string;
   readonly body: string;
+}
+
+export function toKeptAnswer(row: AnswerRow): KeptAnswer {
+  return { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
 }
 
 export class KeptAnswers {
@@ -36,7 +40,7 @@ export class KeptAnswers {
        WHERE caller = @caller AND idempotency_key = @key AND created_ms > @since`,
       { caller, key, since: now - KEPT_FOR },
     );
-    return row && { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
+    return row && toKeptAnswer(row);
   }
 
   put(caller: string, key: string, answer: KeptAnswer, now: Milliseconds = Date.now()): void {

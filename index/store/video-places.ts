@@ -2,18 +2,42 @@
 
 import path from 'node:path';
 import type { FilePlace, VideoFile } from '../../ingest/watch/watch-store.js';
+import type { VideoPatch } from '../library.js';
 import type { Database } from './database.js';
 import type { VideoRecord, VideoState } from './records.js';
 import { finite } from './values.js';
+import { MARK_MISSING } from './video-row.js';
 import type { Videos } from './videos.js';
 
-interface PlaceRow {
+export interface PlaceRow {
   readonly id: string;
   readonly path: string;
   readonly size_bytes: number;
   readonly modified_ms: number;
   readonly state: VideoState;
   readonly copy: number;
+}
+
+export const ALL_PLACES = `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy FROM video
+  UNION ALL
+  SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1
+  FROM video_copy JOIN video ON video.key = video_copy.video_key`;
+
+export function toVideoFile(row: PlaceRow): VideoFile {
+  return {
+    videoId: row.id,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+    modified: row.modified_ms,
+    state: row.state,
+    copy: row.copy === 1,
+  };
+}
+
+/** What a video at one place becomes at another: a title that was only the file's name goes with it. */
+export function movedTo(video: VideoRecord, { path: file, sizeBytes, modified }: FilePlace): VideoPatch {
+  const title = video.title === nameOf(video.path) ? { title: nameOf(file) } : {};
+  return { path: file, sizeBytes, modified, ...title };
 }
 
 export class VideoPlaces {
@@ -26,35 +50,16 @@ export class VideoPlaces {
   }
 
   list(): VideoFile[] {
-    const rows = this.#db.all<PlaceRow>(
-      `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy FROM video
-       UNION ALL
-       SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1
-       FROM video_copy JOIN video ON video.key = video_copy.video_key`,
-    );
-    return rows.map((row) => ({
-      videoId: row.id,
-      path: row.path,
-      sizeBytes: row.size_bytes,
-      modified: row.modified_ms,
-      state: row.state,
-      copy: row.copy === 1,
-    }));
+    return this.#db.all<PlaceRow>(ALL_PLACES).map(toVideoFile);
   }
 
-  /** The video is there from now on. A title that was only the file's name goes with it; one that was missing is what it was before. */
+  /** The video is there from now on; one that was missing is what it was before. */
   move(id: string, place: FilePlace): VideoRecord {
     return this.#db.write(() => {
       const video = this.#videos.require(id);
-      const { path: file, sizeBytes, modified } = place;
-      this.dropCopy(file);
+      this.dropCopy(place.path);
       this.#videos.markFound(id);
-      return this.#videos.update(id, {
-        path: file,
-        sizeBytes,
-        modified,
-        ...(video.title === nameOf(video.path) ? { title: nameOf(file) } : {}),
-      });
+      return this.#videos.update(id, movedTo(video, place));
     });
   }
 
@@ -73,16 +78,12 @@ export class VideoPlaces {
     this.#db.write(() => this.#db.run('DELETE FROM video_copy WHERE path = @path', { path: file }));
   }
 
-  /** All that was learnt is kept, and the state for the day when the file is back. */
   miss(id: string): void {
-    this.#db.write(() =>
-      this.#db.run("UPDATE video SET found_state = state, state = 'missing' WHERE id = @id AND state <> 'missing'", {
-        id,
-      }),
-    );
+    this.#db.write(() => this.#db.run(MARK_MISSING, { id }));
   }
 }
 
-function nameOf(file: string): string {
+/** What a title is that nobody gave. */
+export function nameOf(file: string): string {
   return path.basename(file, path.extname(file));
 }

@@ -6,24 +6,11 @@ import type { Database } from './database.js';
 import type { Events } from './events.js';
 import type { Page, SegmentRecord, WindowWrite } from './records.js';
 import { rangeParameters } from './scope.js';
-import { finite, optional } from './values.js';
+import { type SegmentRow, toSegmentRecord, WINDOWS, windowColumns } from './segment-row.js';
+import { finite } from './values.js';
 import type { Videos } from './videos.js';
 
 const SEGMENT_LIST = 'segments';
-/** The layer of windows; what other layers write stands in `LayerPasses`. */
-const LAYER = 'windows';
-
-interface SegmentRow {
-  readonly key: number;
-  readonly window_index: number;
-  readonly start_s: number;
-  readonly end_s: number;
-  readonly activity: number;
-  readonly caption: string | null;
-  readonly model: string | null;
-  readonly precision_s: number;
-}
-
 export class Windows {
   readonly #db: Database;
   readonly #videos: Videos;
@@ -35,10 +22,11 @@ export class Windows {
     this.#events = events;
   }
 
-  write(videoId: string, { window, caption, model, precision, events }: WindowWrite, embedderId?: string): void {
+  write(videoId: string, write: WindowWrite, embedderId?: string): void {
+    const { window, events } = write;
     this.#db.write(() => {
       const video_key = this.#videos.key(videoId);
-      const place = { video_key, layer: LAYER, window_index: window.index };
+      const place = { video_key, layer: WINDOWS, window_index: window.index };
       this.#db.run(
         'DELETE FROM segment WHERE video_key = @video_key AND layer = @layer AND window_index = @window_index',
         place,
@@ -48,12 +36,7 @@ export class Windows {
          VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s)`,
         {
           ...place,
-          start_s: finite(window.start, 'window.start'),
-          end_s: finite(window.end, 'window.end'),
-          activity: finite(window.activity, 'window.activity'),
-          caption: caption ?? null,
-          model: model ?? null,
-          precision_s: finite(precision, 'precision'),
+          ...windowColumns(write),
         },
       );
       window.frames.forEach(({ pts, time }, position) => {
@@ -71,7 +54,7 @@ export class Windows {
   written(videoId: string): ReadonlySet<number> {
     const rows = this.#db.all<{ window_index: number }>(
       'SELECT window_index FROM segment WHERE video_key = @key AND layer = @layer ORDER BY window_index',
-      { key: this.#videos.key(videoId), layer: LAYER },
+      { key: this.#videos.key(videoId), layer: WINDOWS },
     );
     return new Set(rows.map((row) => row.window_index));
   }
@@ -88,7 +71,7 @@ export class Windows {
        ORDER BY window_index LIMIT @limit`,
       {
         video_key: this.#videos.key(videoId),
-        layer: LAYER,
+        layer: WINDOWS,
         after,
         limit: size + 1,
         ...(range && rangeParameters(range)),
@@ -103,17 +86,10 @@ export class Windows {
       'SELECT pts, time_s FROM planned_frame WHERE segment_key = @key ORDER BY position',
       { key: row.key },
     );
-    return {
-      id: `${videoId}-${row.window_index}`,
+    return toSegmentRecord(
       videoId,
-      index: row.window_index,
-      start: row.start_s,
-      end: row.end_s,
-      activity: row.activity,
-      ...optional('caption', row.caption),
-      ...optional('model', row.model),
-      precision: row.precision_s,
-      frames: frames.map(({ pts, time_s }) => ({ pts, time: time_s })),
-    };
+      row,
+      frames.map(({ pts, time_s }) => ({ pts, time: time_s })),
+    );
   }
 }

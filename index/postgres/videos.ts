@@ -1,0 +1,151 @@
+/** Videos in PostgreSQL. Whoever writes a video or what hangs on it holds its row, so that of one video one transaction writes at a time. */
+
+import { resolve } from 'node:path';
+import type { NewVideo, VideoPatch } from '../library.js';
+import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
+import type { Page, VideoRecord } from '../store/records.js';
+import {
+  ID_LENGTH,
+  idsFrom,
+  INSERT_VIDEO,
+  MARK_FOUND,
+  NOT_YET_INGESTED,
+  NOTHING_KNOWN,
+  noVideo,
+  onlyVideo,
+  patched,
+  requireSha256,
+  SET_COLUMNS,
+  toVideoColumns,
+  toVideoRecord,
+  type VideoRow,
+} from '../store/video-row.js';
+import { now } from './clock.js';
+import type { Sql } from './sql.js';
+
+const LIST = 'videos';
+/** The lock of who adds a video: two with one content, or with ids that begin alike, come one after the other. */
+const ADD_LOCK = 0x4c574156;
+
+export class Videos {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async add(video: NewVideo): Promise<VideoRecord> {
+    requireSha256(video.sha256);
+    return this.#sql.write(async (sql) => {
+      await sql.run('SELECT pg_advisory_xact_lock(@lock)', { lock: ADD_LOCK });
+      const videos = new Videos(sql);
+      const moment = await now(sql);
+      const known = await videos.ofContent(video.sha256);
+      const id = known?.id ?? (await videos.#freeId(video.sha256));
+      // Whoever adds a file that was missing has it in his hands.
+      if (known?.state === 'missing') await videos.markFound(id);
+      if (!known) await sql.run(INSERT_VIDEO, toVideoColumns({ ...NOTHING_KNOWN, ...video, id, added: moment }, null));
+      else await videos.update(id, { ...video, ...(known.fingerprint === video.fingerprint ? {} : NOT_YET_INGESTED) });
+      await sql.run('UPDATE video SET located_ms = @moment WHERE id = @id', { id, moment });
+      return videos.require(id);
+    });
+  }
+
+  /** Windows belong to the fingerprint: another one drops them in the same transaction. */
+  update(id: string, patch: VideoPatch): Promise<VideoRecord> {
+    return this.#sql.write(async (sql) => {
+      await lockVideo(sql, id);
+      const videos = new Videos(sql);
+      const old = await videos.require(id);
+      const { next, error } = patched(old, patch);
+      if (next.fingerprint !== old.fingerprint) await videos.clearWindows(id);
+      await sql.run(`UPDATE video SET ${SET_COLUMNS} WHERE id = @id`, toVideoColumns(next, error));
+      if (next.path !== old.path)
+        await sql.run('UPDATE video SET located_ms = @moment WHERE id = @id', { id, moment: await now(sql) });
+      return videos.require(id);
+    });
+  }
+
+  async get(id: string): Promise<VideoRecord | undefined> {
+    const row = await this.#sql.get<VideoRow>('SELECT * FROM video WHERE id = @id', { id });
+    return row && toVideoRecord(row);
+  }
+
+  /** @throws {LongwatchError} `not_found` */
+  async require(id: string): Promise<VideoRecord> {
+    return (await this.get(id)) ?? noVideo(id);
+  }
+
+  async ofContent(sha256: string): Promise<VideoRecord | undefined> {
+    const row = await this.#sql.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256 });
+    return row && toVideoRecord(row);
+  }
+
+  /** Gives a missing video the state back that it had. */
+  async markFound(id: string): Promise<void> {
+    await this.#sql.run(MARK_FOUND, { id });
+  }
+
+  async find(idOrPath: string): Promise<VideoRecord> {
+    const lower = idOrPath.toLowerCase();
+    return (await this.get(lower)) ?? (await this.#atPath(idOrPath)) ?? this.#byPrefix(lower);
+  }
+
+  async list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Promise<Page<VideoRecord>> {
+    const size = pageSize(limit);
+    const [added, id] = decodeCursor(LIST, [0, ''] as readonly [number, string], cursor) ?? [-Number.MAX_VALUE, ''];
+    const rows = await this.#sql.all<VideoRow>(
+      'SELECT * FROM video WHERE (added_ms, id) > (@added, @id) ORDER BY added_ms, id LIMIT @limit',
+      { added, id, limit: size + 1 },
+    );
+    return toPage(LIST, rows.map(toVideoRecord), size, (video) => [video.added, video.id]);
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#sql.write(async (sql) => {
+      await sql.run('DELETE FROM video WHERE key = @key', { key: await lockVideo(sql, id) });
+    });
+  }
+
+  /** Windows, and by cascade their frames, events, full text and embeddings. */
+  clearWindows(id: string): Promise<void> {
+    return this.#sql.write(async (sql) => {
+      const key = await lockVideo(sql, id);
+      await sql.run("DELETE FROM segment WHERE video_key = @key AND layer = 'windows'", { key });
+      await sql.run('DELETE FROM window_attempt WHERE video_key = @key', { key });
+    });
+  }
+
+  async #freeId(sha256: string): Promise<string> {
+    let length = ID_LENGTH;
+    while (await this.get(sha256.slice(0, length))) length++;
+    return sha256.slice(0, length);
+  }
+
+  async #atPath(path: string): Promise<VideoRecord | undefined> {
+    const row = await this.#sql.get<VideoRow>(
+      'SELECT * FROM video WHERE path IN (@path, @resolved) ORDER BY located_ms DESC, key DESC LIMIT 1',
+      { path, resolved: resolve(path) },
+    );
+    return row && toVideoRecord(row);
+  }
+
+  async #byPrefix(prefix: string): Promise<VideoRecord> {
+    const rows = await this.#sql.all<VideoRow>(
+      'SELECT * FROM video WHERE id >= @prefix AND id < @end ORDER BY id LIMIT 4',
+      idsFrom(prefix),
+    );
+    return onlyVideo(prefix, rows);
+  }
+}
+
+/** The small integer that other rows refer to. @throws {LongwatchError} `not_found` */
+export async function videoKey(sql: Sql, id: string): Promise<number> {
+  return (await sql.get<{ key: number }>('SELECT key FROM video WHERE id = @id', { id }))?.key ?? noVideo(id);
+}
+
+/** The same, and until the end of the transaction nobody else writes this video. @throws {LongwatchError} `not_found` */
+export async function lockVideo(sql: Sql, id: string): Promise<number> {
+  const row = await sql.get<{ key: number }>('SELECT key FROM video WHERE id = @id FOR NO KEY UPDATE', { id });
+  return row?.key ?? noVideo(id);
+}
