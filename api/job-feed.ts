@@ -46,7 +46,6 @@ export class JobFeed {
     signal: AbortSignal,
   ): AsyncGenerator<JobUpdate | undefined> {
     const waiting = new Map<string, JobUpdate>();
-    for (const update of this.#missed(lastId)) waiting.set(update.job.id, update);
     let wake = () => {};
     const reader = (update: JobUpdate) => {
       // Deleted first, so that the order of the map is the order of the ids.
@@ -58,6 +57,11 @@ export class JobFeed {
     this.#readers.add(reader);
     signal.addEventListener('abort', onAbort);
     try {
+      const missed = await this.#missed(lastId);
+      // What came meanwhile is newer.
+      const meanwhile = [...waiting.values()];
+      waiting.clear();
+      for (const update of [...missed, ...meanwhile]) reader(update);
       while (!signal.aborted) {
         const [first] = waiting.values();
         if (first) {
@@ -71,12 +75,12 @@ export class JobFeed {
     }
   }
 
-  #missed(lastId: string | undefined): JobUpdate[] {
+  async #missed(lastId: string | undefined): Promise<JobUpdate[]> {
     const last = lastId?.startsWith(`${this.#name}-`) ? Number(lastId.slice(this.#name.length + 1)) : Number.NaN;
     const oldest = this.#number - this.#kept.length;
     if (last >= oldest && last <= this.#number) return this.#kept.slice(last - oldest);
     const id = this.#id(this.#number);
-    return [...this.jobs.list({ limit: 100 }).items].reverse().map((job) => ({ id, job }));
+    return [...(await this.jobs.list({ limit: 100 })).items].reverse().map((job) => ({ id, job }));
   }
 
   #id(number: number): string {

@@ -6,6 +6,7 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
+import type { Awaitable } from '../src/awaitable.js';
 import type { InstalledTowers } from '../src/clip/installed-towers.js';
 import type { AccessToken, RateLimit } from '../src/config.js';
 import type { IngestEstimate } from '../src/estimate.js';
@@ -20,29 +21,29 @@ export interface JobRunner {
    * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
    * @param path Absolute, without symbolic links.
    */
-  enqueue(path: string, options?: { readonly priority?: number }): JobRecord | Promise<JobRecord>;
+  enqueue(path: string, options?: { readonly priority?: number }): Awaitable<JobRecord>;
   /**
    * Ends a job that has not ended as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
    * A job that has already ended is left as it is.
    * @throws {LongwatchError} `not_found`
    */
-  cancel(id: string): JobRecord | Promise<JobRecord>;
+  cancel(id: string): Awaitable<JobRecord>;
   /** Lets a job wait until it is resumed. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
-  pause(id: string): JobRecord | Promise<JobRecord>;
+  pause(id: string): Awaitable<JobRecord>;
   /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
-  resume(id: string): JobRecord | Promise<JobRecord>;
+  resume(id: string): Awaitable<JobRecord>;
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
-  retry(id: string): JobRecord | Promise<JobRecord>;
+  retry(id: string): Awaitable<JobRecord>;
   /** Stops the whole queue, in every process of the library; running jobs are put back. */
-  pauseAll(): void | Promise<void>;
-  resumeAll(): void | Promise<void>;
-  paused(): boolean;
-  get(id: string): JobRecord | undefined;
+  pauseAll(): Awaitable<void>;
+  resumeAll(): Awaitable<void>;
+  paused(): Awaitable<boolean>;
+  get(id: string): Awaitable<JobRecord | undefined>;
   /** Newest first. */
-  list(page?: { readonly cursor?: string; readonly limit?: number }): {
+  list(page?: { readonly cursor?: string; readonly limit?: number }): Awaitable<{
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
-  };
+  }>;
   /** Calls `listener` with every change of a job, in order. Returns the function that ends this. */
   subscribe(listener: (job: JobRecord) => void): () => void;
 }

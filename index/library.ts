@@ -2,11 +2,12 @@
 
 import type { JobFence, JobStore } from '../ingest/jobs/job.js';
 import type { WatchStore } from '../ingest/watch/watch-store.js';
+import type { Awaitable } from '../src/awaitable.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type { JobCounts } from './store/jobs.js';
-import type { KeptAnswers } from './store/kept-answers.js';
+import type { AnswerStore } from './store/kept-answers.js';
 import type {
   EventFilter,
   EventRecord,
@@ -18,8 +19,9 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { StandingStore } from './store/standing-store.js';
 import type { Timeline } from './store/timeline.js';
-import type { Watches } from './store/watches.js';
+import type { VectorIndexStatus } from './vectors/vector-index.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
@@ -79,66 +81,66 @@ export interface LibraryStats {
 }
 
 /**
- * One library folder. Methods are synchronous where SQLite is (a statement takes microseconds), and a write either happens whole or
- * not at all: after any throw the library is as it was before the call.
+ * One library. Where it lies in this process (SQLite, whose statements take microseconds) methods answer at once, elsewhere later:
+ * whoever holds a `Library` awaits each of them. A write either happens whole or not at all: after any throw the library is as it was before the call.
  */
 export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
   /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
-  addVideo(video: NewVideo): VideoRecord;
-  updateVideo(id: string, patch: VideoPatch): VideoRecord;
-  getVideo(id: string): VideoRecord | undefined;
+  addVideo(video: NewVideo): Awaitable<VideoRecord>;
+  updateVideo(id: string, patch: VideoPatch): Awaitable<VideoRecord>;
+  getVideo(id: string): Awaitable<VideoRecord | undefined>;
   /**
    * By id, unique id prefix (at least 4 characters), or path.
    * @throws {LongwatchError} `not_found`, `ambiguous_id`
    */
-  findVideo(idOrPath: string): VideoRecord;
+  findVideo(idOrPath: string): Awaitable<VideoRecord>;
   /** Sorted by `added`, then id. */
-  listVideos(page?: { readonly cursor?: string; readonly limit?: number }): Page<VideoRecord>;
+  listVideos(page?: { readonly cursor?: string; readonly limit?: number }): Awaitable<Page<VideoRecord>>;
   /** Removes the video and all that was learnt from it; the file stays. @throws {LongwatchError} `not_found` */
-  removeVideo(id: string): void;
+  removeVideo(id: string): Awaitable<void>;
 
   /** One transaction: segment, events, full text, embeddings, generation. A window that is already there is replaced. `embedderId` names the space of the embeddings. */
-  writeWindow(videoId: string, write: WindowWrite, embedderId?: string): void;
+  writeWindow(videoId: string, write: WindowWrite, embedderId?: string): Awaitable<void>;
   /** Drops the windows of a video, so that they are done again. */
-  clearWindows(videoId: string): void;
+  clearWindows(videoId: string): Awaitable<void>;
   /** Indexes of the windows that are written. */
-  writtenWindows(videoId: string): ReadonlySet<number>;
+  writtenWindows(videoId: string): Awaitable<ReadonlySet<number>>;
   /**
    * How far a layer is with a video. What it wrote under another `identity` is dropped in the same transaction, and it begins anew.
    * @throws {LongwatchError} `not_found`
    */
-  beginLayer(videoId: string, layer: LayerName, identity: string): LayerProgress;
+  beginLayer(videoId: string, layer: LayerName, identity: string): Awaitable<LayerProgress>;
   /** One transaction, as `writeWindow`. Stretches come in order. */
-  writeLayer(videoId: string, layer: LayerName, write: LayerWrite, embedderId?: string): void;
+  writeLayer(videoId: string, layer: LayerName, write: LayerWrite, embedderId?: string): Awaitable<void>;
   /** Drops what a layer wrote, or all layers, so that it is done again. */
-  clearLayers(videoId: string, layer?: LayerName): void;
+  clearLayers(videoId: string, layer?: LayerName): Awaitable<void>;
 
   /** Sorted by start, then layer, window and position. */
-  events(videoId: string, filter?: EventFilter): Page<EventRecord>;
+  events(videoId: string, filter?: EventFilter): Awaitable<Page<EventRecord>>;
   /** Sorted by index. */
   segments(
     videoId: string,
     page?: { readonly cursor?: string; readonly limit?: number; readonly range?: TimeRange },
-  ): Page<SegmentRecord>;
+  ): Awaitable<Page<SegmentRecord>>;
 
   /** The events and windows that overlap `range`, gathered by parts of the length `part`, for a picture of any stretch of any video. */
-  timeline(videoId: string, range: TimeRange, part: Seconds): Timeline;
+  timeline(videoId: string, range: TimeRange, part: Seconds): Awaitable<Timeline>;
 
   /** Full text over event texts: stemmed, prefix on the last word, words that are nowhere as the nearest that are. Any input is safe; an input without a word gives no hits. */
-  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): TextHit[];
+  matchText(query: string, limit: number, scope?: SearchScope, options?: TextOptions): Awaitable<TextHit[]>;
   /** Nearest embeddings of `embedderId`, best first. @throws {LongwatchError} `invalid_input` when the vector is not finite or of another length */
   nearest(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<VectorHit[]>;
   /** As `nearest`, with the vectors themselves, which takes a little longer. */
   nearestPoints(embedderId: string, vector: Float32Array, limit: number, scope?: SearchScope): Promise<PointHit[]>;
   /** Whether there is any embedding of this embedder. */
-  holds(embedderId: string): boolean;
+  holds(embedderId: string): Awaitable<boolean>;
 
   /** @param content hash of the model and all texts that it was made of, 64 hex digits */
-  getSummary(videoId: string, content: string): SummaryRecord | undefined;
+  getSummary(videoId: string, content: string): Awaitable<SummaryRecord | undefined>;
   /** Kept until a window of the video is written or dropped. */
-  putSummary(videoId: string, content: string, summary: SummaryRecord): void;
+  putSummary(videoId: string, content: string, summary: SummaryRecord): Awaitable<void>;
 
   /**
    * The same library, as the work of a job sees it: each of its writes is refused with `lease_lost` once the job is no longer held, decided
@@ -150,27 +152,29 @@ export interface Library extends JobStore, WatchStore {
    * Notes that a window goes to a model, until it is written or left. Returns how often it was begun before without either: as often as
    * that, its process died there.
    */
-  beginWindow(videoId: string, index: number): number;
+  beginWindow(videoId: string, index: number): Awaitable<number>;
   /** The window failed, and its process lives. */
-  leaveWindow(videoId: string, index: number): void;
+  leaveWindow(videoId: string, index: number): Awaitable<void>;
   /** A window that was begun will be written without the model. Holds until the windows of the video are dropped. */
-  giveUpWindow(videoId: string, index: number): void;
+  giveUpWindow(videoId: string, index: number): Awaitable<void>;
   /** Where the windows lie that were written without the model, in order. */
-  givenUpWindows(videoId: string): TimeRange[];
+  givenUpWindows(videoId: string): Awaitable<TimeRange[]>;
 
   /** How many jobs there are of each state, and since when the oldest one waits. */
-  jobCounts(): JobCounts;
+  jobCounts(): Awaitable<JobCounts>;
 
   /** Standing queries and the notices that are owed to them. */
-  readonly watches: Watches;
+  readonly watches: StandingStore;
   /** Answers that were given under an `Idempotency-Key`. */
-  readonly keptAnswers: KeptAnswers;
+  readonly keptAnswers: AnswerStore;
 
-  stats(): LibraryStats;
+  stats(): Awaitable<LibraryStats>;
   /** Database integrity, foreign keys, full text and vector index against the rows. Repairs nothing. */
   check(): Promise<IntegrityReport>;
   /** Consistent copy while the library is in use. */
   backup(file: string): Promise<void>;
+  /** Which vector index answers for each embedder, and why. */
+  vectorIndexStatus(): Promise<VectorIndexStatus[]>;
   /** Drops and rebuilds the derived vector index. */
   rebuildIndex(): Promise<void>;
   close(): Promise<void>;

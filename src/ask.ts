@@ -123,7 +123,7 @@ export async function* ask(parts: AskParts, request: AskRequest, signal?: AbortS
   }
   const { id: model } = backend;
   try {
-    const sources = [...hits, ...textsAround(parts.library, search.results)];
+    const sources = [...hits, ...(await textsAround(parts.library, search.results))];
     const cited = await runTask(
       backend,
       citeTask,
@@ -237,15 +237,17 @@ function quote(citation: Citation): AskAnswer['sentences'][number] {
 }
 
 /** Words around the places, each once, place after place. */
-function textsAround(library: Library, hits: readonly SearchHit[]): Citation[] {
+async function textsAround(library: Library, hits: readonly SearchHit[]): Promise<Citation[]> {
   const known = new Set(hits.flatMap(({ eventIds }) => eventIds));
-  return hits.flatMap((hit) => {
+  const texts: Citation[] = [];
+  for (const hit of hits) {
     const range = { start: Math.max(0, hit.start - AROUND), end: hit.end + AROUND };
-    const page = library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
+    const page = await library.events(hit.videoId, { kinds: TEXT_KINDS, range, limit: 4 * TEXTS_AROUND });
     const fresh = page.items.filter(({ id }) => !known.has(id)).slice(0, TEXTS_AROUND);
     for (const { id } of fresh) known.add(id);
-    return fresh.map((event) => citationOf({ ...event, title: hit.title }));
-  });
+    texts.push(...fresh.map((event) => citationOf({ ...event, title: hit.title })));
+  }
+  return texts;
 }
 
 /** Says which video a note is of where there are several. */

@@ -3,6 +3,7 @@
 import type { Library } from '../index/library.js';
 import type { ParsedSearch } from '../index/search/parse.js';
 import { neighbourOf, type Stretch } from '../index/search/stretches.js';
+import type { EventRecord } from '../index/store/records.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
 import type { ModelInput } from './model.js';
 import { type Edge, SNAPPING_KINDS, snapBoth, snapEdge } from './snapping.js';
@@ -82,14 +83,14 @@ export async function lookCloser(
     looked.push({ stretch, found: spans.length });
     for (const span of spans) {
       const library = asked.snap ? parts.library : undefined;
-      const sighting = sightingOf(library, stretch.videoId, input, span, looked.length - 1);
-      const open = openSides(sighting, stretch).filter((side) => {
-        const next = neighbourOf(stretch, side, parts.library, asked);
-        if (!next || queue.some((other) => isPartOf(other, next))) return false;
-        if ((span.score ?? 1) < believed || queue.length === most) return true;
-        queue.push(next);
-        return false;
-      });
+      const sighting = await sightingOf(library, stretch.videoId, input, span, looked.length - 1);
+      const open: Side[] = [];
+      for (const side of openSides(sighting, stretch)) {
+        const next = await neighbourOf(stretch, side, parts.library, asked);
+        if (!next || queue.some((other) => isPartOf(other, next))) continue;
+        if ((span.score ?? 1) < believed || queue.length === most) open.push(side);
+        else queue.push(next);
+      }
       sightings.push(withOpen(sighting, open));
     }
   }
@@ -97,7 +98,7 @@ export async function lookCloser(
 }
 
 async function see({ library, ...parts }: CloserLookParts, { videoId, start, end }: Stretch, signal?: AbortSignal) {
-  return seeStretch(parts, library.findVideo(videoId), { start, end }, signal);
+  return seeStretch(parts, await library.findVideo(videoId), { start, end }, signal);
 }
 
 /** Failures that are not about the look, and so must not pass for one. */
@@ -124,18 +125,18 @@ export async function orFailure<T>(attempt: Promise<T>, signal?: AbortSignal): P
 }
 
 /** @param library Whose signals the edges are moved to; none leaves them where the model says. */
-function sightingOf(
+async function sightingOf(
   library: Library | undefined,
   videoId: string,
   input: ModelInput,
   { start, end, score }: GroundedSpan,
   rank: number,
-): Sighting {
+): Promise<Sighting> {
   const named = {
     start: { at: start, precision: edgePrecision(input, start) },
     end: { at: end, precision: edgePrecision(input, end) },
   };
-  const edges = library ? snapBoth(named, (edge) => snap(library, videoId, edge)) : named;
+  const edges = library ? await snapped(library, videoId, named) : named;
   return { videoId, ...edges, rank, ...(score === undefined ? {} : { score }) };
 }
 
@@ -144,9 +145,14 @@ const SIGNALS = 200;
 /** A signal that begins where the reach ends is in reach. */
 const INSTANT = 1e-6;
 
-function snap(library: Library, videoId: string, edge: Edge): Edge {
-  const range = { start: edge.at - edge.precision - INSTANT, end: edge.at + edge.precision + INSTANT };
-  return snapEdge(edge, library.events(videoId, { kinds: SNAPPING_KINDS, range, limit: SIGNALS }).items);
+async function snapped(library: Library, videoId: string, named: { readonly start: Edge; readonly end: Edge }) {
+  const around = new Map<Edge, readonly EventRecord[]>();
+  for (const edge of [named.start, named.end]) {
+    const range = { start: edge.at - edge.precision - INSTANT, end: edge.at + edge.precision + INSTANT };
+    const { items } = await library.events(videoId, { kinds: SNAPPING_KINDS, range, limit: SIGNALS });
+    around.set(edge, items);
+  }
+  return snapBoth(named, (edge) => snapEdge(edge, around.get(edge) ?? []));
 }
 
 type Side = 'before' | 'after';

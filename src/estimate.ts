@@ -3,8 +3,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Library } from '../index/library.js';
-import { openLibrary } from '../index/store/sqlite-library.js';
+import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
@@ -101,7 +100,7 @@ class Trial {
   readonly #videoId: string;
 
   constructor(
-    readonly parts: PipelineParts,
+    readonly parts: Omit<PipelineParts, 'library'> & { readonly library: SqliteLibrary },
     readonly folder: string,
     readonly file: string,
     readonly probe: VideoProbe,
@@ -207,7 +206,7 @@ class Trial {
 }
 
 /** Bytes of the library as one file, without what its log holds twice. */
-async function sizeOf(library: Library, folder: string): Promise<number> {
+async function sizeOf(library: SqliteLibrary, folder: string): Promise<number> {
   const copy = path.join(folder, 'copy.sqlite');
   await library.backup(copy);
   return (await stat(copy)).size;

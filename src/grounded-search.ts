@@ -86,15 +86,15 @@ interface Judging {
   readonly notice: string | undefined;
 }
 
-function answerOf(survey: Survey, look: CloserLook, judging: Judging): SearchAnswer {
+async function answerOf(survey: Survey, look: CloserLook, judging: Judging): Promise<SearchAnswer> {
   const { asked, answer, placement } = survey;
   const { minimum, model, notice } = judging;
   const isHit = ({ score = GROUND_MINIMUM }: Sighting) => score >= minimum;
   const toHits = (sightings: readonly Sighting[]) =>
-    [...sightings].sort(bySureness).map((sighting) => hitOf(sighting, survey, judging));
-  const sure = toHits(joinSightings(look.sightings.filter(isHit)));
+    Promise.all([...sightings].sort(bySureness).map((sighting) => hitOf(sighting, survey, judging)));
+  const sure = await toHits(joinSightings(look.sightings.filter(isHit)));
   const seen = placement ? placement.pick(sure) : sure;
-  const unlikely = toHits(look.sightings.filter((sighting) => !isHit(sighting)));
+  const unlikely = await toHits(look.sightings.filter((sighting) => !isHit(sighting)));
   const others = survey.hits.filter((hit) => ![...seen, ...unlikely].some((other) => sharesTime(hit, other)));
   const unseen = others.filter((hit) => isLookedAt(hit, look)).map((hit) => withReason(hit, `not seen by ${model}`));
   const unlooked = others.filter((hit) => !isLookedAt(hit, look)).map((hit) => withReason(hit, 'not looked at'));
@@ -129,12 +129,16 @@ function bySureness(a: Sighting, b: Sighting): number {
 }
 
 /** Times and score are the model's. The words are those of the best hit at that time, else the question's, to which the model said yes. */
-function hitOf(sighting: Sighting, { asked, hits, placement }: Survey, { model, library }: Judging): SearchHit {
+async function hitOf(
+  sighting: Sighting,
+  { asked, hits, placement }: Survey,
+  { model, library }: Judging,
+): Promise<SearchHit> {
   const { videoId, start, end, score = GROUND_MINIMUM } = sighting;
   const place = { videoId, start: start.at, end: end.at };
   const there = hits.filter((hit) => sharesTime(hit, place) && hit.end - hit.start <= LONGEST_WINDOW);
   const [best] = there;
-  const video = library.getVideo(videoId);
+  const video = await library.getVideo(videoId);
   const how = sighting.score === undefined ? 'not scored' : `score ${score.toFixed(2)}`;
   return {
     ...place,

@@ -6,10 +6,10 @@ import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
+import { openLibrary } from '../index/open-library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
-import { openLibrary } from '../index/store/sqlite-library.js';
 import { identifyFile } from '../ingest/file.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
@@ -78,11 +78,11 @@ export interface Engine {
 
 /**
  * @param create Whether a missing library is made.
- * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
+ * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
 export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
   armFailpoint(config.failpoint);
-  const library = openLibrary(config.library, { create });
+  const library = await openLibrary(config, { create });
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence?: JobFence) => ({

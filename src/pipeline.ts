@@ -75,41 +75,41 @@ export async function ingestVideo(
   const identity = await identifyFile(file, options.signal);
   const probe = await decoder.probe(identity.path, decoding);
   const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
-  const video = library.addVideo({
+  const video = await library.addVideo({
     ...identity,
     title: titleOf(identity.path, probe),
     fingerprint: fingerprintOf(parts, subtitles),
   });
   if (options.force) {
-    library.clearWindows(video.id);
-    library.clearLayers(video.id);
+    await library.clearWindows(video.id);
+    await library.clearLayers(video.id);
   }
   const there = !options.force && (video.state === 'ready' || video.state === 'partial');
 
   try {
     if (!there) {
-      library.updateVideo(video.id, beginning(parts, probe, subtitles));
+      await library.updateVideo(video.id, beginning(parts, probe, subtitles));
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
       await refuseChangedFile(identity);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
-      library.updateVideo(video.id, {
+      await library.updateVideo(video.id, {
         ...concluded,
-        warnings: [...warnings, ...givenUpWarnings(library, video.id)],
+        warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
     }
     const windows = there ? [] : [{ name: 'windows', took: Date.now() - started } as const];
     const layers = await ingestLayers(parts, video.id, identity, probe, options);
     const outcome = there && layers.length === 0 ? 'already' : 'ingested';
     const took = Date.now() - started;
-    return { video: library.findVideo(video.id), outcome, took, parts: [...windows, ...layers] };
+    return { video: await library.findVideo(video.id), outcome, took, parts: [...windows, ...layers] };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
-      library.clearWindows(video.id);
-      library.clearLayers(video.id);
+      await library.clearWindows(video.id);
+      await library.clearLayers(video.id);
     }
-    if (!options.signal?.aborted) library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
+    if (!options.signal?.aborted) await library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
     throw error;
   }
 }
@@ -123,16 +123,16 @@ async function ingestLayers(
   { signal, onProgress }: IngestOptions,
 ): Promise<LayerCost[]> {
   const { library } = parts;
-  const { duration, firstFrameTime } = library.findVideo(videoId);
-  const note = (stages: VideoRecord['stages']) => {
-    const before = library.findVideo(videoId).stages;
+  const { duration, firstFrameTime } = await library.findVideo(videoId);
+  const note = async (stages: VideoRecord['stages']) => {
+    const before = (await library.findVideo(videoId)).stages;
     if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
-      library.updateVideo(videoId, { stages: { ...before, ...stages } });
+      await library.updateVideo(videoId, { stages: { ...before, ...stages } });
   };
   // What was read before by more than this run has stays read, and said to be.
-  const { stages } = library.findVideo(videoId);
+  const { stages } = await library.findVideo(videoId);
   const unread = Object.entries(missingStages(parts)).filter(([name]) => stages[name]?.state !== 'done');
-  note(Object.fromEntries(unread));
+  await note(Object.fromEntries(unread));
   const video = { path: identity.path, probe, duration, firstFrameTime };
   const costs = await readLayers(parts, videoId, video, {
     signal,
@@ -153,7 +153,7 @@ export async function ingestWindows(
   { signal, onProgress }: IngestOptions,
 ): Promise<DecodeSummary> {
   const size = model?.pictureSize(probe.video);
-  const written = library.writtenWindows(videoId);
+  const written = await library.writtenWindows(videoId);
   const signals = new SignalDetector();
   const planner = new WindowPlanner(
     model && size ? { tokensPerPair: model.tokensPerPair(size), movingRate: model.frameRate ?? 0 } : {},
@@ -177,7 +177,11 @@ export async function ingestWindows(
         const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
         const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
         signal?.throwIfAborted();
-        library.writeWindow(videoId, { window: next.window, precision: 0, ...meaning, events: rows }, embedder?.id);
+        await library.writeWindow(
+          videoId,
+          { window: next.window, precision: 0, ...meaning, events: rows },
+          embedder?.id,
+        );
       });
     }
   };
@@ -202,7 +206,7 @@ export async function ingestWindows(
       } else {
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
-          library.updateVideo(videoId, { firstFrameTime });
+          await library.updateVideo(videoId, { firstFrameTime });
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const activity = signals.push(frame);

@@ -3,6 +3,7 @@
 import type { Library } from '../index/library.js';
 import type { StageRecord } from '../index/store/records.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { Awaitable } from './awaitable.js';
 import { toLongwatchError } from './errors.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
@@ -25,7 +26,7 @@ export interface LayerRun {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
   /** Called when a layer begins and when it has ended. */
-  readonly onStage: (name: LayerName, stage: StageRecord) => void;
+  readonly onStage: (name: LayerName, stage: StageRecord) => Awaitable<void>;
 }
 
 export interface LayerCost {
@@ -49,24 +50,24 @@ export async function readLayers(
   for (const layer of parts.layers ?? []) {
     const skipped = layer.skips(video.probe);
     if (skipped !== undefined) {
-      run.onStage(layer.name, { state: 'skipped', note: skipped });
+      await run.onStage(layer.name, { state: 'skipped', note: skipped });
       continue;
     }
-    const progress = parts.library.beginLayer(videoId, layer.name, identityOf(layer, parts.embedder));
+    const progress = await parts.library.beginLayer(videoId, layer.name, identityOf(layer, parts.embedder));
     if (progress.done) {
-      run.onStage(layer.name, { state: 'done', note: layer.note });
+      await run.onStage(layer.name, { state: 'done', note: layer.note });
       continue;
     }
     const begun = Date.now();
-    run.onStage(layer.name, { state: 'running', note: layer.note });
+    await run.onStage(layer.name, { state: 'running', note: layer.note });
     try {
       await readLayer(parts, layer, videoId, video, { from: progress.until, index: progress.stretches }, run);
-      run.onStage(layer.name, { state: 'done', note: layer.note });
+      await run.onStage(layer.name, { state: 'done', note: layer.note });
     } catch (thrown) {
       if (run.signal?.aborted) throw thrown;
       const { code, message, hint } = toLongwatchError(thrown, video.path);
       const state = code === 'part_missing' ? 'skipped' : 'failed';
-      run.onStage(layer.name, { state, note: `${message}${hint ? ` ${hint}` : ''}` });
+      await run.onStage(layer.name, { state, note: `${message}${hint ? ` ${hint}` : ''}` });
     }
     costs.push({ name: layer.name, took: Date.now() - begun });
   }
@@ -97,7 +98,12 @@ async function readLayer(
     const rows = await embedded(embedder, events.flatMap(cleaned), signal);
     signal?.throwIfAborted();
     const last = end >= video.duration;
-    library.writeLayer(videoId, layer.name, { index, range: { start: from, end }, events: rows, last }, embedder?.id);
+    await library.writeLayer(
+      videoId,
+      layer.name,
+      { index, range: { start: from, end }, events: rows, last },
+      embedder?.id,
+    );
     meter.at(layer.name, end);
     from = end;
     index += 1;

@@ -72,7 +72,7 @@ export class VideoSummaries {
     const events = await this.#texts(video, range);
     const content = contentOf(this.#backend.id, events);
     const about = { model: this.#backend.id, texts: events.length };
-    const known = events.length === 0 ? { sentences: [] } : this.#library.getSummary(video.id, content);
+    const known = events.length === 0 ? { sentences: [] } : await this.#library.getSummary(video.id, content);
     if (known) return { ...about, sentences: known.sentences, cached: events.length > 0 };
     const run = this.#runs.get(runKey(video, content)) ?? this.#start(video, content, events);
     if (onProgress) run.listeners.add(onProgress);
@@ -124,8 +124,8 @@ export class VideoSummaries {
     const precisionAt = edgePrecisions(events);
     const sentences = said.map(({ start, end, text }) => ({ start, end, precision: precisionAt(start, end), text }));
     // It may have been removed meanwhile.
-    if (this.#library.getVideo(video.id))
-      this.#library.putSummary(video.id, content, { model: this.#backend.id, sentences });
+    if (await this.#library.getVideo(video.id))
+      await this.#library.putSummary(video.id, content, { model: this.#backend.id, sentences });
     return sentences;
   }
 
@@ -133,7 +133,7 @@ export class VideoSummaries {
     const kinds = Object.keys(TEXTS) as EventKind[];
     const events: EventRecord[] = [];
     for (let cursor: string | undefined; ; ) {
-      const page = this.#library.events(video.id, {
+      const page = await this.#library.events(video.id, {
         kinds,
         limit: PAGE,
         ...(range ? { range } : {}),

@@ -23,22 +23,21 @@ export async function attemptWindow(
   work: (model: Model | undefined) => Promise<void>,
 ): Promise<void> {
   if (!model) return work(undefined);
-  const deadly = library.beginWindow(videoId, index) >= DEATHS_MAX;
-  if (deadly) library.giveUpWindow(videoId, index);
+  const deadly = (await library.beginWindow(videoId, index)) >= DEATHS_MAX;
+  if (deadly) await library.giveUpWindow(videoId, index);
   try {
     await work(deadly ? undefined : model);
   } catch (error) {
-    library.leaveWindow(videoId, index);
+    await library.leaveWindow(videoId, index);
     throw error;
   }
 }
 
 /** What a video says about windows that were written without the model. */
-export function givenUpWarnings(library: Library, videoId: string): string[] {
-  return library
-    .givenUpWindows(videoId)
-    .map(
-      ({ start, end }) =>
-        `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
-    );
+export async function givenUpWarnings(library: Library, videoId: string): Promise<string[]> {
+  const windows = await library.givenUpWindows(videoId);
+  return windows.map(
+    ({ start, end }) =>
+      `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
+  );
 }

@@ -41,6 +41,7 @@ function read(file: string): Source {
 /** Floors of the house, lowest first. A file imports from its own floor and from those below. */
 const FLOORS: readonly (readonly string[])[] = [
   [
+    'src/awaitable.ts',
     'src/look-request.ts',
     'src/time.ts',
     'src/errors.ts',

@@ -46,12 +46,12 @@ describe.skipIf('missing' in found)(`real clips${'missing' in found ? ` (${found
     expect(videos[name]?.coverage).toEqual([{ start: 0, end: facts.duration }]);
   });
 
-  it('cuts of the street film are found at their frames, and none in the films of one shot', () => {
-    const cuts = (name: string) =>
-      engine.library.events(videos[name]?.id ?? '', { kinds: ['cut'] }).items.map((event) => event.start);
-    expect(cuts('bikes')).toEqual([...BIKES_CUTS_S]);
-    expect(cuts('carphone_pristine')).toEqual([]);
-    expect(cuts('bigbuckbunny')).toEqual([]);
+  it('cuts of the street film are found at their frames, and none in the films of one shot', async () => {
+    const cuts = async (name: string) =>
+      (await engine.library.events(videos[name]?.id ?? '', { kinds: ['cut'] })).items.map((event) => event.start);
+    expect(await cuts('bikes')).toEqual([...BIKES_CUTS_S]);
+    expect(await cuts('carphone_pristine')).toEqual([]);
+    expect(await cuts('bigbuckbunny')).toEqual([]);
   });
 
   it('"bunny wakes up" finds the subtitle that says that the rabbit opens its eyes', async () => {

@@ -32,8 +32,8 @@ export async function* chaptersOf(
 }
 
 async function* finestChapters(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
-  if (has(library, video.id, 'caption')) yield* captionChapters(library, video.id);
-  else if (has(library, video.id, 'chapter')) yield* fileChapters(library, video.id);
+  if (await has(library, video.id, 'caption')) yield* captionChapters(library, video.id);
+  else if (await has(library, video.id, 'chapter')) yield* fileChapters(library, video.id);
   else yield* shotChapters(library, video);
 }
 
@@ -89,8 +89,8 @@ async function* captionChapters(library: Library, videoId: string): AsyncGenerat
   }
 }
 
-function has(library: Library, videoId: string, kind: EventKind): boolean {
-  return library.events(videoId, { kinds: [kind], limit: 1 }).items.length > 0;
+async function has(library: Library, videoId: string, kind: EventKind): Promise<boolean> {
+  return (await library.events(videoId, { kinds: [kind], limit: 1 })).items.length > 0;
 }
 
 function firstSentence(caption: string): string {

@@ -2,6 +2,7 @@
 
 import type { Library } from '../../index/library.js';
 import type { VideoRecord } from '../../index/store/records.js';
+import type { Awaitable } from '../../src/awaitable.js';
 import { type ChapterJson, chapterJson } from '../schema/chapter.js';
 import { type EventJson, eventJson } from '../schema/event.js';
 import { chaptersOf } from './chapter-list.js';
@@ -21,7 +22,7 @@ export interface ExportFormat {
   /** Without the dot. */
   readonly extension: string;
   /** The layer that is shown when none is asked for. */
-  defaultLayer(library: Library, video: VideoRecord): Layer;
+  defaultLayer(library: Library, video: VideoRecord): Awaitable<Layer>;
   /**
    * The file in pieces, as the library is read; at most one page of rows is alive, and where a summary is to be coarser its chapters.
    * @param granularity of the layer `summary`; makes no difference to others

@@ -47,7 +47,10 @@ export async function* layerTexts(
 }
 
 /** The first layer of words that has any, else the summary: what a person expects from "the subtitles of this video". */
-export function firstWordLayer(library: Library, video: VideoRecord): Layer {
-  const has = (kinds: readonly EventKind[]) => library.events(video.id, { kinds, limit: 1 }).items.length > 0;
-  return WORD_LAYERS.find((layer) => has(KINDS[layer])) ?? 'summary';
+export async function firstWordLayer(library: Library, video: VideoRecord): Promise<Layer> {
+  for (const layer of WORD_LAYERS) {
+    const { items } = await library.events(video.id, { kinds: KINDS[layer], limit: 1 });
+    if (items.length > 0) return layer;
+  }
+  return 'summary';
 }

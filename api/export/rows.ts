@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Library } from '../../index/library.js';
 import type { EventFilter, EventRecord, Page, SegmentRecord } from '../../index/store/records.js';
+import type { Awaitable } from '../../src/awaitable.js';
 import type { TimeRange } from '../../src/time.js';
 
 /** Rows that are alive at once. */
@@ -23,10 +24,12 @@ export function allSegments(library: Library, videoId: string, range?: TimeRange
 }
 
 /** All rows of any paged listing. */
-export async function* everyPage<T>(read: (page: { cursor?: string; limit: number }) => Page<T>): AsyncGenerator<T> {
+export async function* everyPage<T>(
+  read: (page: { cursor?: string; limit: number }) => Awaitable<Page<T>>,
+): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
-    const page = read(cursor === undefined ? { limit: PAGE } : { limit: PAGE, cursor });
+    const page = await read(cursor === undefined ? { limit: PAGE } : { limit: PAGE, cursor });
     yield* page.items;
     cursor = page.nextCursor;
     if (cursor !== undefined) await setImmediate();

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Library } from '../../index/library.js';
+import type { KeptAnswer } from '../../index/store/kept-answers.js';
 import { LongwatchError } from '../../src/errors.js';
 import type { ApiEnv, Context, MiddlewareHandler } from '../hono.js';
 
@@ -25,16 +26,8 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
       });
     const caller = c.get('caller')?.id ?? '';
     const request = await fingerprintOf(c);
-    const kept = keptAnswers.get(caller, key);
-    if (kept && kept.request !== request)
-      throw new LongwatchError('invalid_input', 'The Idempotency-Key was used for another request.', {
-        hint: 'Use a new key for each request.',
-      });
-    if (kept)
-      return new Response(kept.body, {
-        status: kept.status,
-        headers: { ...kept.headers, 'Idempotency-Replayed': 'true' },
-      });
+    const kept = await keptAnswers.get(caller, key);
+    if (kept) return answerAgain(kept, request);
     const claim = `${caller} ${key}`;
     if (underWay.has(claim))
       throw new LongwatchError('conflict', 'A request with this Idempotency-Key is under way.', {
@@ -42,6 +35,9 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
       });
     underWay.add(claim);
     try {
+      // The first request may have ended between the two looks.
+      const meanwhile = await keptAnswers.get(caller, key);
+      if (meanwhile) return answerAgain(meanwhile, request);
       await next();
       if (!c.res.ok) return;
       const headers = Object.fromEntries(
@@ -50,11 +46,22 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
           return value === null ? [] : [[name, value]];
         }),
       );
-      keptAnswers.put(caller, key, { request, status: c.res.status, headers, body: await c.res.clone().text() });
+      await keptAnswers.put(caller, key, { request, status: c.res.status, headers, body: await c.res.clone().text() });
     } finally {
       underWay.delete(claim);
     }
   };
+}
+
+function answerAgain(kept: KeptAnswer, request: string): Response {
+  if (kept.request !== request)
+    throw new LongwatchError('invalid_input', 'The Idempotency-Key was used for another request.', {
+      hint: 'Use a new key for each request.',
+    });
+  return new Response(kept.body, {
+    status: kept.status,
+    headers: { ...kept.headers, 'Idempotency-Replayed': 'true' },
+  });
 }
 
 /** What makes two requests the same one. */

@@ -10,7 +10,7 @@ import { openMedia } from '../media-file.js';
 import type { ApiParts } from '../ports.js';
 import { hitLinks, placeLinks } from '../routes/place-links.js';
 import { rangeOf } from '../routes/time-range.js';
-import { videoById } from '../routes/video-id.js';
+import { videoById, videoIdsOf } from '../routes/video-id.js';
 import { askJson } from '../schema/ask.js';
 import { chapterJson } from '../schema/chapter.js';
 import { eventJson } from '../schema/event.js';
@@ -56,7 +56,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
         const answer = await searcher.search(
           {
             query,
-            ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}),
+            ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
             ...(within ? { range: within } : {}),
             ...(limit === undefined ? {} : { limit }),
             ...(ground === undefined ? {} : { ground }),
@@ -79,7 +79,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       async run({ question, video_ids: ids, ground }, { signal }) {
         const request = {
           question,
-          ...(ids ? { videoIds: ids.map((id) => videoById(library, id).id) } : {}),
+          ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
           ...(ground === undefined ? {} : { ground }),
         };
         for await (const step of ask(request, signal))
@@ -92,7 +92,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       title: 'List the videos',
       description: 'The videos of the library in the order in which they were added, with length, state and warnings.',
       input: z.object(page),
-      run: async (given) => ({ json: pageJson(library.listVideos(pageOf(given)), videoJson) }),
+      run: async (given) => ({ json: pageJson(await library.listVideos(pageOf(given)), videoJson) }),
     }),
     tool({
       name: 'get_events',
@@ -108,7 +108,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       async run({ video_id: id, kinds, start_s: start, end_s: end, ...paging }) {
         const within = rangeOf(start, end);
         const filter = { ...pageOf(paging), ...(kinds ? { kinds } : {}), ...(within ? { range: within } : {}) };
-        return { json: pageJson(library.events(videoById(library, id).id, filter), eventJson) };
+        return { json: pageJson(await library.events((await videoById(library, id)).id, filter), eventJson) };
       },
     }),
     tool({
@@ -119,7 +119,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       async run({ video_id: id, start_s: start, end_s: end, ...paging }) {
         const within = rangeOf(start, end);
         const filter = { ...pageOf(paging), kinds: TRANSCRIPT_KINDS, ...(within ? { range: within } : {}) };
-        return { json: pageJson(library.events(videoById(library, id).id, filter), eventJson) };
+        return { json: pageJson(await library.events((await videoById(library, id)).id, filter), eventJson) };
       },
     }),
     tool({
@@ -128,7 +128,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       description: "Chapters of a video: from a model's captions, else the file's own, else its shots.",
       input: z.object({ video_id: videoId }),
       async run({ video_id: id }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         const chapters = [];
         for await (const chapter of chaptersOf(library, video)) chapters.push(chapterJson(chapter));
         return { json: { video_id: video.id, chapters } };
@@ -141,7 +141,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
         "A language model's summary of a video or of a stretch of it. Needs a model; get_chapters needs none.",
       input: z.object({ video_id: videoId, ...range }),
       async run({ video_id: id, start_s: start, end_s: end }, { signal }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         const within = rangeOf(start, end);
         if (!summary)
           throw new LongwatchError('part_missing', 'There is no model to summarise with.', {
@@ -156,7 +156,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       description: 'The frame that is on screen at a time of a video, as a JPEG.',
       input: z.object({ video_id: videoId, at_s: z.number().min(0).describe('Seconds from the first frame.') }),
       async run({ video_id: id, at_s: at }) {
-        const video = videoById(library, id);
+        const video = await videoById(library, id);
         if (video.duration > 0 && at >= video.duration)
           throw new LongwatchError('bad_time', `The video ends at ${roundToMilliseconds(video.duration)} s.`);
         // A picture of another file under this video's name would be a lie.

@@ -45,7 +45,7 @@ const get = createRoute({
 export function clipRoutes({ library, decoder }: ApiParts) {
   const desk = new ClipDesk();
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const { from, to, cut } = c.req.valid('query');
     const range = { start: parseTime(from), end: parseTime(to) };
     if (video.duration <= 0)

@@ -43,18 +43,20 @@ const transcript = createRoute({
 
 export function eventRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
-    .openapi(events, (c) => {
+    .openapi(events, async (c) => {
       const { kind, source, ...query } = c.req.valid('query');
       const filter: EventFilter = {
         ...filterOf(query),
         ...(kind === undefined ? (source === undefined ? { kinds: TELLING_KINDS } : {}) : { kinds: [kind].flat() }),
         ...(source === undefined ? {} : { sources: [source].flat() }),
       };
-      return c.json(pageJson(library.events(videoById(library, c.req.valid('param').id).id, filter), eventJson), 200);
+      const { id } = await videoById(library, c.req.valid('param').id);
+      return c.json(pageJson(await library.events(id, filter), eventJson), 200);
     })
-    .openapi(transcript, (c) => {
+    .openapi(transcript, async (c) => {
       const filter: EventFilter = { ...filterOf(c.req.valid('query')), kinds: TRANSCRIPT_KINDS };
-      return c.json(pageJson(library.events(videoById(library, c.req.valid('param').id).id, filter), eventJson), 200);
+      const { id } = await videoById(library, c.req.valid('param').id);
+      return c.json(pageJson(await library.events(id, filter), eventJson), 200);
     });
 }
 

@@ -42,9 +42,9 @@ function contents() {
 }
 
 export function exportRoutes({ library }: ApiParts) {
-  return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
+  return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const { format: name, layer, ...query } = c.req.valid('query');
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const format: ExportFormat = EXPORT_FORMATS[name];
     const headers = {
       'Content-Type': format.mediaType,
@@ -52,7 +52,8 @@ export function exportRoutes({ library }: ApiParts) {
       'Cache-Control': 'private, no-cache',
     };
     if (c.req.method === 'HEAD') return c.newResponse(null, 200, headers) as never;
-    const pieces = format.render(library, video, layer ?? format.defaultLayer(library, video), granularityOf(query));
+    const shown = layer ?? (await format.defaultLayer(library, video));
+    const pieces = format.render(library, video, shown, granularityOf(query));
     return c.newResponse(textStream(pieces), 200, headers) as never;
   });
 }

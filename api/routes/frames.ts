@@ -44,7 +44,7 @@ export function frameRoutes({ library, decoder }: ApiParts, stills: StillMaker) 
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const { id, frame } = c.req.valid('param');
     const { width } = c.req.valid('query');
-    const video = videoById(library, id);
+    const video = await videoById(library, id);
     const time = Number(frame.slice(0, -'.jpg'.length));
     if (video.duration > 0 && time >= video.duration)
       throw new LongwatchError('not_found', `The video ends at ${roundToMilliseconds(video.duration)} s.`, {

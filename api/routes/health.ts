@@ -28,10 +28,10 @@ const ready = createRoute({
 export function healthRoutes({ library, log }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(live, (c) => c.json({ status: 'ok' as const }, 200))
-    .openapi(ready, (c) => {
+    .openapi(ready, async (c) => {
       if (shutdown.aborted) throw new LongwatchError('overloaded', 'The server is closing.');
       try {
-        library.stats();
+        await library.stats();
       } catch (cause) {
         log.error({ err: cause }, 'the library cannot be read');
         throw new LongwatchError('library_busy', 'The library cannot be read now.', { cause });

@@ -116,14 +116,14 @@ const stream = createRoute({
 export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
   const feed = new JobFeed(jobs);
   return new OpenAPIHono<ApiEnv>()
-    .openapi(list, (c) => {
+    .openapi(list, async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const page = jobs.list(cursor === undefined ? { limit } : { cursor, limit });
-      return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: jobs.paused() }, 200);
+      const page = await jobs.list(cursor === undefined ? { limit } : { cursor, limit });
+      return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: await jobs.paused() }, 200);
     })
-    .openapi(read, (c) => {
+    .openapi(read, async (c) => {
       const { id } = c.req.valid('param');
-      const job = jobs.get(id);
+      const job = await jobs.get(id);
       if (!job) throw new LongwatchError('not_found', `There is no job "${id}".`, { hint: 'GET /v1/jobs lists them.' });
       return c.json(jobJson(job), 200);
     })
@@ -133,11 +133,11 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
     .openapi(retry, async (c) => c.json(jobJson(await jobs.retry(c.req.valid('param').id)), 200))
     .openapi(pauseAll, async (c) => {
       await jobs.pauseAll();
-      return c.json({ paused: jobs.paused() }, 200);
+      return c.json({ paused: await jobs.paused() }, 200);
     })
     .openapi(resumeAll, async (c) => {
       await jobs.resumeAll();
-      return c.json({ paused: jobs.paused() }, 200);
+      return c.json({ paused: await jobs.paused() }, 200);
     })
     .openapi(stream, (c) => {
       if (c.req.method === 'HEAD') return c.newResponse(null, 200, EVENT_STREAM_HEADERS);

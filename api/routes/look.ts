@@ -26,7 +26,7 @@ const post = createRoute({
 export function lookRoutes({ library, look }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
     const { range, at_s, ...request } = c.req.valid('json');
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     if (!look) {
       throw new LongwatchError('part_missing', 'There is no model to look with.', {
         hint: 'Add one with `longwatch models add` and start the server again.',

@@ -25,7 +25,7 @@ const get = createRoute({
 
 export function mediaRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const { handle, size } = await openMedia(video);
     const etag = `"${video.sha256}"`;
     const headers: Record<string, string> = {

@@ -31,13 +31,18 @@ export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, s
   delay.enable();
   shutdown.addEventListener('abort', () => delay.disable());
   let counted: { readonly at: Milliseconds; readonly lines: readonly string[] } | undefined;
-  const libraryLines = () => {
+  const libraryLines = async () => {
     const at = performance.now();
-    if (!counted || at - counted.at > COUNTS_FOR) counted = { at, lines: [...countsOf(library)] };
+    if (!counted || at - counted.at > COUNTS_FOR) counted = { at, lines: await gathered(countsOf(library)) };
     return counted.lines;
   };
-  return new OpenAPIHono<ApiEnv>().openapi(get, (c) => {
-    const lines = [...requests.lines(), ...jobsAndNotices(library), ...libraryLines(), ...processLines()];
+  return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
+    const lines = [
+      ...requests.lines(),
+      ...(await gathered(jobsAndNotices(library))),
+      ...(await libraryLines()),
+      ...processLines(),
+    ];
     lines.push(
       ...gauge(
         'longwatch_event_loop_delay_seconds',
@@ -53,16 +58,22 @@ export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, s
   });
 }
 
-function* jobsAndNotices(library: Library): Generator<string> {
-  const { byState, oldestQueued } = library.jobCounts();
+async function gathered(lines: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const line of lines) all.push(line);
+  return all;
+}
+
+async function* jobsAndNotices(library: Library): AsyncGenerator<string> {
+  const { byState, oldestQueued } = await library.jobCounts();
   const jobs = JOB_STATES.map((state) => ({ labels: { state }, value: byState[state] ?? 0 }));
   yield* gauge('longwatch_jobs', 'Jobs that are remembered, by state.', jobs);
   const age = oldestQueued === undefined ? 0 : Math.max(0, (Date.now() - oldestQueued) / 1000);
   yield* gauge('longwatch_job_queue_age_seconds', 'How long the oldest queued job waits; 0 when none does.', [
     { value: age },
   ]);
-  yield* gauge('longwatch_watches', 'Standing queries.', [{ value: library.watches.count() }]);
-  const notices = Object.entries(library.watches.deliveries.counts());
+  yield* gauge('longwatch_watches', 'Standing queries.', [{ value: await library.watches.count() }]);
+  const notices = Object.entries(await library.watches.deliveries.counts());
   yield* gauge(
     'longwatch_webhook_deliveries',
     'Notices that are owed or remembered, by state.',
@@ -70,8 +81,8 @@ function* jobsAndNotices(library: Library): Generator<string> {
   );
 }
 
-function* countsOf(library: Library): Generator<string> {
-  const { videos, segments, events, embeddings, duration } = library.stats();
+async function* countsOf(library: Library): AsyncGenerator<string> {
+  const { videos, segments, events, embeddings, duration } = await library.stats();
   yield* gauge('longwatch_library_videos', 'Videos in the library.', [{ value: videos }]);
   yield* gauge('longwatch_library_segments', 'Windows that are written.', [{ value: segments }]);
   yield* gauge('longwatch_library_events', 'Events that are written.', [{ value: events }]);

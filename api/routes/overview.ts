@@ -46,25 +46,30 @@ const timeline = createRoute({
 export function overviewRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(chapters, async (c) => {
-      const video = videoById(library, c.req.valid('param').id);
+      const video = await videoById(library, c.req.valid('param').id);
       const list = [];
       for await (const chapter of chaptersOf(library, video, granularityOf(c.req.valid('query'))))
         list.push(chapterJson(chapter));
       return c.json({ video_id: video.id, chapters: list }, 200);
     })
-    .openapi(timeline, (c) => {
+    .openapi(timeline, async (c) => {
       const { parts, ...query } = c.req.valid('query');
-      const video = videoById(library, c.req.valid('param').id);
+      const video = await videoById(library, c.req.valid('param').id);
       const asked = rangeOfQuery(query);
       const range = { start: asked?.start ?? 0, end: Math.min(asked?.end ?? video.duration, video.duration) };
-      return c.json(timelineOf(library, video, range, parts), 200);
+      return c.json(await timelineOf(library, video, range, parts), 200);
     });
 }
 
 /** What a person can read. A picture's event says only that it was looked at. */
 const SHOWN_SOURCES = EVENT_SOURCES.filter((source) => source !== 'picture');
 
-function timelineOf(library: Library, video: VideoRecord, range: TimeRange, parts: number): TimelineJson {
+async function timelineOf(
+  library: Library,
+  video: VideoRecord,
+  range: TimeRange,
+  parts: number,
+): Promise<TimelineJson> {
   const about = {
     video_id: video.id,
     duration_s: roundToMilliseconds(video.duration),
@@ -72,13 +77,13 @@ function timelineOf(library: Library, video: VideoRecord, range: TimeRange, part
   };
   if (!(range.end > range.start)) return { ...about, range: [0, 0], part_s: 0, activity: [], marks: [] };
   const part = (range.end - range.start) / parts;
-  const timeline = library.timeline(video.id, range, part);
+  const timeline = await library.timeline(video.id, range, part);
   const marks = timeline.marks.filter(({ source }) => source !== 'picture');
   const count = marks.reduce((sum, mark) => sum + mark.count, 0);
   const events =
     count > EVENTS_WITH_WORDS
       ? undefined
-      : library.events(video.id, { range, sources: SHOWN_SOURCES, limit: EVENTS_WITH_WORDS });
+      : await library.events(video.id, { range, sources: SHOWN_SOURCES, limit: EVENTS_WITH_WORDS });
   return {
     ...about,
     range: rangeJson(range),

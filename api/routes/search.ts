@@ -43,7 +43,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
         minScore: body.min_score,
         groupBy: body.group_by,
       };
-      const source = pictureOf(body, library);
+      const source = await pictureOf(body, library);
       if (source) {
         if (!searchByPicture) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
         const answer = await searchByPicture({ ...defined(filters), source }, c.req.raw.signal);
@@ -74,11 +74,11 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
 }
 
 /** The picture that is asked with; undefined for a question in words. */
-function pictureOf(
+async function pictureOf(
   { like, picture }: z.infer<typeof searchRequestSchema>,
   library: Library,
-): PictureSource | undefined {
-  if (like) return { kind: 'frame', video: videoById(library, like.video_id), at: like.at_s };
+): Promise<PictureSource | undefined> {
+  if (like) return { kind: 'frame', video: await videoById(library, like.video_id), at: like.at_s };
   return picture === undefined ? undefined : { kind: 'bytes', bytes: Buffer.from(picture, 'base64') };
 }
 

@@ -24,9 +24,9 @@ const list = createRoute({
 export function segmentRoutes({ library }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(list, async (c) => {
     const { cursor, limit, ...times } = c.req.valid('query');
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const range = rangeOfQuery(times);
-    const page = library.segments(video.id, {
+    const page = await library.segments(video.id, {
       limit,
       ...(cursor === undefined ? {} : { cursor }),
       ...(range === undefined ? {} : { range }),

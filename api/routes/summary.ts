@@ -22,7 +22,7 @@ const get = createRoute({
 
 export function summaryRoutes({ library, summary }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
-    const video = videoById(library, c.req.valid('param').id);
+    const video = await videoById(library, c.req.valid('param').id);
     const range = rangeOfQuery(c.req.valid('query'));
     if (!summary) {
       throw new LongwatchError('part_missing', 'There is no model to summarise with.', {

@@ -15,9 +15,16 @@ export const videoParams = z.object({
  * Paths are no ids here: only the command line finds videos by path.
  * @throws {LongwatchError} `not_found`, `ambiguous_id`
  */
-export function videoById(library: Library, id: string): VideoRecord {
+export async function videoById(library: Library, id: string): Promise<VideoRecord> {
   if (/^[0-9a-f]{4,64}$/.test(id)) return library.findVideo(id);
   throw new LongwatchError('not_found', `There is no video "${id}".`, { hint: 'GET /v1/videos lists them.' });
+}
+
+/** @throws {LongwatchError} as `videoById` */
+export async function videoIdsOf(library: Library, names: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await videoById(library, name)).id);
+  return ids;
 }
 
 export const videoUrl = (id: string) => `/v1/videos/${id}`;

@@ -71,9 +71,12 @@ const remove = createRoute({
 
 export function videoRoutes({ library, jobs, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
-    .openapi(list, (c) => {
+    .openapi(list, async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      return c.json(pageJson(library.listVideos(cursor === undefined ? { limit } : { cursor, limit }), videoJson), 200);
+      return c.json(
+        pageJson(await library.listVideos(cursor === undefined ? { limit } : { cursor, limit }), videoJson),
+        200,
+      );
     })
     .openapi(add, async (c) => {
       const { path, priority } = c.req.valid('json');
@@ -81,15 +84,15 @@ export function videoRoutes({ library, jobs, config }: ApiParts) {
       const job = await jobs.enqueue(file, priority === undefined ? {} : { priority });
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
-    .openapi(read, (c) => c.json(videoJson(videoById(library, c.req.valid('param').id)), 200))
+    .openapi(read, async (c) => c.json(videoJson(await videoById(library, c.req.valid('param').id)), 200))
     .openapi(remove, async (c) => {
-      const video = videoById(library, c.req.valid('param').id);
+      const video = await videoById(library, c.req.valid('param').id);
       // An ingest that still runs would write into what is being removed.
-      for (const job of jobs.list({ limit: 1000 }).items) {
+      for (const job of (await jobs.list({ limit: 1000 })).items) {
         const concerns = job.videoId === video.id || job.path === video.path;
         if (concerns && ['queued', 'paused', 'running'].includes(job.state)) await jobs.cancel(job.id);
       }
-      library.removeVideo(video.id);
+      await library.removeVideo(video.id);
       return c.body(null, 204);
     });
 }

@@ -1,7 +1,7 @@
 /** Standing queries: "tell me when …", and how the telling goes. */
 
 import { randomUUID } from 'node:crypto';
-import { WATCHES_MAX } from '../../index/store/watches.js';
+import { WATCHES_MAX } from '../../index/store/standing-store.js';
 import { LongwatchError } from '../../src/errors.js';
 import { checkedDestination } from '../../src/standing-queries/destination.js';
 import { refuseEndless } from '../../src/standing-queries/evaluate.js';
@@ -18,7 +18,7 @@ import {
   watchSchema,
 } from '../schema/watch.js';
 import { json, problems } from './responses.js';
-import { videoById } from './video-id.js';
+import { videoIdsOf } from './video-id.js';
 
 const watchParams = z.object({ id: z.string().min(1).max(128) });
 
@@ -81,40 +81,40 @@ const deliveries = createRoute({
 
 export function watchRoutes({ library, config }: ApiParts) {
   const { watches } = library;
-  const known = (id: string) => {
-    const watch = watches.get(id);
+  const known = async (id: string) => {
+    const watch = await watches.get(id);
     if (watch) return watch;
     throw new LongwatchError('not_found', `There is no standing query "${id}".`, {
       hint: 'GET /v1/watches lists them.',
     });
   };
   return new OpenAPIHono<ApiEnv>()
-    .openapi(list, (c) => c.json(pageJson(watches.list(pageOf(c.req.valid('query'))), watchJson), 200))
-    .openapi(add, (c) => {
+    .openapi(list, async (c) => c.json(pageJson(await watches.list(pageOf(c.req.valid('query'))), watchJson), 200))
+    .openapi(add, async (c) => {
       const body = c.req.valid('json');
       refuseEndless(body.query);
       const watch = {
         id: randomUUID(),
         query: body.query,
         url: checkedDestination(body.url, config.privateHosts ?? []).href,
-        ...(body.video_ids ? { videoIds: body.video_ids.map((id) => videoById(library, id).id) } : {}),
+        ...(body.video_ids ? { videoIds: await videoIdsOf(library, body.video_ids) } : {}),
         minScore: body.min_score ?? 0,
         created: Date.now(),
       };
       const secret = newSecret();
-      watches.add(watch, secret);
+      await watches.add(watch, secret);
       return c.json({ ...watchJson(watch), secret }, 201, {
         Location: `/v1/watches/${watch.id}`,
         'Cache-Control': 'no-store',
       });
     })
-    .openapi(read, (c) => c.json(watchJson(known(c.req.valid('param').id)), 200))
-    .openapi(remove, (c) => {
-      watches.remove(c.req.valid('param').id);
+    .openapi(read, async (c) => c.json(watchJson(await known(c.req.valid('param').id)), 200))
+    .openapi(remove, async (c) => {
+      await watches.remove(c.req.valid('param').id);
       return c.body(null, 204);
     })
-    .openapi(deliveries, (c) => {
-      const { id } = known(c.req.valid('param').id);
-      return c.json(pageJson(watches.deliveries.list(id, pageOf(c.req.valid('query'))), deliveryJson), 200);
+    .openapi(deliveries, async (c) => {
+      const { id } = await known(c.req.valid('param').id);
+      return c.json(pageJson(await watches.deliveries.list(id, pageOf(c.req.valid('query'))), deliveryJson), 200);
     });
 }

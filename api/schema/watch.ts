@@ -2,8 +2,8 @@
 
 import { MAX_QUERY_LENGTH } from '../../index/search/parse.js';
 import type { SearchHit } from '../../index/search/types.js';
-import { DELIVERY_STATES, type DeliveryRecord } from '../../index/store/deliveries.js';
-import type { WatchRecord } from '../../index/store/watches.js';
+import type { WatchRecord } from '../../index/store/standing-store.js';
+import { DELIVERY_STATES, type DeliveryRecord } from '../../index/store/standing-store.js';
 import { z } from '../hono.js';
 import { type HitLinks, hitJson, hitSchema } from './search.js';
 import { dateJson, dateSchema } from './units.js';

@@ -4,16 +4,12 @@ import type { SearchScope, TextHit, TextOptions } from '../library.js';
 import type { Database } from '../store/database.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from '../store/event-row.js';
 import { scopeClause } from '../store/scope.js';
+import { coverageOf, MOST_CORRECTED, rarityOf } from './coverage.js';
 import { NearestWords } from './nearest-words.js';
 import { parseTextQuery, phrase, type TextTerm } from './text-query.js';
 
 /** Events beyond which a word is simply common; counting stops there. */
 const COMMON = 20_000;
-/** Words of one query that are looked for as others: whoever mistypes more is asked better than guessed at. */
-const MOST_CORRECTED = 4;
-/** What a word counts that stands there as another one, beside 1 for one that stands there as it was asked. */
-const CORRECTED_WORTH = 0.8;
-
 /** What one term of a query is looked for as. */
 interface Asked {
   readonly label: string;
@@ -85,17 +81,15 @@ export class FullText {
   /** A word that is nowhere is also looked for as the nearest that are somewhere. Where there are none it stays: it was asked for and is missing. */
   #ask(terms: readonly TextTerm[], asTyped: boolean): Asked[] {
     const events = this.#db.get<{ n: number }>('SELECT count(*) AS n FROM event')?.n ?? 0;
-    // ln(1 + N / n), with n = 1/2 for a word that is nowhere.
-    const rarityOf = (found: number) => Math.log(1 + events / Math.max(found, 0.5));
     let left = asTyped ? 0 : MOST_CORRECTED;
     return terms.map(({ label, match, correctable }) => {
       const found = this.#count(match);
       if (found === 0 && correctable && events > 0 && left-- > 0) {
         const ways = this.#nearest.find(label).map(({ word }) => ({ match: phrase([word]), corrected: word }));
         if (ways.length > 0)
-          return { label, ways, rarity: rarityOf(this.#count(ways.map((way) => way.match).join(' OR '))) };
+          return { label, ways, rarity: rarityOf(this.#count(ways.map((way) => way.match).join(' OR ')), events) };
       }
-      return { label, ways: [{ match }], rarity: rarityOf(found) };
+      return { label, ways: [{ match }], rarity: rarityOf(found, events) };
     });
   }
 
@@ -123,18 +117,4 @@ export class FullText {
     }
     return matched;
   }
-}
-
-/** Half by number, half by rarity; see `TextHit`. */
-function coverageOf(own: readonly Matched[], all: readonly Asked[]): number {
-  const worthOf = ({ corrected }: Matched) => (corrected === undefined ? 1 : CORRECTED_WORTH);
-  const byNumber = sum(own.map(worthOf)) / all.length;
-  const byRarity = sum(own.map((one) => worthOf(one) * one.asked.rarity)) / sum(all.map(({ rarity }) => rarity));
-  return (byRarity + byNumber) / 2;
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

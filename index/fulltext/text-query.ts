@@ -7,7 +7,7 @@
 import { isStopWord } from './stop-words.js';
 
 /** Words beyond these are left out: a query is a sentence, and every word costs a look into the index. */
-const MAX_TERMS = 48;
+export const MAX_TERMS = 48;
 /** A shorter beginning of a word would match half the dictionary. */
 const MIN_PREFIX_LETTERS = 3;
 
@@ -25,6 +25,8 @@ export interface TextTerm {
   readonly label: string;
   /** The same in the index's query language. */
   readonly match: string;
+  /** Whether the word also matches as the beginning of a longer one. */
+  readonly open: boolean;
   /** Whether it may be a word that was mistyped: not a quotation, and no code in capitals or with digits, which stands for itself. */
   readonly correctable: boolean;
 }
@@ -48,13 +50,14 @@ export function parseTextQuery(query: string): TextQuery {
   const content = loose.filter((word) => !isStopWord(word));
   if (content.length === 0 && phrases.length === 0 && loose.length > 1) phrases.push(loose);
   const terms = new Map<string, TextTerm>();
-  for (const words of phrases) addTerm(terms, { label: words.join(' '), match: phrase(words), correctable: false });
+  for (const words of phrases)
+    addTerm(terms, { label: words.join(' '), match: phrase(words), open: false, correctable: false });
   const last = loose.at(-1);
   for (const word of content) {
     const open = word === last && [...word].length >= MIN_PREFIX_LETTERS;
     // The whole word is asked beside its beginning, so that an event with the word itself ranks higher.
     const match = open ? `(${phrase([word])} OR ${phrase([word])} *)` : phrase([word]);
-    addTerm(terms, { label: word, match, correctable: !CODE.test(word) });
+    addTerm(terms, { label: word, match, open, correctable: !CODE.test(word) });
   }
   const kept = [...terms.values()].slice(0, MAX_TERMS);
   return { terms: kept };

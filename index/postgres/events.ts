@@ -45,7 +45,6 @@ export async function insertEvents(
      ORDER BY position RETURNING key, position`,
     { ...place, ...columnsOf(rows) },
   );
-  await rememberWords(sql, words);
   const keys = new Map(inserted.map(({ key, position }) => [position, key]));
   const embedded = new Map<string | undefined, { eventKey: number; vector: Float32Array }[]>();
   const keep = (id: string | undefined, position: number, vector: Float32Array) =>
@@ -57,9 +56,12 @@ export async function insertEvents(
   await insertEmbeddings(sql, embedded);
 }
 
-/** Stems that are new, in order: two transactions that bring the same ones wait for each other in one direction only. */
-async function rememberWords(sql: Sql, words: readonly (readonly string[])[]): Promise<void> {
-  const distinct = [...new Set(words.flat())];
+/**
+ * Keeps the stems that are new, in order: two transactions that bring the same ones wait for each other in one direction only. For that it
+ * comes before whatever else they may wait for.
+ */
+export async function rememberWords(sql: Sql, events: readonly EventWrite[]): Promise<void> {
+  const distinct = [...new Set(events.flatMap(({ event }) => indexWordsOf(event.text)))];
   if (distinct.length === 0) return;
   await sql.run(
     `INSERT INTO word (stem)

@@ -119,7 +119,7 @@ export class Jobs {
     const wait = end.kind === 'retry' ? end.runAt - Date.now() : 0;
     return this.#sql.write(async (sql) => {
       const now = await clock(sql);
-      const set = endColumns(end.kind === 'retry' ? { ...end, runAt: now + wait } : end);
+      const set = endColumns(end.kind === 'retry' && wait > 0 ? { ...end, runAt: now + wait } : end);
       const row = await sql.get<JobRow>(
         `UPDATE job SET ${set.sql}, ${TAKEN_AWAY}, speed = NULL, eta_ms = NULL, updated_ms = @now WHERE ${HELD} RETURNING *`,
         { id: jobId, token, now, ...set.parameters },

@@ -4,10 +4,11 @@ import { resolve } from 'node:path';
 import type { NewVideo, VideoPatch } from '../library.js';
 import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
 import type { Page, VideoRecord } from '../store/records.js';
+import { WINDOWS } from '../store/segment-row.js';
 import {
   ID_LENGTH,
-  idsFrom,
   INSERT_VIDEO,
+  idsFrom,
   MARK_FOUND,
   NOT_YET_INGESTED,
   NOTHING_KNOWN,
@@ -21,6 +22,7 @@ import {
   type VideoRow,
 } from '../store/video-row.js';
 import { now } from './clock.js';
+import { dropEmbeddings } from './embeddings.js';
 import type { Sql } from './sql.js';
 
 const LIST = 'videos';
@@ -91,7 +93,13 @@ export class Videos {
     return (await this.get(lower)) ?? (await this.#atPath(idOrPath)) ?? this.#byPrefix(lower);
   }
 
-  async list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Promise<Page<VideoRecord>> {
+  async list({
+    cursor,
+    limit,
+  }: {
+    readonly cursor?: string;
+    readonly limit?: number;
+  } = {}): Promise<Page<VideoRecord>> {
     const size = pageSize(limit);
     const [added, id] = decodeCursor(LIST, [0, ''] as readonly [number, string], cursor) ?? [-Number.MAX_VALUE, ''];
     const rows = await this.#sql.all<VideoRow>(
@@ -103,7 +111,9 @@ export class Videos {
 
   remove(id: string): Promise<void> {
     return this.#sql.write(async (sql) => {
-      await sql.run('DELETE FROM video WHERE key = @key', { key: await lockVideo(sql, id) });
+      const key = await lockVideo(sql, id);
+      await dropEmbeddings(sql, { video_key: key });
+      await sql.run('DELETE FROM video WHERE key = @key', { key });
     });
   }
 
@@ -111,6 +121,7 @@ export class Videos {
   clearWindows(id: string): Promise<void> {
     return this.#sql.write(async (sql) => {
       const key = await lockVideo(sql, id);
+      await dropEmbeddings(sql, { video_key: key, layer: WINDOWS });
       await sql.run("DELETE FROM segment WHERE video_key = @key AND layer = 'windows'", { key });
       await sql.run('DELETE FROM window_attempt WHERE video_key = @key', { key });
     });

@@ -1,13 +1,14 @@
 /** Windows and layers' stretches in PostgreSQL, each written whole or not at all. */
 
+import type { TimeRange } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
 import type { LayerProgress, LayerWrite, Page, SegmentRecord, WindowWrite } from '../store/records.js';
 import { rangeParameters } from '../store/scope.js';
 import { type SegmentRow, toSegmentRecord, WINDOWS, windowColumns } from '../store/segment-row.js';
 import { finite } from '../store/values.js';
-import type { TimeRange } from '../../src/time.js';
 import { columnsOf } from './columns.js';
-import { insertEvents } from './events.js';
+import { dropEmbeddings } from './embeddings.js';
+import { insertEvents, rememberWords } from './events.js';
 import type { Sql } from './sql.js';
 import { lockVideo, videoKey } from './videos.js';
 
@@ -17,9 +18,15 @@ const SEGMENT_LIST = 'segments';
 export async function writeWindow(sql: Sql, videoId: string, write: WindowWrite, embedderId?: string): Promise<void> {
   const { window, events } = write;
   const columns = windowColumns(write);
-  const frames = window.frames.map(({ pts, time }, position) => ({ position, pts, time_s: finite(time, 'frame.time') }));
+  const frames = window.frames.map(({ pts, time }, position) => ({
+    position,
+    pts,
+    time_s: finite(time, 'frame.time'),
+  }));
   const video_key = await lockVideo(sql, videoId);
   const place = { video_key, layer: WINDOWS, window_index: window.index };
+  await rememberWords(sql, events);
+  await dropEmbeddings(sql, place);
   await sql.run(
     'DELETE FROM segment WHERE video_key = @video_key AND layer = @layer AND window_index = @window_index',
     place,
@@ -102,6 +109,7 @@ export async function writeStretch(
 ): Promise<void> {
   const ends = { start_s: finite(range.start, 'range.start'), end_s: finite(range.end, 'range.end') };
   const place = { video_key: await lockVideo(sql, videoId), layer, window_index: index };
+  await rememberWords(sql, events);
   await sql.run(
     `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
      VALUES (@video_key, @layer, @window_index, @start_s, @end_s, 0, NULL, NULL, 0)`,
@@ -127,6 +135,7 @@ export function clearLayers(sql: Sql, videoId: string, layer?: string): Promise<
 }
 
 async function dropLayer(sql: Sql, place: { readonly video_key: number; readonly layer: string }): Promise<void> {
+  await dropEmbeddings(sql, place);
   await sql.run('DELETE FROM segment WHERE video_key = @video_key AND layer = @layer', place);
   await sql.run('DELETE FROM layer_pass WHERE video_key = @video_key AND layer = @layer', place);
 }

@@ -6,6 +6,7 @@
  * to describe the picture better than all of `OTHER_TEXTS` together. How often either is right about film is not measured.
  */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { PictureEmbedder, PictureScale } from '../../src/meaning/picture-embedder.js';
 import type { Library, PointHit, SearchScope } from '../library.js';
 import type { EventRecord } from '../store/records.js';
@@ -83,7 +84,7 @@ export class Looks {
   ) {}
 
   /** Whether there is anything to look at. The model is not opened for nothing. */
-  get any(): boolean {
+  any(): Awaitable<boolean> {
     return this.library.holds(this.embedder.id);
   }
 

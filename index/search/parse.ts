@@ -35,7 +35,7 @@ export interface ParsedSearch extends ParsedFilters {
 }
 
 /** @throws {LongwatchError} `invalid_input`, `bad_range`, `not_found`, `ambiguous_id`; each points at the field */
-export function parseSearch(request: SearchRequest, library: Library): ParsedSearch {
+export async function parseSearch(request: SearchRequest, library: Library): Promise<ParsedSearch> {
   const query = request.query.trim();
   if (query.length === 0 || query.length > MAX_QUERY_LENGTH) {
     const evidence = query.length === 0 ? 'The query is empty.' : `The query has ${query.length} characters.`;
@@ -60,12 +60,12 @@ export function parseSearch(request: SearchRequest, library: Library): ParsedSea
     groundWindows,
     snap: request.snap ?? true,
     asTyped: request.asTyped ?? false,
-    ...parseFilters(request, library),
+    ...(await parseFilters(request, library)),
   };
 }
 
 /** @throws {LongwatchError} as `parseSearch` */
-export function parseFilters(request: SearchFilters, library: Library): ParsedFilters {
+export async function parseFilters(request: SearchFilters, library: Library): Promise<ParsedFilters> {
   const { limit = DEFAULT_LIMIT, minScore = 0, groupBy = 'clip' } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw invalid(`A limit of ${limit} is not possible.`, `Ask for 1 to ${MAX_LIMIT} results.`, '/limit');
@@ -74,7 +74,7 @@ export function parseFilters(request: SearchFilters, library: Library): ParsedFi
     throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
   const scope = {
-    ...(request.videoIds && { videoIds: request.videoIds.map((id) => library.findVideo(id).id) }),
+    ...(request.videoIds && { videoIds: await idsOf(request.videoIds, library) }),
     ...(request.range && { range: checkedRange(request.range) }),
   };
   return {
@@ -83,6 +83,12 @@ export function parseFilters(request: SearchFilters, library: Library): ParsedFi
     onePerVideo: groupBy === 'video',
     scope: request.videoIds || request.range ? scope : undefined,
   };
+}
+
+async function idsOf(names: readonly string[], library: Library): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await library.findVideo(name)).id);
+  return ids;
 }
 
 /** The same request for a part of its question. @param lookFor what a model that looks again is asked to find */

@@ -61,8 +61,8 @@ async function candidatesOf(
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>();
-  const texts = library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped });
-  const signals = library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped });
+  const texts = await library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped });
+  const signals = await library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped });
   for (const list of [texts, signals]) {
     // Equal texts are found equally well; which of them is listed first says nothing.
     const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);

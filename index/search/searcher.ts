@@ -5,6 +5,7 @@ import type { Embedder, SimilarityScale } from '../../src/meaning/embedder.js';
 import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
 import { contains, type Seconds } from '../../src/time.js';
 import type { Library } from '../library.js';
+import type { VideoRecord } from '../store/records.js';
 import { fuse, type Match, rank } from './fuse.js';
 import { type LookHit, Looks } from './looks.js';
 import { narrowed, type ParsedFilters, type ParsedSearch, parseFilters, parseSearch } from './parse.js';
@@ -76,13 +77,13 @@ export function createSearcher(given: SearcherParts): LibrarySearcher {
     async survey(request, signal) {
       const { asked, placement, candidates, spans, answer, remark } = await find(request, parts, signal);
       const { library, embedder } = parts;
-      const toHits = (found: readonly Span[]) => found.map((span) => toHit(span, parts, looksLike(asked), placement));
+      const toHits = (found: readonly Span[]) => hitsOf(found, parts, looksLike(asked), placement);
       const ranked = placedMatches(rank(candidates, embedder?.scale), placement);
       return {
         asked,
         answer,
-        hits: toHits(spans),
-        stretches: stretchesOf(toHits(spansOf(ranked).slice(0, LEADS)), library, asked),
+        hits: await toHits(spans),
+        stretches: await stretchesOf(await toHits(spansOf(ranked).slice(0, LEADS)), library, asked),
         ...(placement === undefined ? {} : { placement }),
         ...(remark === undefined ? {} : { remark }),
       };
@@ -97,7 +98,7 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
   const begun = performance.now();
   refuseAborted(signal);
   const { library, embedder } = parts;
-  const typed = parseSearch(request, library);
+  const typed = await parseSearch(request, library);
   const { asked, placement, missing, candidates, meaningLost, looked, looksLost } = await gatherInOrder(
     typed,
     parts,
@@ -109,14 +110,14 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
     ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
     : inPlace;
   const whole = wanted(spans, asked);
-  const results = whole.slice(0, asked.limit).map((span) => toHit(span, parts, looksLike(asked), placement));
+  const results = await hitsOf(whole.slice(0, asked.limit), parts, looksLike(asked), placement);
   const nearly = results.length > 0 ? [] : nearMissesOf(candidates, embedder?.scale, placement);
-  const nearMisses = nearly.map((span) => {
-    const hit = toHit(span, parts, looksLike(asked), placement);
-    return { ...hit, why: [...hit.why, 'below the cutoff'] };
-  });
+  const nearMisses = (await hitsOf(nearly, parts, looksLike(asked), placement)).map((hit) => ({
+    ...hit,
+    why: [...hit.why, 'below the cutoff'],
+  }));
   const remark = remarkOn(embedder, meaningLost, looksLost);
-  const nothing = results.length > 0 ? [] : missing === undefined ? notesOnNothing(asked, library) : [missing];
+  const nothing = results.length > 0 ? [] : missing === undefined ? await notesOnNothing(asked, library) : [missing];
   const notes = [...nothing, ...(remark ? [remark] : [])];
   const answer: SearchAnswer = {
     query: typed.query,
@@ -184,12 +185,13 @@ async function gatherInOrder(
     anchors[side] = anchor;
   }
   const absent = without === undefined ? undefined : absentAt(without, await matchesOf(without, typed, parts, signal));
-  const durationOf = (videoId: string) => parts.library.getVideo(videoId)?.duration;
-  return {
-    asked,
-    placement: new Placement(question, { ...anchors, absent, durationOf }),
-    ...(await gather(asked, parts, signal)),
-  };
+  const gathered = await gather(asked, parts, signal);
+  const videos = await videosOf(
+    gathered.candidates.map(({ event }) => event),
+    parts.library,
+  );
+  const durationOf = (videoId: string) => videos.get(videoId)?.duration;
+  return { asked, placement: new Placement(question, { ...anchors, absent, durationOf }), ...gathered };
 }
 
 /** Coverage of an event that has every word of a question, but for rounding. */
@@ -217,7 +219,7 @@ async function gather(
   const found = await orLost(retrieve(parsed, library, embedder, signal));
   const candidates = found.value ?? (await retrieve(parsed, library, undefined, signal));
   const meaningLost = found.lost === undefined ? {} : { meaningLost: found.lost };
-  if (!looks?.any) return { candidates, looked: false, ...meaningLost };
+  if (!looks || !(await looks.any())) return { candidates, looked: false, ...meaningLost };
   const seen = await orLost(looks.find(parsed.sentence, parsed.scope, signal));
   return {
     candidates: [...candidates, ...(seen.value ?? []).map(pictureCandidate)],
@@ -255,7 +257,7 @@ async function resembling(
   refuseAborted(signal);
   const { library, pictures } = parts;
   if (!pictures) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
-  const asked = parseFilters(filters, library);
+  const asked = await parseFilters(filters, library);
   const hits = await library.nearest(pictures.id, vector, PICTURES, asked.scope);
   refuseAborted(signal);
   const others = hits.filter(({ event }) => !from || event.videoId !== from.videoId || !contains(event, from.at));
@@ -265,11 +267,11 @@ async function resembling(
     return { event, words: [], coverage: 0, look, lookRank: rank, score };
   });
   const whole = wanted(spansOf(matches), asked);
-  const results = whole.slice(0, asked.limit).map((span) => toHit(span, parts, `looks like ${name}`, undefined));
+  const results = await hitsOf(whole.slice(0, asked.limit), parts, `looks like ${name}`, undefined);
   const note =
     results.length > 0
       ? 'The nearest pictures, best first; nothing says that they show the same.'
-      : library.holds(pictures.id)
+      : (await library.holds(pictures.id))
         ? 'Nothing in the selected part of the library is left to compare with.'
         : `No picture of a video has been read with ${pictures.name}. Ingest the videos again.`;
   return {
@@ -310,13 +312,36 @@ export function bestOfEachVideo<T extends { readonly videoId: string }>(places: 
   return places.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
 }
 
+async function hitsOf(
+  spans: readonly Span[],
+  parts: SearcherParts,
+  looksLike: string,
+  placement: Placement | undefined,
+): Promise<SearchHit[]> {
+  const videos = await videosOf(spans, parts.library);
+  return spans.map((span) => toHit(span, videos.get(span.videoId), parts, looksLike, placement));
+}
+
+/** The videos in which places lie, by id. One that was removed meanwhile is left out. */
+async function videosOf(
+  places: readonly { readonly videoId: string }[],
+  library: Library,
+): Promise<ReadonlyMap<string, VideoRecord>> {
+  const videos = new Map<string, VideoRecord>();
+  for (const id of new Set(places.map(({ videoId }) => videoId))) {
+    const video = await library.getVideo(id);
+    if (video) videos.set(id, video);
+  }
+  return videos;
+}
+
 function toHit(
   span: Span,
-  { library, embedder }: SearcherParts,
+  video: VideoRecord | undefined,
+  { embedder }: SearcherParts,
   looksLike: string,
   placement: Placement | undefined,
 ): SearchHit {
-  const video = library.getVideo(span.videoId);
   const { event } = span.best;
   return {
     videoId: span.videoId,
@@ -334,9 +359,9 @@ function toHit(
   };
 }
 
-function notesOnNothing({ scope, minScore }: ParsedSearch, library: Library): string[] {
+async function notesOnNothing({ scope, minScore }: ParsedSearch, library: Library): Promise<string[]> {
   const notes: string[] = [];
-  const { videos, events } = library.stats();
+  const { videos, events } = await library.stats();
   if (videos === 0) notes.push('The library is empty. Ingest a video first: `longwatch ingest PATH`.');
   else if (events === 0) notes.push('Nothing has been read from the videos yet. See `longwatch list`.');
   else if (scope?.videoIds?.length === 0) notes.push('No video was selected.');

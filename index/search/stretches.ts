@@ -20,35 +20,36 @@ type Scope = Pick<ParsedSearch, 'scope' | 'groundWindows'>;
  * longest window there is: no model is shown more than it is shown on ingest. A scope of no more windows than may be looked at is looked at whole.
  * @param leads best first
  */
-export function stretchesOf(leads: readonly SearchHit[], library: Library, asked: Scope): Stretch[] {
+export async function stretchesOf(leads: readonly SearchHit[], library: Library, asked: Scope): Promise<Stretch[]> {
   const chosen: Stretch[] = [];
   const wide = (lead: SearchHit) => lead.end - lead.start > LONGEST_WINDOW;
   const inOrder = [...leads.filter((lead) => !wide(lead)), ...leads.filter(wide)];
   for (const lead of inOrder) {
     if (chosen.length >= asked.groundWindows) return chosen;
-    for (const window of windowsAt(lead, library, asked)) add(chosen, window, asked, wide(lead) ? undefined : lead);
+    for (const window of await windowsAt(lead, library, asked))
+      add(chosen, window, asked, wide(lead) ? undefined : lead);
   }
-  for (const window of allWindows(library, asked)) add(chosen, window, asked, undefined);
+  for (const window of await allWindows(library, asked)) add(chosen, window, asked, undefined);
   return chosen;
 }
 
 /** The window beside a stretch, or undefined where the video or what is asked about ends. */
-export function neighbourOf(
+export async function neighbourOf(
   { videoId, start, end }: Stretch,
   side: 'before' | 'after',
   library: Library,
   asked: Scope,
-): Stretch | undefined {
+): Promise<Stretch | undefined> {
   const range = side === 'after' ? { start: end, end: end + INSTANT } : { start: start - INSTANT, end: start };
-  return windowsIn(videoId, range, library, asked).find((window) => !overlaps(window, { start, end }));
+  return (await windowsIn(videoId, range, library, asked)).find((window) => !overlaps(window, { start, end }));
 }
 
 /** Shorter than any window, longer than rounding. */
 const INSTANT = 1e-6;
 
 /** The windows in which a lead lies. Where an edge of it may lie in the next one, as far as it is known, that too. */
-function windowsAt(lead: SearchHit, library: Library, asked: Scope): Stretch[] {
-  const inside = windowsIn(lead.videoId, lead, library, asked);
+async function windowsAt(lead: SearchHit, library: Library, asked: Scope): Promise<Stretch[]> {
+  const inside = await windowsIn(lead.videoId, lead, library, asked);
   const [first] = inside;
   const last = inside.at(-1);
   // A caption of the whole window ends where the window does, and says nothing about the next one.
@@ -57,10 +58,15 @@ function windowsAt(lead: SearchHit, library: Library, asked: Scope): Stretch[] {
   return windowsIn(lead.videoId, reach, library, asked);
 }
 
-function windowsIn(videoId: string, range: TimeRange, library: Library, { scope, groundWindows }: Scope): Stretch[] {
+async function windowsIn(
+  videoId: string,
+  range: TimeRange,
+  library: Library,
+  { scope, groundWindows }: Scope,
+): Promise<Stretch[]> {
   const asked = scope?.range ? intersect(range, scope.range) : range;
   if (!asked) return [];
-  const { items } = library.segments(videoId, { range: asked, limit: groundWindows + 1 });
+  const { items } = await library.segments(videoId, { range: asked, limit: groundWindows + 1 });
   return items.flatMap((window) => cut(window, scope?.range));
 }
 
@@ -95,13 +101,13 @@ function reachOf({ start, end, precision }: SearchHit): TimeRange {
 }
 
 /** Every window of the scope when there are no more than may be looked at, else none. */
-function allWindows(library: Library, asked: Scope): Stretch[] {
+async function allWindows(library: Library, asked: Scope): Promise<Stretch[]> {
   const { scope, groundWindows } = asked;
-  const ids = scope?.videoIds ?? library.listVideos({ limit: groundWindows + 1 }).items.map(({ id }) => id);
+  const ids = scope?.videoIds ?? (await library.listVideos({ limit: groundWindows + 1 })).items.map(({ id }) => id);
   if (ids.length > groundWindows) return [];
   const windows: Stretch[] = [];
   for (const id of ids) {
-    windows.push(...windowsIn(id, scope?.range ?? { start: 0, end: Number.MAX_SAFE_INTEGER }, library, asked));
+    windows.push(...(await windowsIn(id, scope?.range ?? { start: 0, end: Number.MAX_SAFE_INTEGER }, library, asked)));
     if (windows.length > groundWindows) return [];
   }
   return windows;

@@ -4,67 +4,26 @@ import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import type { Page, StoredError } from './records.js';
-import { type ErrorColumns, errorColumns, errorField, optional } from './values.js';
+import {
+  DELIVERIES_KEPT,
+  type DeliveryCount,
+  type DeliveryRow,
+  deliveryCounts,
+  toDeliveryRecord,
+} from './delivery-row.js';
+import type { Page } from './records.js';
+import type {
+  ClaimedDelivery,
+  DeliveryOutcome,
+  DeliveryRecord,
+  DeliveryState,
+  DeliveryStore,
+} from './standing-store.js';
+import { errorColumns } from './values.js';
 
-/** `pending`: it will be tried, again or for the first time. `failed`: it was given up. */
-export const DELIVERY_STATES = ['pending', 'delivered', 'failed'] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];
-
-/** Ended deliveries that are kept of each watch. */
-const KEPT = 500;
 const LIST = 'deliveries';
 
-export interface DeliveryRecord {
-  /** The same at every attempt, so that a receiver knows one that it has. */
-  readonly id: string;
-  readonly watchId: string;
-  /** What is sent, byte for byte. */
-  readonly body: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  /** When it is tried next; of a pending one only. */
-  readonly next?: Milliseconds;
-  /** HTTP status of the last answer. */
-  readonly status?: number;
-  readonly error?: StoredError;
-  readonly created: Milliseconds;
-  readonly updated: Milliseconds;
-}
-
-/** A notice that this process tries now. */
-export interface ClaimedDelivery {
-  readonly id: string;
-  readonly body: string;
-  readonly url: string;
-  readonly secret: string;
-  /** This one included. */
-  readonly attempts: number;
-}
-
-/** How an attempt went. */
-export interface DeliveryOutcome {
-  readonly state: DeliveryState;
-  readonly status?: number;
-  readonly error?: StoredError;
-  /** When it is tried again; of a pending one. */
-  readonly next?: Milliseconds;
-}
-
-interface DeliveryRow extends ErrorColumns {
-  readonly key: number;
-  readonly id: string;
-  readonly watch_id: string;
-  readonly body: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly next_ms: number;
-  readonly status: number | null;
-  readonly created_ms: number;
-  readonly updated_ms: number;
-}
-
-export class Deliveries {
+export class Deliveries implements DeliveryStore {
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -81,14 +40,11 @@ export class Deliveries {
     );
     this.#db.run(
       `DELETE FROM delivery WHERE watch_key = @watch AND state <> 'pending' AND key <= (
-         SELECT key FROM delivery WHERE watch_key = @watch AND state <> 'pending' ORDER BY key DESC LIMIT 1 OFFSET ${KEPT})`,
+         SELECT key FROM delivery WHERE watch_key = @watch AND state <> 'pending' ORDER BY key DESC LIMIT 1 OFFSET ${DELIVERIES_KEPT})`,
       { watch: watchKey },
     );
   }
 
-  /**
-   * The notice that is due for longest. It counts as tried, and is due again after `lease` in case that this process dies over it.
-   */
   claim(lease: Milliseconds, now: Milliseconds = Date.now()): ClaimedDelivery | undefined {
     return this.#db.write(() => {
       const due = this.#db.get<{ readonly key: number }>(
@@ -109,7 +65,6 @@ export class Deliveries {
     });
   }
 
-  /** A notice whose watch is gone meanwhile is gone too; then nothing happens. */
   settle(id: string, { state, status, error, next }: DeliveryOutcome, now: Milliseconds = Date.now()): void {
     this.#db.run(
       `UPDATE delivery SET state = @state, status = @status, next_ms = @next, updated_ms = @now,
@@ -118,7 +73,6 @@ export class Deliveries {
     );
   }
 
-  /** When the next pending notice is due. */
   nextDue(): Milliseconds | undefined {
     const row = this.#db.get<{ readonly next: number | null }>(
       "SELECT min(next_ms) AS next FROM delivery WHERE state = 'pending'",
@@ -126,20 +80,11 @@ export class Deliveries {
     return row?.next ?? undefined;
   }
 
-  /** How many there are of each state. */
   counts(): Readonly<Record<DeliveryState, number>> {
-    const rows = this.#db.all<{ readonly state: DeliveryState; readonly count: number }>(
-      'SELECT state, count(*) AS count FROM delivery GROUP BY state',
-    );
-    return {
-      pending: 0,
-      delivered: 0,
-      failed: 0,
-      ...Object.fromEntries(rows.map(({ state, count }) => [state, count])),
-    };
+    const rows = this.#db.all<DeliveryCount>('SELECT state, count(*) AS count FROM delivery GROUP BY state');
+    return deliveryCounts(rows);
   }
 
-  /** Newest first. */
   list(
     watchId: string,
     { cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {},
@@ -152,21 +97,6 @@ export class Deliveries {
       { watch: watchId, limit: size + 1, ...(before && { key: before[0] }) },
     );
     const page = toPage(LIST, rows, size, (row) => [row.key]);
-    return { ...page, items: page.items.map(toRecord) };
+    return { ...page, items: page.items.map(toDeliveryRecord) };
   }
-}
-
-function toRecord(row: DeliveryRow): DeliveryRecord {
-  return {
-    id: row.id,
-    watchId: row.watch_id,
-    body: row.body,
-    state: row.state,
-    attempts: row.attempts,
-    ...(row.state === 'pending' ? { next: row.next_ms } : {}),
-    ...optional('status', row.status),
-    ...errorField(row),
-    created: row.created_ms,
-    updated: row.updated_ms,
-  };
 }

@@ -1,14 +1,14 @@
 /** Embeddings: unit vectors of events, the generation that counts their changes, and the view of one embedder for the indexes. */
 
-import { LongwatchError } from '../../src/errors.js';
 import type { SearchScope } from '../library.js';
+import type { HnswSource } from '../vectors/hnsw-index.js';
 import { unitVector } from '../vectors/vector.js';
-import type { VectorRow, VectorSource } from '../vectors/vector-index.js';
+import type { VectorRow, VectorState } from '../vectors/vector-index.js';
 import type { Database } from './database.js';
+import { type EmbeddingRow, fromBytes, noEmbedder, toBytes, toVectorRow } from './embedding-row.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
 import type { EventRecord } from './records.js';
 import { scopeClause } from './scope.js';
-import { fromBytes, toBytes } from './vector-bytes.js';
 
 export interface EmbedderRow {
   readonly key: number;
@@ -33,9 +33,7 @@ export class Embeddings {
   ): void {
     const length = embedded[0]?.vector.length;
     if (!embedderId || !length) {
-      throw new LongwatchError('invalid_input', 'Embeddings were given without the id of their embedder.', {
-        hint: 'Pass `embedderId` with them.',
-      });
+      throw noEmbedder();
     }
     this.#db.run('INSERT INTO embedder (id, dim) VALUES (@id, @dim) ON CONFLICT (id) DO NOTHING', {
       id: embedderId,
@@ -88,7 +86,7 @@ export class Embeddings {
   }
 }
 
-export class EmbeddingSource implements VectorSource {
+export class EmbeddingSource implements HnswSource {
   readonly embedderId: string;
   readonly dim: number;
   readonly #db: Database;
@@ -125,28 +123,13 @@ export class EmbeddingSource implements VectorSource {
   }
 
   rowsAfter(afterId: number, limit: number): VectorRow[] {
-    interface Row {
-      readonly id: number;
-      readonly vec: Buffer;
-      readonly video_id: string;
-      readonly start_s: number;
-      readonly end_s: number;
-      readonly source: string;
-    }
-    const rows = this.#db.all<Row>(
+    const rows = this.#db.all<EmbeddingRow>(
       `SELECT embedding.id, embedding.vec, video.id AS video_id, event.start_s, event.end_s, event.source
        FROM embedding JOIN event ON event.key = embedding.event_key JOIN video ON video.key = event.video_key
        WHERE embedding.embedder_key = @key AND embedding.id > @after ORDER BY embedding.id LIMIT @limit`,
       { key: this.#key, after: afterId, limit },
     );
-    return rows.map((row) => ({
-      id: row.id,
-      vector: fromBytes(row.vec),
-      videoId: row.video_id,
-      start: row.start_s,
-      end: row.end_s,
-      source: row.source,
-    }));
+    return rows.map(toVectorRow);
   }
 
   vectors(ids: readonly number[]): Map<number, Float32Array> {
@@ -157,8 +140,18 @@ export class EmbeddingSource implements VectorSource {
     return new Map(rows.map(({ id, vec }) => [id, fromBytes(vec)]));
   }
 
-  read<T>(work: () => T): T {
-    return this.#db.read(work);
+  newer(afterId: number, limit: number): VectorState & { readonly rows: VectorRow[] } {
+    return this.#db.read(() => ({ rows: this.rowsAfter(afterId, limit), ...this.state() }));
+  }
+
+  state(): VectorState {
+    return this.#db.read(() => {
+      const newest = this.#db.get<{ id: number | null }>(
+        'SELECT max(id) AS id FROM embedding WHERE embedder_key = @key',
+        { key: this.#key },
+      );
+      return { generation: this.generation(), count: this.count(), newest: newest?.id ?? 0 };
+    });
   }
 
   /** The token of the index file that was made from these rows. */

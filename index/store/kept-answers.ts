@@ -1,5 +1,6 @@
 /** Answers that were given under an `Idempotency-Key`, so that a request that is sent twice is done once. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { Database } from './database.js';
 import { fromJson } from './values.js';
@@ -22,18 +23,23 @@ export interface AnswerRow {
   readonly body: string;
 }
 
+/** Keys of different callers are different keys. */
+export interface AnswerStore {
+  get(caller: string, key: string, now?: Milliseconds): Awaitable<KeptAnswer | undefined>;
+  put(caller: string, key: string, answer: KeptAnswer, now?: Milliseconds): Awaitable<void>;
+}
+
 export function toKeptAnswer(row: AnswerRow): KeptAnswer {
   return { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
 }
 
-export class KeptAnswers {
+export class KeptAnswers implements AnswerStore {
   readonly #db: Database;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** @param caller Keys of different callers are different keys. */
   get(caller: string, key: string, now: Milliseconds = Date.now()): KeptAnswer | undefined {
     const row = this.#db.get<AnswerRow>(
       `SELECT request, status, headers, body FROM kept_answer

@@ -286,7 +286,7 @@ export class SqliteLibrary implements Library {
     return this.#jobs.lastByPath();
   }
 
-  underJob(fence: JobFence): Library {
+  underJob(fence: JobFence): SqliteLibrary {
     const mayWrite = () => {
       if (!this.#jobs.holds(fence)) throw leaseLost(fence);
     };
@@ -339,9 +339,9 @@ export class SqliteLibrary implements Library {
     });
   }
 
-  /** Which vector index answers for each embedder, and why. */
-  vectorIndexStatus(): VectorIndexStatus[] {
-    return this.#embeddings.embedders().flatMap(({ id }) => this.#vectorSearch(id)?.status() ?? []);
+  async vectorIndexStatus(): Promise<VectorIndexStatus[]> {
+    const searches = this.#embeddings.embedders().flatMap(({ id }) => this.#vectorSearch(id) ?? []);
+    return Promise.all(searches.map((search) => search.status()));
   }
 
   /**

@@ -1,64 +1,31 @@
 /** Standing queries, the stretches that they have not looked at yet, and the times that they were told of. */
 
-import { LongwatchError } from '../../src/errors.js';
-import { type Milliseconds, mergeRanges, type TimeRange } from '../../src/time.js';
+import type { Milliseconds, TimeRange } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { Deliveries } from './deliveries.js';
 import type { Page } from './records.js';
-import { fromJson, optional } from './values.js';
+import {
+  type FreshStretches,
+  type StandingStore,
+  WATCHES_MAX,
+  type WatchFinding,
+  type WatchRecord,
+} from './standing-store.js';
+import {
+  FRESH_MAX,
+  type FreshRow,
+  freshByVideo,
+  noWatch,
+  tooManyWatches,
+  toWatchRecord,
+  type WatchRow,
+  watchColumns,
+} from './watch-row.js';
 
 const LIST = 'watches';
-/** Each is asked of every stretch that is written, so that many of them would slow an ingest down. */
-export const WATCHES_MAX = 100;
-/** Stretches that are looked at in one go: a day of video, in windows of 8 s. */
-const FRESH_MAX = 10_000;
 
-/** A question that stands: whoever asked is told when something new answers it. */
-export interface WatchRecord {
-  readonly id: string;
-  readonly query: string;
-  /** Undefined: every video, also those that come. */
-  readonly videoIds?: readonly string[];
-  readonly minScore: number;
-  /** Where notices go. */
-  readonly url: string;
-  readonly created: Milliseconds;
-}
-
-/** Stretches of one video that were written since the standing queries last looked. */
-export interface FreshStretches {
-  readonly videoId: string;
-  readonly ranges: readonly TimeRange[];
-  /** The newest of them: all up to it are settled together. */
-  readonly upTo: number;
-}
-
-/** What a watch found in fresh stretches. */
-export interface WatchFinding<Match extends TimeRange> {
-  readonly watchId: string;
-  readonly matches: readonly Match[];
-}
-
-interface WatchRow {
-  readonly key: number;
-  readonly id: string;
-  readonly query: string;
-  readonly video_ids: string | null;
-  readonly min_score: number;
-  readonly url: string;
-  readonly secret: string;
-  readonly created_ms: number;
-}
-
-interface FreshRow {
-  readonly key: number;
-  readonly video_id: string;
-  readonly start_s: number;
-  readonly end_s: number;
-}
-
-export class Watches {
+export class Watches implements StandingStore {
   readonly #db: Database;
   readonly deliveries: Deliveries;
 
@@ -67,38 +34,22 @@ export class Watches {
     this.deliveries = new Deliveries(db);
   }
 
-  /**
-   * @param secret What notices are signed with.
-   * @throws {LongwatchError} `conflict` when there are `WATCHES_MAX` already
-   */
   add(watch: WatchRecord, secret: string): void {
     this.#db.write(() => {
-      if (this.count() >= WATCHES_MAX)
-        throw new LongwatchError('conflict', `There are ${WATCHES_MAX} standing queries already.`, {
-          hint: 'Delete one first.',
-        });
+      if (this.count() >= WATCHES_MAX) throw tooManyWatches();
       this.#db.run(
         `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
          VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
-        {
-          id: watch.id,
-          query: watch.query,
-          video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
-          min_score: watch.minScore,
-          url: watch.url,
-          secret,
-          created_ms: watch.created,
-        },
+        watchColumns(watch, secret),
       );
     });
   }
 
   get(id: string): WatchRecord | undefined {
     const row = this.#db.get<WatchRow>('SELECT * FROM watch WHERE id = @id', { id });
-    return row && toRecord(row);
+    return row && toWatchRecord(row);
   }
 
-  /** Newest first. */
   list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Page<WatchRecord> {
     const size = pageSize(limit);
     const before = decodeCursor(LIST, [0] as readonly [number], cursor);
@@ -107,47 +58,27 @@ export class Watches {
       { limit: size + 1, ...(before && { key: before[0] }) },
     );
     const page = toPage(LIST, rows, size, (row) => [row.key]);
-    return { ...page, items: page.items.map(toRecord) };
+    return { ...page, items: page.items.map(toWatchRecord) };
   }
 
   count(): number {
     return this.#db.get<{ readonly count: number }>('SELECT count(*) AS count FROM watch')?.count ?? 0;
   }
 
-  /** Forgets a watch, what it found and what is still owed to it. @throws {LongwatchError} `not_found` */
   remove(id: string): void {
     if (this.#db.run('DELETE FROM watch WHERE id = @id', { id }).changes > 0) return;
-    throw new LongwatchError('not_found', `There is no standing query "${id}".`, {
-      hint: 'GET /v1/watches lists them.',
-    });
+    throw noWatch(id);
   }
 
-  /** The oldest stretches that no standing query has looked at, by video; neighbours are one range. */
   fresh(): FreshStretches[] {
     const rows = this.#db.all<FreshRow>(
       `SELECT watch_fresh.key, video.id AS video_id, watch_fresh.start_s, watch_fresh.end_s
        FROM watch_fresh JOIN video ON video.key = watch_fresh.video_key
        ORDER BY watch_fresh.key LIMIT ${FRESH_MAX}`,
     );
-    const byVideo = new Map<string, FreshRow[]>();
-    for (const row of rows) {
-      const ofVideo = byVideo.get(row.video_id);
-      if (ofVideo) ofVideo.push(row);
-      else byVideo.set(row.video_id, [row]);
-    }
-    return [...byVideo].map(([videoId, ofVideo]) => ({
-      videoId,
-      ranges: mergeRanges(ofVideo.map(({ start_s, end_s }) => ({ start: start_s, end: end_s }))),
-      upTo: Math.max(...ofVideo.map(({ key }) => key)),
-    }));
+    return freshByVideo(rows);
   }
 
-  /**
-   * In one transaction: the stretches count as looked at, what a watch was told of already is left out, and a notice is owed for the rest.
-   * When another process settled them meanwhile, nothing happens.
-   * @param noticeOf The body of the notice.
-   * @returns how many notices are owed
-   */
   settle<Match extends TimeRange>(
     { videoId, upTo }: FreshStretches,
     findings: readonly WatchFinding<Match>[],
@@ -168,7 +99,7 @@ export class Watches {
         if (!watch) continue;
         const untold = matches.filter((match) => this.#tell(watch.key, video.key, match));
         if (untold.length === 0) continue;
-        this.deliveries.add(watch.key, (id) => noticeOf(id, toRecord(watch), untold), now);
+        this.deliveries.add(watch.key, (id) => noticeOf(id, toWatchRecord(watch), untold), now);
         owed++;
       }
       return owed;
@@ -197,15 +128,4 @@ export class Watches {
     );
     return true;
   }
-}
-
-function toRecord(row: WatchRow): WatchRecord {
-  return {
-    id: row.id,
-    query: row.query,
-    ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
-    minScore: row.min_score,
-    url: row.url,
-    created: row.created_ms,
-  };
 }

@@ -1,5 +1,6 @@
 /** A piece of work that a person or a folder asked for. It survives the process that does it, and one process at a time does it. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { StoredError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 
@@ -107,39 +108,39 @@ export type JobEnd =
 /** Where jobs are remembered. Every method is one transaction. */
 export interface JobStore {
   /** Stores a job, or gives the one that waits or runs for this path; that one gets the higher of both priorities. */
-  addJob(job: NewJob): JobRecord;
+  addJob(job: NewJob): Awaitable<JobRecord>;
   /**
    * Takes the next job that may run, also one whose lease has run out or whose process is gone. None while the queue is paused.
    * A job that ends its process `ATTEMPTS_MAX` times is failed instead.
    */
-  claimJob(claim: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined;
+  claimJob(claim: JobClaim): Awaitable<{ readonly job: JobRecord; readonly fence: JobFence } | undefined>;
   /**
    * Takes the job of a path, or makes one, whether it may run now or not and also while the queue is paused: a person waits for it.
    * Without a fence when it cannot be had: another process is at it, or a person has paused it.
    */
-  holdJob(path: string, claim: Omit<JobClaim, 'id'>): HeldJob;
+  holdJob(path: string, claim: Omit<JobClaim, 'id'>): Awaitable<HeldJob>;
   /** Makes the lease longer and stores how far the job is. False when the job is no longer this holder's. */
-  renewJob(fence: JobFence, lease: Milliseconds, step: JobStep): boolean;
+  renewJob(fence: JobFence, lease: Milliseconds, step: JobStep): Awaitable<boolean>;
   /** Ends the attempt. Undefined when the job is no longer this holder's; then nothing is changed. */
-  endJob(fence: JobFence, end: JobEnd): JobRecord | undefined;
+  endJob(fence: JobFence, end: JobEnd): Awaitable<JobRecord | undefined>;
   /**
    * A job that has not ended is `cancelled`, whoever works on it: from now on that one's writes are refused. One that has ended is left.
    * @throws {LongwatchError} `not_found`
    */
-  cancelJob(id: string): JobRecord;
+  cancelJob(id: string): Awaitable<JobRecord>;
   /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
-  pauseJob(id: string): JobRecord;
+  pauseJob(id: string): Awaitable<JobRecord>;
   /** Takes a pause back; a job that waits for its next attempt may run at once. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
-  resumeJob(id: string): JobRecord;
+  resumeJob(id: string): Awaitable<JobRecord>;
   /** A failed or cancelled job waits again, with all its attempts. @throws {LongwatchError} `not_found`, `conflict` */
-  retryJob(id: string): JobRecord;
+  retryJob(id: string): Awaitable<JobRecord>;
   /** Stops the whole queue or lets it go on, in every process. What runs is put back; finished windows stay. */
-  pauseJobs(paused: boolean): void;
-  jobsPaused(): boolean;
-  getJob(id: string): JobRecord | undefined;
+  pauseJobs(paused: boolean): Awaitable<void>;
+  jobsPaused(): Awaitable<boolean>;
+  getJob(id: string): Awaitable<JobRecord | undefined>;
   /** Newest first. */
-  listJobs(page?: { readonly cursor?: string; readonly limit?: number }): {
+  listJobs(page?: { readonly cursor?: string; readonly limit?: number }): Awaitable<{
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
-  };
+  }>;
 }

@@ -5,6 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
+import type { Awaitable } from '../../src/awaitable.js';
 import { isTransient, LongwatchError, toLongwatchError, toStoredError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 import { backOff } from './back-off.js';
@@ -75,6 +76,9 @@ export class JobQueue {
   readonly #listeners = new Set<(job: JobRecord) => void>();
   readonly #troubled = new Set<(error: LongwatchError) => void>();
   #sweeper: NodeJS.Timeout | undefined;
+  #taking: Promise<boolean> = Promise.resolve(true);
+  /** The run after the present one, once it is asked for. */
+  #takingNext: Promise<boolean> | undefined;
   #closed = false;
 
   constructor(options: JobQueueOptions) {
@@ -88,25 +92,25 @@ export class JobQueue {
 
   /**
    * Queues a file and begins to work; a file that waits or runs already, here or in another process, keeps its job. The job is stored
-   * before this returns.
+   * before this resolves.
    */
-  enqueue(path: string, options: Omit<NewJob, 'path'> = {}): JobRecord {
-    const stored = this.#store.addJob({ ...options, path });
+  async enqueue(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
+    const stored = await this.#store.addJob({ ...options, path });
     const job = this.#mine.get(stored.id)?.job ?? stored;
     this.takeUpWaiting();
     return job;
   }
 
   /** Stores a job for a process that takes up what waits. */
-  leave(path: string, options: Omit<NewJob, 'path'> = {}): JobRecord {
+  async leave(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
     return this.#store.addJob({ ...options, path });
   }
 
   /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
   takeUpWaiting(): void {
     if (this.#closed) return;
-    this.#sweeper ??= setInterval(() => this.#takeUp(), SWEEP_EVERY).unref();
-    this.#takeUp();
+    this.#sweeper ??= setInterval(() => void this.#takeUp(), SWEEP_EVERY).unref();
+    void this.#takeUp();
   }
 
   /**
@@ -124,29 +128,29 @@ export class JobQueue {
   }
 
   /** @throws {LongwatchError} `not_found`; `conflict` when it has ended */
-  resume(id: string): JobRecord {
-    return this.#again(this.#store.resumeJob(id));
+  async resume(id: string): Promise<JobRecord> {
+    return this.#again(await this.#store.resumeJob(id));
   }
 
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
-  retry(id: string): JobRecord {
-    return this.#again(this.#store.retryJob(id));
+  async retry(id: string): Promise<JobRecord> {
+    return this.#again(await this.#store.retryJob(id));
   }
 
   /** Stops the queue in every process; running jobs are put back. Resolves when those of this process have let go. */
   async pauseAll(): Promise<void> {
-    this.#store.pauseJobs(true);
+    await this.#store.pauseJobs(true);
     const running = [...this.#mine.values()];
     for (const { abort } of running) abort.abort(TAKEN);
     await Promise.all(running.map(({ ended }) => ended));
   }
 
-  resumeAll(): void {
-    this.#store.pauseJobs(false);
-    if (this.#sweeper) this.#takeUp();
+  async resumeAll(): Promise<void> {
+    await this.#store.pauseJobs(false);
+    if (this.#sweeper) void this.#takeUp();
   }
 
-  paused(): boolean {
+  paused(): Awaitable<boolean> {
     return this.#store.jobsPaused();
   }
 
@@ -160,7 +164,7 @@ export class JobQueue {
     work: (fence: JobFence, signal: AbortSignal, report: (progress: JobProgress) => void) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { job, fence, isNew } = this.#store.holdJob(path, this.#claim());
+    const { job, fence, isNew } = await this.#store.holdJob(path, this.#claim());
     if (!fence) throw takenBy(job);
     const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
     const letGo = this.#keepAlive(mine);
@@ -176,16 +180,16 @@ export class JobQueue {
       throw error;
     } finally {
       letGo();
-      this.#attempt(() => this.#store.endJob(fence, isNew ? { kind: 'forgotten' } : end));
+      await this.#attempt(() => this.#store.endJob(fence, isNew ? { kind: 'forgotten' } : end));
     }
   }
 
-  get(id: string): JobRecord | undefined {
+  get(id: string): Awaitable<JobRecord | undefined> {
     return this.#mine.get(id)?.job ?? this.#store.getJob(id);
   }
 
-  list(page?: { readonly cursor?: string; readonly limit?: number }): ReturnType<JobStore['listJobs']> {
-    const stored = this.#store.listJobs(page);
+  async list(page?: { readonly cursor?: string; readonly limit?: number }) {
+    const stored = await this.#store.listJobs(page);
     return { ...stored, items: stored.items.map((job) => this.#mine.get(job.id)?.job ?? job) };
   }
 
@@ -203,37 +207,50 @@ export class JobQueue {
 
   /** Resolves when nothing runs here and nothing waits that may run now. */
   async onIdle(): Promise<void> {
-    do {
-      await this.#queue.onIdle();
-      this.#takeUp();
-    } while (this.#mine.size > 0);
+    do await this.#queue.onIdle();
+    while (!(await this.#takeUp()) || this.#mine.size > 0);
   }
 
   /** Takes no more jobs, stops what runs and waits for it. What was unfinished is queued again in the store, to be taken up later. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeper);
+    await this.#taking;
     const running = [...this.#mine.values()];
     for (const { abort } of running) abort.abort(CLOSING);
     const patience = new Promise((resolve) => setTimeout(resolve, CLOSING_TIME).unref());
     await Promise.race([Promise.all(running.map(({ ended }) => ended)), patience]);
-    for (const { fence } of this.#mine.values()) this.#attempt(() => this.#store.endJob(fence, { kind: 'later' }));
+    for (const { fence } of this.#mine.values())
+      await this.#attempt(() => this.#store.endJob(fence, { kind: 'later' }));
     this.#mine.clear();
   }
 
-  #takeUp(): void {
-    while (!this.#closed && this.#mine.size < this.#options.concurrency) {
-      const claimed = this.#attempt(() => this.#store.claimJob(this.#claim()));
-      if (!claimed) return;
-      this.#start(claimed);
+  /** Takes as many jobs as this process may hold: one run at a time, and what is asked for meanwhile in the next. Resolves to whether none was left. */
+  #takeUp(): Promise<boolean> {
+    this.#takingNext ??= this.#taking.then(() => {
+      this.#takingNext = undefined;
+      this.#taking = this.#take();
+      return this.#taking;
+    });
+    return this.#takingNext;
+  }
+
+  async #take(): Promise<boolean> {
+    while (this.#mine.size < this.#options.concurrency) {
+      if (this.#closed) return true;
+      const claimed = await this.#attempt(() => this.#store.claimJob(this.#claim()));
+      if (!claimed) return true;
+      if (this.#closed) await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
+      else this.#start(claimed);
     }
+    return false;
   }
 
   #start({ job, fence }: { readonly job: JobRecord; readonly fence: JobFence }): void {
     const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
     this.#mine.set(job.id, mine);
     mine.ended = this.#queue.add(() => this.#run(mine));
-    void mine.ended.finally(() => this.#takeUp());
+    void mine.ended.finally(() => void this.#takeUp());
   }
 
   async #run(mine: RunningJob): Promise<void> {
@@ -249,26 +266,26 @@ export class JobQueue {
       const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence);
       end = { kind: 'done', videoId };
     } catch (thrown) {
-      end = this.#endOf(mine, thrown);
+      end = await this.#endOf(mine, thrown);
     } finally {
       letGo();
     }
     // A write that fails here leaves the job to the lease: it runs out, and the job is taken up again.
-    const ended = this.#attempt(
-      () => (end ? this.#store.endJob(fence, end) : undefined) ?? this.#store.getJob(fence.jobId),
+    const ended = await this.#attempt(
+      async () => (end ? await this.#store.endJob(fence, end) : undefined) ?? this.#store.getJob(fence.jobId),
     );
     this.#mine.delete(fence.jobId);
     if (end?.kind !== 'later' && ended) this.#tell(ended);
   }
 
   /** Undefined when the job is not this process's any more, so that it has nothing to say about it. */
-  #endOf({ fence, job, abort }: RunningJob, thrown: unknown): JobEnd | undefined {
+  async #endOf({ fence, job, abort }: RunningJob, thrown: unknown): Promise<JobEnd | undefined> {
     if (abort.signal.reason === TAKEN) return undefined;
     if (abort.signal.reason === CLOSING) return { kind: 'later' };
     const failure = toLongwatchError(thrown);
     if (failure.code === 'lease_lost') return undefined;
     const error = toStoredError(failure);
-    const attempts = this.#attempt(() => this.#store.getJob(fence.jobId))?.attempts ?? job.attempts;
+    const attempts = (await this.#attempt(() => this.#store.getJob(fence.jobId)))?.attempts ?? job.attempts;
     if (!isTransient(error.code) || attempts >= ATTEMPTS_MAX) return { kind: 'failed', error };
     return { kind: 'retry', error, runAt: Date.now() + this.#options.wait(attempts) };
   }
@@ -280,17 +297,27 @@ export class JobQueue {
   /** Gives signs of life and stores how far the job is, until the returned function is called. */
   #keepAlive(mine: RunningJob): () => void {
     const { lease, heartbeat } = this.#options;
-    const heart = setInterval(() => {
-      const held = this.#attempt(() => this.#store.renewJob(mine.fence, lease, mine.job));
+    let isAsking = false;
+    let hasEnded = false;
+    const beat = async () => {
+      if (isAsking) return;
+      isAsking = true;
+      const held = await this.#attempt(() => this.#store.renewJob(mine.fence, lease, mine.job));
+      isAsking = false;
+      if (hasEnded) return;
       if (held === false) mine.abort.abort(TAKEN);
       // Nothing else would be heard of a job that stands still.
       else if (Date.now() - mine.job.progressed >= STANDS_STILL_AFTER) this.#tell(mine.job);
-    }, heartbeat).unref();
-    return () => clearInterval(heart);
+    };
+    const heart = setInterval(() => void beat(), heartbeat).unref();
+    return () => {
+      hasEnded = true;
+      clearInterval(heart);
+    };
   }
 
-  async #takeAway(id: string, take: () => JobRecord): Promise<JobRecord> {
-    const job = take();
+  async #takeAway(id: string, take: () => Awaitable<JobRecord>): Promise<JobRecord> {
+    const job = await take();
     const mine = this.#mine.get(id);
     if (mine) {
       mine.abort.abort(TAKEN);
@@ -301,14 +328,14 @@ export class JobQueue {
 
   #again(job: JobRecord): JobRecord {
     this.#tell(job);
-    if (this.#sweeper) this.#takeUp();
+    if (this.#sweeper) void this.#takeUp();
     return job;
   }
 
   /** The store may be locked or its disk full for a while; no job is lost by that. */
-  #attempt<T>(write: () => T): T | undefined {
+  async #attempt<T>(write: () => Awaitable<T>): Promise<T | undefined> {
     try {
-      return write();
+      return await write();
     } catch (error) {
       const trouble = toLongwatchError(error);
       for (const listener of this.#troubled) listener(trouble);

@@ -34,7 +34,7 @@ export async function findMissing(watched: WatchedFolders, tell: (event: WatchEv
   for (const [videoId, places] of videos) {
     if (++compared % VIDEOS_A_TURN === 0) await nextTurn();
     if (places.some(({ state }) => state === 'missing') || !places.some(({ path }) => wasScanned(path))) continue;
-    dropReplacedCopies(places, watched);
+    await dropReplacedCopies(places, watched);
     const main = places.find(({ copy }) => !copy);
     if (!main || shows(main, files.get(main.path))) continue;
     const copies = places.filter(({ copy }) => copy);
@@ -59,19 +59,22 @@ async function findVideo(
   for (const copy of copies) {
     const found = await stateOf(copy.path);
     if (!found || !shows(copy, found)) continue;
-    store.placeVideo(videoId, { path: copy.path, ...found });
+    await store.placeVideo(videoId, { path: copy.path, ...found });
     return { kind: 'moved', path: copy.path, from: main.path, videoId };
   }
   if (newSizes.has(main.sizeBytes)) return undefined;
-  store.missVideo(videoId);
+  await store.missVideo(videoId);
   return { kind: 'missing', path: main.path, videoId };
 }
 
-function dropReplacedCopies(places: readonly VideoFile[], { store, files, standings }: WatchedFolders): void {
+async function dropReplacedCopies(
+  places: readonly VideoFile[],
+  { store, files, standings }: WatchedFolders,
+): Promise<void> {
   for (const place of places) {
     const state = files.get(place.path);
     if (place.copy && state && !shows(place, state) && standings.get(place.path)?.kind === 'known')
-      store.dropCopy(place.path);
+      await store.dropCopy(place.path);
   }
 }
 

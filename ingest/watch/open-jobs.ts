@@ -1,5 +1,6 @@
 /** Jobs that were made for files, until they have ended. A folder may bring ten thousand of them, so each look asks about a few only. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { FileState, JobRecord } from '../jobs/job.js';
 
 /** They end in about the order in which they were made. */
@@ -10,7 +11,7 @@ export class OpenJobs {
   /** How many of them are of each size. */
   readonly #sizes = new Map<number, number>();
 
-  constructor(private readonly get: (id: string) => JobRecord | undefined) {}
+  constructor(private readonly get: (id: string) => Awaitable<JobRecord | undefined>) {}
 
   get count(): number {
     return this.#jobs.size;
@@ -28,12 +29,12 @@ export class OpenJobs {
   }
 
   /** Forgets those that have ended, the oldest first; returns the sizes of their files. A paused one waits for a person; nobody waits for that. */
-  takeEnded(): number[] {
+  async takeEnded(): Promise<number[]> {
     const sizes: number[] = [];
     let asked = 0;
     for (const [id, { sizeBytes }] of this.#jobs) {
       if (++asked > ASKED_AT_ONCE) break;
-      const state = this.get(id)?.state;
+      const state = (await this.get(id))?.state;
       if (state === 'queued' || state === 'running') continue;
       this.#jobs.delete(id);
       const others = (this.#sizes.get(sizeBytes) ?? 1) - 1;

@@ -1,5 +1,6 @@
 /** What a watcher asks of the library, and what it tells it. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileState, JobState } from '../jobs/job.js';
 import type { VideoState } from '../video-state.js';
@@ -34,15 +35,17 @@ export interface LastJob {
 
 export interface WatchStore {
   /** Every file that videos are known by, also those that are missing. */
-  videoFiles(): VideoFile[];
+  videoFiles(): Awaitable<VideoFile[]>;
   /** The newest job of every path that has one. */
-  lastJobs(): LastJob[];
-  videoOfContent(sha256: string): (FilePlace & { readonly id: string; readonly state: VideoState }) | undefined;
+  lastJobs(): Awaitable<LastJob[]>;
+  videoOfContent(
+    sha256: string,
+  ): Awaitable<(FilePlace & { readonly id: string; readonly state: VideoState }) | undefined>;
   /** The file of a video is at this place now; a missing one is back. @throws {LongwatchError} `not_found` */
-  placeVideo(id: string, place: FilePlace): { readonly state: VideoState };
+  placeVideo(id: string, place: FilePlace): Awaitable<{ readonly state: VideoState }>;
   /** A further file with the content of a video. @throws {LongwatchError} `not_found` */
-  addCopy(id: string, place: FilePlace): void;
-  dropCopy(path: string): void;
+  addCopy(id: string, place: FilePlace): Awaitable<void>;
+  dropCopy(path: string): Awaitable<void>;
   /** The file of a video is nowhere. What was learnt is kept, and the state for when the file is back. */
-  missVideo(id: string): void;
+  missVideo(id: string): Awaitable<void>;
 }

@@ -7,6 +7,7 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import type { Awaitable } from '../../src/awaitable.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileIdentity } from '../file.js';
@@ -26,10 +27,10 @@ export interface WatchOptions {
   readonly rules: readonly WatchRule[];
   readonly store: WatchStore;
   readonly jobs: {
-    enqueue(path: string, options: Omit<NewJob, 'path'>): JobRecord;
-    get(id: string): JobRecord | undefined;
+    enqueue(path: string, options: Omit<NewJob, 'path'>): Awaitable<JobRecord>;
+    get(id: string): Awaitable<JobRecord | undefined>;
     takeUpWaiting(): void;
-    paused(): boolean;
+    paused(): Awaitable<boolean>;
   };
   /** Hashes a file. Called only for one whose size is that of a known one. */
   readonly identify: (file: string, signal?: AbortSignal) => Promise<FileIdentity>;
@@ -136,18 +137,20 @@ export class FolderWatcher {
     await this.#scan(signal);
     const known = this.#known;
     const failedBefore = this.#failedBefore;
-    while (this.#unsettled() > 0 && !this.#options.jobs.paused()) {
+    while (this.#unsettled() > 0 && !(await this.#options.jobs.paused())) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
     }
-    while (this.#isOpen() && !this.#options.jobs.paused())
+    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
       await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
     // What was ingested may have taken the place of another video's content.
     await this.#scan(signal);
     this.#made = undefined;
+    const jobs: JobRecord[] = [];
+    for (const id of made) jobs.push(...[(await this.#options.jobs.get(id)) ?? []].flat());
     return {
       known,
-      jobs: [...made].flatMap((id) => this.#options.jobs.get(id) ?? []),
+      jobs,
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore,
     };
@@ -240,7 +243,7 @@ export class FolderWatcher {
       if (standings.size % FILES_A_TURN === 0) await nextTurn();
       const standing = this.#view.standingOf(file, state, Date.now());
       standings.set(file, standing);
-      this.#note(file, state, standing);
+      await this.#note(file, state, standing);
     }
     for (const file of [...this.#candidates.keys()]) if (!files.has(file)) this.#drop(file);
     const newSizes = new Set([...this.#candidates.keys()].flatMap((file) => files.get(file)?.sizeBytes ?? []));
@@ -254,14 +257,14 @@ export class FolderWatcher {
     return scans.flatMap(({ folders }) => folders);
   }
 
-  #note(file: string, state: FileState, standing: Standing): void {
+  async #note(file: string, state: FileState, standing: Standing): Promise<void> {
     if (standing.kind !== 'new') this.#drop(file);
     switch (standing.kind) {
       case 'known':
         this.#known++;
         break;
       case 'back':
-        this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
+        await this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
         this.#tell({ kind: 'back', path: file, videoId: standing.videoId });
         break;
       case 'left':
@@ -280,7 +283,7 @@ export class FolderWatcher {
 
   /** Takes the candidates that rest. */
   async #look(signal?: AbortSignal): Promise<void> {
-    this.#isOpen();
+    await this.#isOpen();
     for (const [file, candidate] of [...this.#candidates]) {
       signal?.throwIfAborted();
       const state = await stateOf(file);
@@ -312,7 +315,7 @@ export class FolderWatcher {
       }
       // Two files of one size may be one video: the second is looked at when the first is known.
       if (this.#open.hasSize(state.sizeBytes)) return;
-      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) this.#give(file, state);
+      if (!(this.#view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) await this.#give(file, state);
       this.#drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -326,16 +329,16 @@ export class FolderWatcher {
   async #isKnown(file: string, signal?: AbortSignal): Promise<boolean> {
     const { store } = this.#options;
     const identity = await this.#options.identify(file, signal);
-    const video = store.videoOfContent(identity.sha256);
+    const video = await store.videoOfContent(identity.sha256);
     if (!video) return false;
     // Of the moment when it was read; `identify` refuses a file that changes meanwhile.
     const place = { path: file, sizeBytes: identity.sizeBytes, modified: identity.modified };
     const there = video.path === file ? undefined : await stateOf(video.path);
     if (there && sameState(there, video)) {
-      store.addCopy(video.id, place);
+      await store.addCopy(video.id, place);
       this.#tell({ kind: 'copy', path: file, of: video.path, videoId: video.id });
     } else {
-      const { state: now } = store.placeVideo(video.id, place);
+      const { state: now } = await store.placeVideo(video.id, place);
       if (video.path !== file) this.#tell({ kind: 'moved', path: file, from: video.path, videoId: video.id });
       // Its ingest did not get to the end; it goes on at the new place.
       if (now !== 'ready' && now !== 'partial') return false;
@@ -343,8 +346,8 @@ export class FolderWatcher {
     return true;
   }
 
-  #give(file: string, state: FileState): void {
-    const job = this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
+  async #give(file: string, state: FileState): Promise<void> {
+    const job = await this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
     this.#track(job.id, state);
     this.#tell({ kind: 'queued', path: file, job });
   }
@@ -373,16 +376,16 @@ export class FolderWatcher {
   }
 
   /** Whether jobs are open. What the others read is known from now on. */
-  #isOpen(): boolean {
-    for (const sizeBytes of this.#open.takeEnded()) this.#view.addSize(sizeBytes);
+  async #isOpen(): Promise<boolean> {
+    for (const sizeBytes of await this.#open.takeEnded()) this.#view.addSize(sizeBytes);
     return this.#open.count > 0;
   }
 
   /** Each step takes some ten milliseconds with 10,000 videos. */
   async #refreshView(): Promise<void> {
-    const files = this.#options.store.videoFiles();
+    const files = await this.#options.store.videoFiles();
     await nextTurn();
-    const jobs = this.#options.store.lastJobs();
+    const jobs = await this.#options.store.lastJobs();
     await nextTurn();
     this.#view = new LibraryView(files, jobs);
     await nextTurn();

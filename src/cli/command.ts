@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { everyPage } from '../../api/export/rows.js';
+import type { Library } from '../../index/library.js';
 import { type Config, loadConfig, PROFILES, type Profile } from '../config.js';
 import { LongwatchError } from '../errors.js';
 import { type Engine, openEngine } from '../main.js';
@@ -34,7 +35,10 @@ export interface VerbContext {
 export function verb(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--library <dir>', 'the library folder (default: LONGWATCH_LIBRARY, else ./longwatch-library)')
+    .option(
+      '--library <place>',
+      'the library: a folder, or postgres://USER@HOST/DATABASE (default: LONGWATCH_LIBRARY, else ./longwatch-library)',
+    )
     .option('--config <file>', 'settings as JSON')
     .option('--json', 'one JSON document on stdout and nothing else there')
     .option('--quiet', 'no progress and no remarks')
@@ -122,6 +126,13 @@ export function timeRange(from?: string, to?: string): TimeRange | undefined {
   throw new LongwatchError('bad_range', `--to ${to} is not after --from ${from ?? 0}.`, {
     hint: 'Give the earlier time with --from.',
   });
+}
+
+/** The ids of the videos that people name. @throws {LongwatchError} as `findVideo` */
+export async function idsOf(library: Library, names: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await library.findVideo(name)).id);
+  return ids;
 }
 
 /** Every row of a paged listing. */

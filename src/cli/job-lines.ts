@@ -11,6 +11,7 @@ export class JobLines {
   readonly #engine: Engine;
   readonly #terminal: Terminal;
   readonly #running = new Map<string, { readonly line: ProgressLine; readonly since: Milliseconds }>();
+  #printed: Promise<void> = Promise.resolve();
   readonly #leave: readonly (() => void)[];
 
   constructor({ engine, terminal }: { readonly engine: Engine; readonly terminal: Terminal }) {
@@ -29,8 +30,10 @@ export class JobLines {
     this.#terminal.note(text);
   }
 
-  close(): void {
+  /** Resolves when everything that was heard is printed. */
+  async close(): Promise<void> {
     for (const leave of this.#leave) leave();
+    await this.#printed;
     for (const { line } of this.#running.values()) line.end();
   }
 
@@ -48,15 +51,17 @@ export class JobLines {
     const running = this.#running.get(job.id);
     this.#running.delete(job.id);
     running?.line.end();
-    if (job.state === 'done') this.#done(job, running ? performance.now() - running.since : undefined);
-    else if (job.state === 'failed') this.#terminal.warn(`${name} was not ingested: ${problem(job)}`);
+    if (job.state === 'done') {
+      const took = running ? performance.now() - running.since : undefined;
+      this.#printed = this.#printed.then(() => this.#done(job, took));
+    } else if (job.state === 'failed') this.#terminal.warn(`${name} was not ingested: ${problem(job)}`);
     else if (job.state === 'queued' && job.error)
       this.#terminal.note(`${name} failed and is tried again: ${problem(job)}`);
     else if (job.state !== 'queued') this.#terminal.note(`${name} is ${job.state}.`);
   }
 
-  #done(job: JobRecord, took: Milliseconds | undefined): void {
-    const video = job.videoId === undefined ? undefined : this.#engine.library.getVideo(job.videoId);
+  async #done(job: JobRecord, took: Milliseconds | undefined): Promise<void> {
+    const video = job.videoId === undefined ? undefined : await this.#engine.library.getVideo(job.videoId);
     if (!video) return;
     const speed = took ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : '';
     this.#terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);

@@ -1,6 +1,6 @@
 /** Brings the notices that are owed: at least once each, with pauses that grow, and keeps how it went. */
 
-import type { ClaimedDelivery, Deliveries, DeliveryOutcome } from '../../index/store/deliveries.js';
+import type { ClaimedDelivery, DeliveryOutcome, DeliveryStore } from '../../index/store/standing-store.js';
 import { type LongwatchError, toLongwatchError, toStoredError } from '../errors.js';
 import type { Milliseconds } from '../time.js';
 import type { PrivateHosts } from './destination.js';
@@ -27,7 +27,7 @@ export class Courier {
   readonly #stop = new AbortController();
 
   constructor(
-    private readonly deliveries: Deliveries,
+    private readonly deliveries: DeliveryStore,
     private readonly options: CourierOptions,
   ) {}
 
@@ -36,9 +36,9 @@ export class Courier {
     const one = async () => {
       while (!this.#stop.signal.aborted) {
         // Read first: a claim takes the right to write, for which another process may make it wait.
-        const due = this.deliveries.nextDue();
+        const due = await this.deliveries.nextDue();
         if (due === undefined || due > Date.now()) return;
-        const claimed = this.deliveries.claim(LEASE);
+        const claimed = await this.deliveries.claim(LEASE);
         if (!claimed) return;
         await this.#bring(claimed);
       }
@@ -53,7 +53,7 @@ export class Courier {
 
   async #bring(claimed: ClaimedDelivery): Promise<void> {
     const outcome = await this.#attempt(claimed);
-    this.deliveries.settle(claimed.id, outcome);
+    await this.deliveries.settle(claimed.id, outcome);
   }
 
   async #attempt({ id, body, url, secret, attempts }: ClaimedDelivery): Promise<DeliveryOutcome> {

@@ -3,7 +3,7 @@
 import type { Library } from '../../index/library.js';
 import { takeApart } from '../../index/search/question.js';
 import type { Searcher, SearchHit } from '../../index/search/types.js';
-import type { FreshStretches, WatchFinding, WatchRecord } from '../../index/store/watches.js';
+import type { FreshStretches, WatchFinding, WatchRecord } from '../../index/store/standing-store.js';
 import { type ErrorCode, LongwatchError, toLongwatchError } from '../errors.js';
 import { overlaps, type TimeRange } from '../time.js';
 
@@ -43,20 +43,20 @@ export function refuseEndless(query: string): void {
 export async function evaluateFresh(parts: EvaluateParts, signal: AbortSignal): Promise<number> {
   const { watches } = parts.library;
   let owed = 0;
-  for (const fresh of watches.fresh()) {
-    const asked = allOf(parts.library).filter(({ videoIds }) => videoIds?.includes(fresh.videoId) ?? true);
+  for (const fresh of await watches.fresh()) {
+    const asked = (await allOf(parts.library)).filter(({ videoIds }) => videoIds?.includes(fresh.videoId) ?? true);
     const findings: WatchFinding<SearchHit>[] = [];
     for (const watch of asked) {
       if (signal.aborted) return owed;
       findings.push({ watchId: watch.id, matches: await matchesOf(parts, watch, fresh, signal) });
     }
-    owed += watches.settle(fresh, findings, parts.noticeOf);
+    owed += await watches.settle(fresh, findings, parts.noticeOf);
   }
   return owed;
 }
 
-function allOf({ watches }: Library): readonly WatchRecord[] {
-  return watches.list({ limit: 1000 }).items;
+async function allOf({ watches }: Library): Promise<readonly WatchRecord[]> {
+  return (await watches.list({ limit: 1000 })).items;
 }
 
 async function matchesOf(

@@ -173,11 +173,11 @@ describe('the layer of a subtitle file that was not asked for one', () => {
   const layerOf = (events: readonly MediaEvent[]) =>
     EXPORT_FORMATS.srt.defaultLayer(harness.library, harness.addVideo(events));
 
-  it('is the first of captions, subtitles, speech and text that has anything, else the summary', () => {
-    expect(layerOf([event('cut', [1, 2], 'cut')])).toBe('summary');
-    expect(layerOf([event('text', [1, 2], 'EXIT')])).toBe('text');
-    expect(layerOf([event('text', [1, 2], 'EXIT'), event('subtitle', [1, 2], 'Hello')])).toBe('subtitles');
-    expect(layerOf([event('subtitle', [1, 2], 'Hello'), event('caption', [0, 9], 'A man.')])).toBe('captions');
+  it('is the first of captions, subtitles, speech and text that has anything, else the summary', async () => {
+    expect(await layerOf([event('cut', [1, 2], 'cut')])).toBe('summary');
+    expect(await layerOf([event('text', [1, 2], 'EXIT')])).toBe('text');
+    expect(await layerOf([event('text', [1, 2], 'EXIT'), event('subtitle', [1, 2], 'Hello')])).toBe('subtitles');
+    expect(await layerOf([event('subtitle', [1, 2], 'Hello'), event('caption', [0, 9], 'A man.')])).toBe('captions');
   });
 });
 

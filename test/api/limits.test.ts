@@ -163,10 +163,10 @@ describe('an Idempotency-Key', () => {
       'true',
     ]);
     expect(second.body).toEqual(first.body);
-    expect(harness.jobs.list().items).toHaveLength(1);
+    expect((await harness.jobs.list()).items).toHaveLength(1);
     await post('key-2');
     await harness.jobs.onIdle();
-    expect(harness.jobs.list().items).toHaveLength(2);
+    expect((await harness.jobs.list()).items).toHaveLength(2);
   });
 
   it('is remembered in the library, so that a restart forgets nothing', async () => {

@@ -213,7 +213,7 @@ describe('videos', () => {
       status,
       body: { code },
     });
-    expect(harness.jobs.list().items).toEqual([]);
+    expect((await harness.jobs.list()).items).toEqual([]);
   });
 
   it('allows no path at all when no folder is allowed', async () => {
@@ -241,8 +241,8 @@ describe('videos', () => {
       },
     });
     const video = slow.addVideo([event('subtitle', [1, 2], 'Hello')]);
-    slow.jobs.enqueue(video.path);
-    await expect.poll(() => slow.jobs.list().items[0]?.state).toBe('running');
+    await slow.jobs.enqueue(video.path);
+    await expect.poll(async () => (await slow.jobs.list()).items[0]?.state).toBe('running');
     expect((await slow.get(`/v1/videos/${video.id}`, { method: 'DELETE' })).status).toBe(204);
     expect(order).toEqual(['let go']);
     expect(slow.library.getVideo(video.id)).toBeUndefined();
@@ -298,7 +298,7 @@ describe('jobs', () => {
         throw new LongwatchError('no_video', 'There is only sound.', { hint: 'Give a video.' });
       },
     });
-    const { id } = failing.jobs.enqueue('/videos/song.mp4');
+    const { id } = await failing.jobs.enqueue('/videos/song.mp4');
     await failing.jobs.onIdle();
     const { body } = await failing.get('/v1/jobs');
     expect(body).toMatchObject({
@@ -355,7 +355,7 @@ describe('a job that runs', () => {
         throw new LongwatchError('disk_full', 'No space is left.');
       },
     });
-    const { id } = failing.jobs.enqueue('/videos/a.mp4');
+    const { id } = await failing.jobs.enqueue('/videos/a.mp4');
     await expect
       .poll(async () => (await failing.get(`/v1/jobs/${id}`)).body)
       .toMatchObject({

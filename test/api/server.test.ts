@@ -132,7 +132,7 @@ describe('a film over a real connection', () => {
 
 describe('the stream of job changes', () => {
   it('begins with the jobs as they stand and goes on with each change', async () => {
-    const { id } = harness.jobs.enqueue('/videos/a.mp4');
+    const { id } = await harness.jobs.enqueue('/videos/a.mp4');
     await expect.poll(() => steps.length).toBe(1);
     const stream = await openStream();
     expect(await stream.next()).toMatchObject({ job: { id, state: 'running', progress: 0 } });
@@ -142,7 +142,7 @@ describe('the stream of job changes', () => {
   });
 
   it('gives a client that comes back what it missed, and only that', async () => {
-    harness.jobs.enqueue('/videos/a.mp4');
+    await harness.jobs.enqueue('/videos/a.mp4');
     await expect.poll(() => steps.length).toBe(1);
     const first = await openStream();
     const { id } = await first.next();
@@ -157,7 +157,7 @@ describe('the stream of job changes', () => {
   });
 
   it('starts anew for a client that followed another process', async () => {
-    const { id } = harness.jobs.enqueue('/videos/a.mp4');
+    const { id } = await harness.jobs.enqueue('/videos/a.mp4');
     const stream = await openStream({ 'last-event-id': 'ffffffff-7' });
     expect(await stream.next()).toMatchObject({ job: { id } });
     stream.close();

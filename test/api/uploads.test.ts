@@ -44,7 +44,7 @@ describe('an upload', () => {
     const { job_id } = last.body as { job_id: string };
     expect(last.body).toMatchObject({ offset_bytes: 1000 });
     expect(new Uint8Array(readFileSync(path.join(folder(), 'film.mp4')))).toEqual(MEDIA_BYTES);
-    expect(harness.jobs.get(job_id)?.path).toBe(path.join(folder(), 'film.mp4'));
+    expect((await harness.jobs.get(job_id))?.path).toBe(path.join(folder(), 'film.mp4'));
     // The answer may have been lost; the same piece again changes nothing.
     expect((await piece(address, 500, MEDIA_BYTES.slice(500))).body).toMatchObject({ job_id, offset_bytes: 1000 });
   });

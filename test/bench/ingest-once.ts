@@ -19,14 +19,14 @@ const engine = await openEngine(loadConfig({ library, decoder, profile }), { cre
 try {
   let firstWindow: Milliseconds | undefined;
   let looked: Milliseconds = 0;
-  const onProgress = () => {
+  const onProgress = async () => {
     const now = performance.now();
     if (firstWindow !== undefined || now - looked < LOOK_EVERY) return;
     looked = now;
-    if (engine.library.stats().segments > 0) firstWindow = now;
+    if ((await engine.library.stats()).segments > 0) firstWindow = now;
   };
   const { video, took } = await engine.ingest(file, { onProgress });
-  const { events, segments } = engine.library.stats();
+  const { events, segments } = await engine.library.stats();
   const { maxRSS: peakRssKb, userCPUTime, systemCPUTime } = process.resourceUsage();
   const cpu: Milliseconds = (userCPUTime + systemCPUTime) / 1000;
   // From the start of the process, whose clock this is.

@@ -2,7 +2,7 @@ import { askJson } from '../../../api/schema/ask.js';
 import type { AskAnswer, AskStep, Citation } from '../../ask.js';
 import { LongwatchError } from '../../errors.js';
 import { formatTime } from '../../time.js';
-import { type CommonOptions, collect, verb, withEngine } from '../command.js';
+import { type CommonOptions, collect, idsOf, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, visible } from '../terminal.js';
 
@@ -17,7 +17,7 @@ export const askCommand = verb('ask', 'an answer in sentences, each with the tim
   .option('--ground', 'let the model look again where the search leads, and answer from what it sees')
   .action((question: string, options: AskOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const videoIds = options.video?.map((video) => engine.library.findVideo(video).id);
+      const videoIds = options.video && (await idsOf(engine.library, options.video));
       const request = {
         question,
         ...(videoIds ? { videoIds } : {}),

@@ -26,7 +26,7 @@ export const rebuildIndexCommand = verb('rebuild-index', 'make the vector index 
   (options: CommonOptions) =>
     withEngine(options, false, async ({ engine, terminal }) => {
       await engine.library.rebuildIndex();
-      const { embeddings } = engine.library.stats();
+      const { embeddings } = await engine.library.stats();
       terminal.document({ embeddings });
       terminal.line(`${embeddings} embeddings indexed.`);
       return EXIT.done;

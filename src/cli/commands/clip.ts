@@ -33,7 +33,7 @@ export const clipCommand = verb('clip', 'a stretch of a video as an MP4, exact t
   .requiredOption('-o, --output <file.mp4>', 'where to write it')
   .action((name: string, options: ClipOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const range = { start: parseTime(options.from), end: parseTime(options.to) };
       if (path.extname(options.output).toLowerCase() !== '.mp4')
         throw new LongwatchError('invalid_input', `A clip is an MP4, and ${options.output} does not end in .mp4.`);

@@ -23,7 +23,7 @@ export const eventsCommand = verb('events', 'what happens in one video, in order
   .option('--to <time>', 'only what lies before this time')
   .action((name: string, options: EventsOptions) =>
     withEngine(options, false, async ({ engine, terminal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const range = timeRange(options.from, options.to);
       const filter = {
         kinds: options.kind ?? TELLING_KINDS,

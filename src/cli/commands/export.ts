@@ -29,9 +29,9 @@ export const exportCommand = verb('export', 'subtitles, chapters or data of one 
   .option('-o, --output <file>', 'where to write it (default: stdout)')
   .action((name: string, options: ExportOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const format = EXPORT_FORMATS[options.format];
-      const layer = options.layer ?? format.defaultLayer(engine.library, video);
+      const layer = options.layer ?? (await format.defaultLayer(engine.library, video));
       const text = format.render(engine.library, video, layer, {
         targetCount: options.targetCount,
         minLength: options.minLength === undefined ? undefined : parseTime(options.minLength),

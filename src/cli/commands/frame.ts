@@ -14,7 +14,7 @@ export const frameCommand = verb('frame', 'the picture that is on screen at a ti
   .requiredOption('-o, --output <file>', 'where to write it')
   .action((name: string, options: FrameOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const still = await engine.still(video, parseTime(options.at), signal);
       await writeFile(options.output, still.jpeg);
       terminal.document({

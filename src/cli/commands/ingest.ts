@@ -3,8 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
+import type { JobRecord } from '../../../ingest/jobs/job.js';
 import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
 import { LongwatchError, toLongwatchError } from '../../errors.js';
+import { publicAddress } from '../../library-address.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
@@ -39,10 +41,11 @@ export const ingestCommand = verb(
 
 async function queue({ engine, terminal }: VerbContext, files: readonly string[], priority: number): Promise<number> {
   const places = await Promise.all(files.map((file) => realpath(file)));
-  const jobs = places.map((file) => engine.jobs.leave(file, { priority }));
+  const jobs: JobRecord[] = [];
+  for (const file of places) jobs.push(await engine.jobs.leave(file, { priority }));
   terminal.document({ jobs: jobs.map((job) => ({ id: job.id, path: job.path })) });
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
-  terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${engine.config.library}.`);
+  terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${publicAddress(engine.config.library)}.`);
   return EXIT.done;
 }
 

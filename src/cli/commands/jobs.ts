@@ -40,7 +40,7 @@ export const jobsCommand = verb('jobs', 'what waits, runs and failed; pause, res
 async function show({ engine, terminal }: VerbContext, all: boolean): Promise<number> {
   const jobs = await everyRow((page) => engine.jobs.list(page));
   const shown = all ? jobs : jobs.filter(({ state }) => state !== 'done' && state !== 'cancelled');
-  const paused = engine.jobs.paused();
+  const paused = await engine.jobs.paused();
   terminal.document({ paused, jobs: shown.map((job) => jobJson(job)) });
   if (paused) terminal.line('The queue is paused; `longwatch jobs resume` lets it go on.');
   for (const row of table(shown.map((job) => [job.id.slice(0, 8), job.state, standing(job), visible(job.path)])))
@@ -75,7 +75,7 @@ function clock(time: Milliseconds): string {
 
 async function pauseAll({ engine, terminal }: VerbContext, paused: boolean): Promise<number> {
   if (paused) await engine.jobs.pauseAll();
-  else engine.jobs.resumeAll();
+  else await engine.jobs.resumeAll();
   terminal.document({ paused });
   terminal.line(paused ? 'The queue is paused, in every process of this library.' : 'The queue goes on.');
   return EXIT.done;

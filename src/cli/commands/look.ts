@@ -27,7 +27,7 @@ export const lookCommand = verb(
   .option('--schema <file>', 'JSON schema of a form')
   .action((name: string, look: Look, words: string | undefined, options: LookOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const range = timeRange(options.from, options.to);
       const { notice } = await engine.model();
       if (notice !== undefined) terminal.note(notice);

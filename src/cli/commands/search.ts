@@ -5,7 +5,7 @@ import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } 
 import { LongwatchError } from '../../errors.js';
 import type { PictureSource } from '../../picture-search.js';
 import { formatTime, parseTime } from '../../time.js';
-import { type CommonOptions, collect, timeRange, verb, withEngine } from '../command.js';
+import { type CommonOptions, collect, idsOf, timeRange, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, type Terminal, visible } from '../terminal.js';
 
@@ -45,13 +45,11 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
       const range = timeRange(options.from, options.to);
       const filters: SearchFilters = {
         limit: wholeNumber('--limit', options.limit),
-        ...(options.video === undefined
-          ? {}
-          : { videoIds: options.video.map((video) => engine.library.findVideo(video).id) }),
+        ...(options.video === undefined ? {} : { videoIds: await idsOf(engine.library, options.video) }),
         ...(range === undefined ? {} : { range }),
         ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
       };
-      const asked = askedWith(query, options, engine.library);
+      const asked = await askedWith(query, options, engine.library);
       const answer = await (typeof asked === 'string'
         ? searchByWords({ query: asked, ...filters, ...groundingOf(options) }, engine.searcher, terminal, signal)
         : engine.searchByPicture({ source: asked, ...filters }, signal));
@@ -86,7 +84,11 @@ async function searchByWords(
 }
 
 /** Words, or the picture that stands for them. @throws {LongwatchError} `invalid_input` when it is not one of them; as `findVideo` */
-function askedWith(query: string | undefined, options: SearchOptions, library: Library): string | PictureSource {
+async function askedWith(
+  query: string | undefined,
+  options: SearchOptions,
+  library: Library,
+): Promise<string | PictureSource> {
   const { picture, like, at, ground, groundWindows } = options;
   const ways = [query, picture, like].filter((way) => way !== undefined).length;
   if (ways !== 1)
@@ -103,7 +105,7 @@ function askedWith(query: string | undefined, options: SearchOptions, library: L
       hint: 'Leave out --ground.',
     });
   if (picture !== undefined) return { kind: 'file', path: picture };
-  return { kind: 'frame', video: library.findVideo(like ?? ''), at: parseTime(at ?? '') };
+  return { kind: 'frame', video: await library.findVideo(like ?? ''), at: parseTime(at ?? '') };
 }
 
 function groundingOf({ ground, groundWindows }: SearchOptions): Pick<SearchRequest, 'ground' | 'groundWindows'> {

@@ -13,7 +13,7 @@ export const showCommand = verb('show', 'what is known about one video')
   .option('--plan', 'also its windows and the frames that each rests on')
   .action((name: string, options: ShowOptions) =>
     withEngine(options, false, async ({ engine, terminal }) => {
-      const video = engine.library.findVideo(name);
+      const video = await engine.library.findVideo(name);
       const segments = options.plan ? await everyRow((page) => engine.library.segments(video.id, page)) : [];
       const withEvents = [];
       for (const segment of segments) {

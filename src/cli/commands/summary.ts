@@ -21,7 +21,7 @@ export const summaryCommand = verb(
   .option('--to <time>', 'only of what is there before this time')
   .action((name: string, options: SummaryOptions) =>
     withEngine(options, false, async (context) => {
-      const video = context.engine.library.findVideo(name);
+      const video = await context.engine.library.findVideo(name);
       const range = timeRange(options.from, options.to);
       const { backend, missing, notice } = await context.engine.model();
       if (notice !== undefined) context.terminal.note(notice);

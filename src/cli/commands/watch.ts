@@ -40,7 +40,7 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
       const changes: WatchEvent[] = [];
       const watcher = engine.watch({
         rules,
-        leaveOut: await realpath(engine.config.library),
+        leaveOut: await realpath(engine.config.state),
         hints: !options.poll,
         ...(options.settle === undefined ? {} : { settle: seconds('--settle', options.settle, 0) }),
         ...(options.interval === undefined ? {} : { interval: seconds('--interval', options.interval, 1) }),
@@ -54,7 +54,7 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
           ? await once(context, () => watcher.once(context.signal), changes)
           : await watch(context, rules, (signal) => watcher.run(signal));
       } finally {
-        lines.close();
+        await lines.close();
       }
     }),
   );
@@ -86,7 +86,7 @@ async function once(
   const { jobs, waiting, known, failedBefore } = report;
   const done = jobs.filter(({ state }) => state === 'done').length;
   terminal.document({
-    videos: jobs.map((job) => outcomeOf(job, engine)),
+    videos: await Promise.all(jobs.map((job) => outcomeOf(job, engine))),
     changes: changes.map(changeJson),
     waiting: [...waiting].map(([file, why]) => ({ path: file, why })),
     known,
@@ -102,10 +102,10 @@ async function once(
   return failed === jobs.length ? EXIT.failed : EXIT.someFailed;
 }
 
-function outcomeOf(job: JobRecord, engine: VerbContext['engine']): object {
+async function outcomeOf(job: JobRecord, engine: VerbContext['engine']): Promise<object> {
   const { path: file, state } = job;
   if (job.error && state === 'failed') return { path: file, outcome: state, error: problemJson(errorOf(job)) };
-  const video = job.videoId === undefined ? undefined : engine.library.getVideo(job.videoId);
+  const video = job.videoId === undefined ? undefined : await engine.library.getVideo(job.videoId);
   return { path: file, outcome: state === 'done' ? 'ingested' : state, ...(video ? { video: videoJson(video) } : {}) };
 }
 

@@ -19,12 +19,22 @@ const databases: string[] = [];
 
 /** The address of an empty database that is dropped after the test. */
 export async function temporaryDatabase(): Promise<string> {
+  const name = await newDatabase();
+  databases.push(name);
+  return addressOf(name);
+}
+
+/** The address of an empty database that stays until the server goes. */
+export async function keptDatabase(): Promise<string> {
+  return addressOf(await newDatabase());
+}
+
+async function newDatabase(): Promise<string> {
   await startCluster(folder);
   admin ??= connectPool(addressOf('postgres'), { readonly: false });
   const name = `test_${process.pid}_${made++}`;
-  await sqlOf(`CREATE DATABASE ${name}`);
-  databases.push(name);
-  return addressOf(name);
+  await sqlOf(`CREATE DATABASE ${name} STRATEGY file_copy`);
+  return name;
 }
 
 export function addressOf(database: string, user = 'longwatch'): string {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Library } from '../../../index/library.js';
 import { createSearcher } from '../../../index/search/searcher.js';
 import type { SearchRequest } from '../../../index/search/types.js';
 import { LongwatchError } from '../../../src/errors.js';
@@ -295,7 +294,7 @@ describe('a search', () => {
     );
     const answers = [];
     for (const graphFromRows of [10, 1_000_000]) {
-      const library: Library & { vectorIndexStatus(): unknown } = temporaryLibrary({ graphFromRows });
+      const library = temporaryLibrary({ graphFromRows });
       const { id } = library.addVideo(newVideo('film'));
       await fill(library as ReturnType<typeof temporaryLibrary>, id, events, embedder);
       await library.rebuildIndex();

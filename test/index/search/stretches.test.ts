@@ -23,24 +23,27 @@ function film(windows = 12, name = 'film') {
     precision,
     eventIds: [],
   });
-  const stretches = (leads: readonly SearchHit[], groundWindows = 5, range?: { start: number; end: number }) =>
-    stretchesOf(leads, library, { groundWindows, scope: range && { range } }).map(({ start, end }) => [start, end]);
+  const stretches = async (leads: readonly SearchHit[], groundWindows = 5, range?: { start: number; end: number }) =>
+    (await stretchesOf(leads, library, { groundWindows, scope: range && { range } })).map(({ start, end }) => [
+      start,
+      end,
+    ]);
   return { library, id, lead, stretches };
 }
 
 describe('the stretches that are worth a closer look', () => {
-  it('are the windows in which the hits lie, best first, each once', () => {
+  it('are the windows in which the hits lie, best first, each once', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(52, 54), lead(3, 5), lead(57, 58), lead(91, 95)])).toEqual([
+    expect(await stretches([lead(52, 54), lead(3, 5), lead(57, 58), lead(91, 95)])).toEqual([
       [50, 60],
       [0, 10],
       [90, 100],
     ]);
   });
 
-  it('are no more than were asked for', () => {
+  it('are no more than were asked for', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(52, 54), lead(3, 5), lead(91, 95)], 2)).toEqual([
+    expect(await stretches([lead(52, 54), lead(3, 5), lead(91, 95)], 2)).toEqual([
       [50, 60],
       [0, 10],
     ]);
@@ -50,58 +53,58 @@ describe('the stretches that are worth a closer look', () => {
     ['crosses', 18, 22, 0.05],
     ['ends at', 18, 20, 0.05],
     ['may end beyond', 15, 19.5, 0.5],
-  ])('are two windows at once where a hit %s the edge between them', (_, start, end, precision) => {
+  ])('are two windows at once where a hit %s the edge between them', async (_, start, end, precision) => {
     const { lead, stretches } = film();
-    expect(stretches([lead(start, end, precision)])).toEqual([[10, 30]]);
+    expect(await stretches([lead(start, end, precision)])).toEqual([[10, 30]]);
   });
 
-  it('are never longer than the longest window', () => {
+  it('are never longer than the longest window', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(9, 31)])).toEqual([
+    expect(await stretches([lead(9, 31)])).toEqual([
       [0, 30],
       [30, 40],
     ]);
   });
 
-  it('of a hit as long as its window are that window and not the next', () => {
+  it('of a hit as long as its window are that window and not the next', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(10, 20, 2)])).toEqual([[10, 20]]);
+    expect(await stretches([lead(10, 20, 2)])).toEqual([[10, 20]]);
   });
 
-  it('of a chapter come behind those of a line', () => {
+  it('of a chapter come behind those of a line', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(0, 60), lead(91, 95)], 3)).toEqual([
+    expect(await stretches([lead(0, 60), lead(91, 95)], 3)).toEqual([
       [90, 100],
       [0, 10],
       [10, 20],
     ]);
   });
 
-  it('are cut to the part of the video that is asked about', () => {
+  it('are cut to the part of the video that is asked about', async () => {
     const { lead, stretches } = film();
-    expect(stretches([lead(52, 54), lead(58, 64)], 5, { start: 53, end: 61 })).toEqual([[53, 61]]);
+    expect(await stretches([lead(52, 54), lead(58, 64)], 5, { start: 53, end: 61 })).toEqual([[53, 61]]);
   });
 
-  it('are all windows where there are no more than may be looked at, whatever was found', () => {
+  it('are all windows where there are no more than may be looked at, whatever was found', async () => {
     const { lead, stretches } = film(4);
-    expect(stretches([lead(22, 24)], 4)).toEqual([
+    expect(await stretches([lead(22, 24)], 4)).toEqual([
       [20, 30],
       [0, 10],
       [10, 20],
       [30, 40],
     ]);
-    expect(stretches([lead(22, 24)], 3)).toEqual([[20, 30]]);
-    expect(stretches([], 3)).toEqual([]);
+    expect(await stretches([lead(22, 24)], 3)).toEqual([[20, 30]]);
+    expect(await stretches([], 3)).toEqual([]);
   });
 
-  it('have a neighbour on each side, as long as the video and the question go on', () => {
+  it('have a neighbour on each side, as long as the video and the question go on', async () => {
     const { library, id } = film(3);
     const asked = { groundWindows: 5, scope: { range: { start: 0, end: 25 } } };
     const middle = { videoId: id, start: 10, end: 20 };
-    expect(neighbourOf(middle, 'before', library, asked)).toEqual({ videoId: id, start: 0, end: 10 });
-    expect(neighbourOf(middle, 'after', library, asked)).toEqual({ videoId: id, start: 20, end: 25 });
-    expect(neighbourOf({ ...middle, start: 0 }, 'before', library, asked)).toBeUndefined();
-    expect(neighbourOf({ ...middle, end: 25 }, 'after', library, asked)).toBeUndefined();
+    expect(await neighbourOf(middle, 'before', library, asked)).toEqual({ videoId: id, start: 0, end: 10 });
+    expect(await neighbourOf(middle, 'after', library, asked)).toEqual({ videoId: id, start: 20, end: 25 });
+    expect(await neighbourOf({ ...middle, start: 0 }, 'before', library, asked)).toBeUndefined();
+    expect(await neighbourOf({ ...middle, end: 25 }, 'after', library, asked)).toBeUndefined();
   });
 });
 

@@ -37,7 +37,7 @@ async function libraryWithGraph(directory = temporaryFolder(), seed = 1): Promis
   library.addVideo(newVideo('film'));
   write(library, 0, ROWS, seed);
   await library.rebuildIndex();
-  expect(library.vectorIndexStatus()).toMatchObject([{ kind: 'hnsw', rows: ROWS }]);
+  expect(await library.vectorIndexStatus()).toMatchObject([{ kind: 'hnsw', rows: ROWS }]);
   await library.close();
   return directory;
 }
@@ -146,7 +146,9 @@ needed('the files of the graph', { timeout: 120_000 }, () => {
     for (const kind of ['graph', 'manifest'] as const) copyFileSync(filesOf(foreign)[kind], filesOf(mine)[kind]);
     const library = temporaryLibrary({ directory: mine, create: false, readonly: true, graphFromRows: 10 });
     expect(await ids(library)).toEqual(truth);
-    await expect.poll(() => library.vectorIndexStatus()[0]?.reason).toContain('another state of the library');
+    await expect
+      .poll(() => library.vectorIndexStatus().then(([status]) => status?.reason))
+      .toContain('another state of the library');
   });
 
   it('are not used after an older backup was put back, even when it has grown as far since', async () => {
@@ -187,7 +189,7 @@ needed('the files of the graph', { timeout: 120_000 }, () => {
     const library = temporaryLibrary({ directory, create: false, readonly: true, graphFromRows: 10 });
     expect(await ids(library)).toEqual(truth);
     await expect
-      .poll(() => library.vectorIndexStatus()[0]?.reason, { timeout: 20_000 })
+      .poll(() => library.vectorIndexStatus().then(([status]) => status?.reason), { timeout: 20_000 })
       .toContain('should check the vector index');
   });
 

@@ -18,7 +18,7 @@ const record = (id: string, state: JobState): JobRecord => ({
 });
 
 describe('jobs that are open', () => {
-  it('are forgotten when they end or wait for a person, and their sizes with the last of that size', () => {
+  it('are forgotten when they end or wait for a person, and their sizes with the last of that size', async () => {
     const states = new Map<string, JobState>([
       ['a', 'queued'],
       ['b', 'running'],
@@ -38,19 +38,19 @@ describe('jobs that are open', () => {
     ] as const)
       open.add(id, { sizeBytes, modified: 0 });
     open.add('a', { sizeBytes: 1, modified: 0 });
-    expect(open.takeEnded()).toEqual([2, 3, 4]);
+    expect(await open.takeEnded()).toEqual([2, 3, 4]);
     expect([1, 2, 3, 4].map((size) => open.hasSize(size))).toEqual([true, true, false, false]);
     states.set('b', 'failed');
-    expect([open.takeEnded(), open.count, open.hasSize(2)]).toEqual([[2], 1, false]);
+    expect([await open.takeEnded(), open.count, open.hasSize(2)]).toEqual([[2], 1, false]);
   });
 
-  it('are asked about a few at a time, so that ten thousand hold nothing up', () => {
+  it('are asked about a few at a time, so that ten thousand hold nothing up', async () => {
     let asked = 0;
     const open = new OpenJobs((id) => {
       asked++;
       return record(id, 'done');
     });
     for (let i = 0; i < 10_000; i++) open.add(String(i), { sizeBytes: i, modified: 0 });
-    expect([open.takeEnded().length, asked, open.count]).toEqual([200, 200, 9_800]);
+    expect([(await open.takeEnded()).length, asked, open.count]).toEqual([200, 200, 9_800]);
   });
 });

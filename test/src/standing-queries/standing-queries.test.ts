@@ -3,11 +3,10 @@ import { mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Library } from '../../../index/library.js';
 import { createSearcher } from '../../../index/search/searcher.js';
 import type { SearchHit } from '../../../index/search/types.js';
 import { openLibrary, type SqliteLibrary } from '../../../index/store/sqlite-library.js';
-import type { WatchRecord } from '../../../index/store/watches.js';
+import type { WatchRecord } from '../../../index/store/standing-store.js';
 import type { LongwatchError } from '../../../src/errors.js';
 import { ATTEMPTS_MAX, Courier, pauseAfter } from '../../../src/standing-queries/courier.js';
 import { evaluateFresh, refuseEndless } from '../../../src/standing-queries/evaluate.js';
@@ -36,7 +35,7 @@ function watch(id: string, query: string, more: Partial<WatchRecord> = {}): Watc
   return record;
 }
 
-function addVideo(letter = 'a', into: Library = library): string {
+function addVideo(letter = 'a', into: SqliteLibrary = library): string {
   return into.addVideo({
     path: `/videos/${letter}.mp4`,
     title: letter,
