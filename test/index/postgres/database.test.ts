@@ -34,7 +34,7 @@ describe('the address of a library', () => {
     ],
     ['postgresql://ann:se@cr/et@db.example/films', 'postgres://ann@db.example/films'],
     ['postgres://db.example/films', 'postgres://db.example/films'],
-    ['postgres:///films?host=/run/pg', 'postgres:///films'],
+    ['postgres:///films?host=/run/pg', 'postgres:///films?host=/run/pg'],
     ['/videos/postgres', '/videos/postgres'],
   ])('%s is shown as %s', (address, shown) => {
     expect(publicAddress(address)).toBe(shown);
