@@ -119,6 +119,10 @@ export class Database {
     }
   }
 
+  get inTransaction(): boolean {
+    return this.#db.inTransaction;
+  }
+
   get open(): boolean {
     return this.#db.open;
   }
