@@ -12,6 +12,7 @@ import type { AccessToken, RateLimit } from '../src/config.js';
 import type { IngestEstimate } from '../src/estimate.js';
 import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
+import type { Profile } from '../src/profile.js';
 import type { InstalledModel } from '../src/qwen/installed-models.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
@@ -21,7 +22,10 @@ export interface JobRunner {
    * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
    * @param path Absolute, without symbolic links.
    */
-  enqueue(path: string, options?: { readonly priority?: number }): Awaitable<JobRecord>;
+  enqueue(
+    path: string,
+    options?: { readonly priority?: number; readonly profile?: Profile; readonly tags?: readonly string[] },
+  ): Awaitable<JobRecord>;
   /**
    * Ends a job that has not ended as `cancelled`; finished windows are kept. Resolves when the job has let go of its video.
    * A job that has already ended is left as it is.

@@ -5,6 +5,7 @@ import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { Awaitable } from '../src/awaitable.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
+import type { TagChange } from '../src/tag.js';
 import type { Seconds, TimeRange } from '../src/time.js';
 import type { JobCounts } from './store/jobs.js';
 import type { AnswerStore } from './store/kept-answers.js';
@@ -13,8 +14,10 @@ import type {
   EventRecord,
   LayerProgress,
   LayerWrite,
+  Making,
   Page,
   SegmentRecord,
+  StretchPlace,
   SummaryRecord,
   VideoRecord,
   WindowWrite,
@@ -24,10 +27,22 @@ import type { Timeline } from './store/timeline.js';
 import type { VectorIndexStatus } from './vectors/vector-index.js';
 
 /** Facts of a file that are known before anything is decoded. */
-export type NewVideo = Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'>;
+export interface NewVideo
+  extends Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'> {
+  /** Added to those that it has. @default none */
+  readonly tags?: readonly string[];
+  /** Another fingerprint that means the same, and how windows that do not say so were made then. @default none */
+  readonly formerly?: { readonly fingerprint: string; readonly made: Making };
+}
+
+/** A tag and on how many videos it is. */
+export interface TagCount {
+  readonly tag: string;
+  readonly videos: number;
+}
 
 /** What an ingest learns while it runs. */
-export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | 'error'>> & {
+export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | 'tags' | 'error'>> & {
   readonly error?: VideoRecord['error'] | null;
 };
 
@@ -87,7 +102,7 @@ export interface LibraryStats {
 export interface Library extends JobStore, WatchStore {
   readonly directory: string;
 
-  /** Adds a video, or returns the known one with the same content (its path and title renewed). Windows of another fingerprint are dropped. */
+  /** Adds a video, or returns the known one with the same content (its path and title renewed, its tags kept). Windows of another fingerprint are dropped. */
   addVideo(video: NewVideo): Awaitable<VideoRecord>;
   updateVideo(id: string, patch: VideoPatch): Awaitable<VideoRecord>;
   getVideo(id: string): Awaitable<VideoRecord | undefined>;
@@ -96,8 +111,21 @@ export interface Library extends JobStore, WatchStore {
    * @throws {LongwatchError} `not_found`, `ambiguous_id`
    */
   findVideo(idOrPath: string): Awaitable<VideoRecord>;
-  /** Sorted by `added`, then id. */
-  listVideos(page?: { readonly cursor?: string; readonly limit?: number }): Awaitable<Page<VideoRecord>>;
+  /** Sorted by `added`, then id. @param page with `tags`: only videos that carry all of them */
+  listVideos(page?: {
+    readonly cursor?: string;
+    readonly limit?: number;
+    readonly tags?: readonly string[];
+  }): Awaitable<Page<VideoRecord>>;
+  /**
+   * Adds and takes tags; one that is not there is taken all the same.
+   * @throws {LongwatchError} `not_found`; `invalid_input` for what is no tag, or too many of them
+   */
+  tagVideo(id: string, change: TagChange): Awaitable<VideoRecord>;
+  /** Every tag that is on a video, sorted. */
+  tags(): Awaitable<TagCount[]>;
+  /** Ids of the videos that carry all of these tags, and there is at least one tag. */
+  taggedVideos(tags: readonly string[]): Awaitable<string[]>;
   /** Removes the video and all that was learnt from it; the file stays. @throws {LongwatchError} `not_found` */
   removeVideo(id: string): Awaitable<void>;
 
@@ -107,6 +135,26 @@ export interface Library extends JobStore, WatchStore {
   clearWindows(videoId: string): Awaitable<void>;
   /** Indexes of the windows that are written. */
   writtenWindows(videoId: string): Awaitable<ReadonlySet<number>>;
+  /** How each written window was made, by its index; undefined where that is not known. */
+  makings(videoId: string): Awaitable<ReadonlyMap<number, Making | undefined>>;
+  /** A window as it was written, with its vectors. @throws {LongwatchError} `not_found` */
+  readWindow(videoId: string, index: number): Awaitable<WindowWrite>;
+  /** The window would be written as it is. */
+  remarkWindow(videoId: string, index: number, made: Making): Awaitable<void>;
+  /** Windows and stretches whose texts were embedded elsewhere than in this embedder, by layer and index. */
+  stretchesToEmbed(videoId: string, embedderId: string): Awaitable<StretchPlace[]>;
+  /** In the order in which they were written. */
+  stretchEvents(videoId: string, place: StretchPlace): Awaitable<EventRecord[]>;
+  /**
+   * One transaction: the texts of a stretch get other vectors, and lose those that they had; so do frames that were embedded beside them.
+   * @param vectors one for each of its events, in order; undefined for what has none
+   */
+  writeMeaning(
+    videoId: string,
+    place: StretchPlace,
+    vectors: readonly (Float32Array | undefined)[],
+    embedderId: string,
+  ): Awaitable<void>;
   /**
    * How far a layer is with a video. What it wrote under another `identity` is dropped in the same transaction, and it begins anew.
    * @throws {LongwatchError} `not_found`
@@ -149,10 +197,10 @@ export interface Library extends JobStore, WatchStore {
   underJob(fence: JobFence): Library;
 
   /**
-   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun before without either: as often as
-   * that, its process died there.
+   * Notes that a window goes to a model, until it is written or left. Returns how often it was begun with this model before without either: as
+   * often as that, its process died there.
    */
-  beginWindow(videoId: string, index: number): Awaitable<number>;
+  beginWindow(videoId: string, index: number, model: string): Awaitable<number>;
   /** The window failed, and its process lives. */
   leaveWindow(videoId: string, index: number): Awaitable<void>;
   /** A window that was begun will be written without the model. Holds until the windows of the video are dropped. */

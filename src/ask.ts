@@ -23,6 +23,8 @@ export interface AskRequest {
   readonly question: string;
   /** @default the whole library */
   readonly videoIds?: readonly string[];
+  /** Only videos that carry all of these tags. @default whether they carry any or not */
+  readonly tags?: readonly string[];
   /** The conversation so far, in order; the last six turns are looked back on. @default none */
   readonly turns?: readonly Turn[];
   /** Whether the places have to be ones that the model has looked at again. Without a model they are not, with a note. @default false */
@@ -211,12 +213,18 @@ function modelFailure(thrown: unknown): LongwatchError {
 
 async function find(
   searcher: Searcher,
-  { question, videoIds, ground }: AskRequest,
+  { question, videoIds, tags, ground }: AskRequest,
   signal: AbortSignal | undefined,
   onLook: OnLook,
 ) {
   try {
-    const request = { query: question, limit: HITS, ...(videoIds ? { videoIds } : {}), ...(ground ? { ground } : {}) };
+    const request = {
+      query: question,
+      limit: HITS,
+      ...(videoIds ? { videoIds } : {}),
+      ...(tags ? { tags } : {}),
+      ...(ground ? { ground } : {}),
+    };
     return await searcher.search(request, signal, onLook);
   } catch (thrown) {
     if (!(thrown instanceof LongwatchError) || thrown.pointer !== '/query') throw thrown;

@@ -1,9 +1,10 @@
 /** Which layers read a video by themselves, and why others do not. A missing one is no error: the rest of the index is there all the same. */
 
-import { type Config, PROFILES } from './config.js';
+import type { Config } from './config.js';
 import { type LongwatchError, toLongwatchError } from './errors.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 import type { Layer } from './layers/layer.js';
+import { PROFILES } from './profile.js';
 
 /** Why a layer does not run. */
 export interface MissingLayer {

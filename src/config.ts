@@ -10,18 +10,8 @@ import { LongwatchError } from './errors.js';
 import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
 import { isPostgresAddress } from './library-address.js';
-
-/**
- * Layers of their own pass that each profile runs; `pictures` needs a checkpoint that the user has. `thorough` runs those of `standard`, and looks
- * closer (`src/parts.ts`).
- */
-export const PROFILES: Readonly<Record<Profile, readonly LayerName[]>> = {
-  fast: ['sound'],
-  standard: ['sound', 'speech', 'text', 'pictures'],
-  thorough: ['sound', 'speech', 'text', 'pictures'],
-};
-export const PROFILE_NAMES = ['fast', 'standard', 'thorough'] as const;
-export type Profile = (typeof PROFILE_NAMES)[number];
+import { PROFILE_NAMES, type Profile } from './profile.js';
+import { MAX_TAGS, tagSet } from './tag.js';
 
 /** What a token of the API may do: ask and look; bring videos in; everything, `read` and `ingest` included. */
 export const SCOPES = ['read', 'ingest', 'admin'] as const;
@@ -53,7 +43,7 @@ const fileSchema = z.strictObject({
   decoder: z.enum(DECODERS).optional(),
   /** Meaning search on or off. */
   meaning: z.boolean().optional(),
-  /** How much is read from a video: see `PROFILES`. */
+  /** How much is read from a video: see `src/profile.ts`. */
   profile: z.enum(PROFILE_NAMES).optional(),
   /** Layers that are run or left out whatever the profile says. */
   layers: z.partialRecord(z.enum(LAYER_NAMES), z.boolean()).optional(),
@@ -116,6 +106,10 @@ const fileSchema = z.strictObject({
         include: z.array(z.string().min(1)).optional(),
         /** No file and no folder that matches one of these. */
         exclude: z.array(z.string().min(1)).optional(),
+        /** How much is read of what lies there. */
+        profile: z.enum(PROFILE_NAMES).optional(),
+        /** Put on every video that lies there. */
+        tags: z.array(z.string().min(1)).max(MAX_TAGS).optional(),
       }),
     )
     .optional(),
@@ -176,11 +170,15 @@ export interface Config {
   /** Absolute paths; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
-  /** Folders that `watch` and `serve` keep in the library, with absolute paths. @default none */
+  /** Folders that `watch` and `serve` keep in the library, with absolute paths; see `WatchRule`. @default none */
   readonly watch: readonly {
     readonly dir: string;
     readonly include: readonly string[];
     readonly exclude: readonly string[];
+    /** @default the profile of the process */
+    readonly profile?: Profile;
+    /** As `tagSet` gives them. */
+    readonly tags: readonly string[];
   }[];
   /** @default info */
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
@@ -246,11 +244,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: checked.port ?? 7333,
     roots: (checked.roots ?? []).map((root) => path.resolve(root)),
     hosts: checked.hosts ?? [],
-    watch: (checked.watch ?? []).map(({ dir, include = [], exclude = [] }) => ({
-      dir: path.resolve(dir),
-      include,
-      exclude,
-    })),
+    watch: (checked.watch ?? []).map(watchOf),
     logLevel: checked.logLevel ?? 'info',
     searchPath: (env.PATH ?? '').split(path.delimiter).filter(Boolean),
     color: (flags.color ?? true) && !env.NO_COLOR,
@@ -274,6 +268,24 @@ function rateLimitOf(given: FileSettings['rateLimit']): Pick<Config, 'rateLimit'
   if (given === false) return { rateLimit: false };
   const { perMinute, burst = Math.max(20, Math.ceil(perMinute / 10)) } = given;
   return { rateLimit: { perMinute, burst } };
+}
+
+function watchOf({
+  dir,
+  include = [],
+  exclude = [],
+  profile,
+  tags = [],
+}: NonNullable<FileSettings['watch']>[number]): Config['watch'][number] {
+  try {
+    const rule = { dir: path.resolve(dir), include, exclude, tags: tagSet(tags) };
+    return profile === undefined ? rule : { ...rule, profile };
+  } catch (error) {
+    throw new LongwatchError('bad_config', `The tags of the watched folder ${dir}: ${(error as Error).message}`, {
+      hint: 'See "Settings" in the README.',
+      cause: error,
+    });
+  }
 }
 
 function definite(layers: FileSettings['layers'] = {}): Config['layers'] {

@@ -10,6 +10,7 @@ import type { Layer, LayerVideo } from './layers/layer.js';
 import { ingestWindows, type PipelineParts } from './pipeline.js';
 import { readLayers } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
+import { readingOf } from './video-record.js';
 
 /** One part of the work. */
 export interface StageEstimate {
@@ -122,7 +123,9 @@ class Trial {
     const { parts, file, probe } = this;
     const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size > 0;
     return this.#measure('windows', isEnough, async (signal, onProgress) => {
-      await ingestWindows(parts, this.#videoId, file, probe, { tracks: [], warnings: [] }, { signal, onProgress });
+      const words = { tracks: [], warnings: [] };
+      const reading = readingOf(parts, probe, words, undefined);
+      await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading);
     });
   }
 

@@ -18,7 +18,7 @@ export class EventPool {
   takeEnded(time: Seconds): MediaEvent[] {
     const ended = this.#waiting.filter((event) => event.end <= time);
     this.#waiting = this.#waiting.filter((event) => event.end > time);
-    return ended.sort((a, b) => a.start - b.start || a.end - b.end || order(a.kind, b.kind) || order(a.text, b.text));
+    return ended.sort(inOrder);
   }
 
   /** The film ends here: what would last longer ends with it, what would begin later is forgotten. */
@@ -27,6 +27,11 @@ export class EventPool {
       .filter((event) => event.start < duration)
       .map((event) => ({ ...event, end: Math.min(event.end, duration) }));
   }
+}
+
+/** Sorts the events of a window that no model names. */
+export function inOrder(a: MediaEvent, b: MediaEvent): number {
+  return a.start - b.start || a.end - b.end || order(a.kind, b.kind) || order(a.text, b.text);
 }
 
 function order(a: string, b: string): number {

@@ -27,6 +27,7 @@ import type { LookRequest, LookResult } from './look-request.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
+import type { Profile } from './profile.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
@@ -85,29 +86,32 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   const library = await openLibrary(config, { create });
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
-  const pipelineUnder = async (fence?: JobFence) => ({
-    ...(await parts.pipeline()),
-    library: fence ? library.underJob(fence) : library,
+  const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({
+    ...(await parts.pipeline(profile)),
+    library: library.underJob(fence),
   });
   const ingest: Engine['ingest'] = async (file, options) => {
     // A file that is not there is said to be so by the ingest itself.
     const place = await realpath(file).catch(() => path.resolve(file));
     return jobs.hold(
       place,
-      async (fence, signal, report) => {
+      async (fence, signal, report, { profile, tags }) => {
         const onProgress: IngestOptions['onProgress'] = (step) => {
           report(step);
           options?.onProgress?.(step);
         };
-        return ingestVideo(await pipelineUnder(fence), file, { ...options, signal, onProgress });
+        return ingestVideo(await pipelineUnder(fence, profile), file, { ...options, tags, signal, onProgress });
       },
       options?.signal,
+      { profile: config.profile, tags: options?.tags ?? [] },
     );
   };
   const jobs = new JobQueue({
     store: library,
-    work: async (file, report, signal, fence) => {
-      const { video } = await ingestVideo(await pipelineUnder(fence), file, { signal, onProgress: report });
+    profile: config.profile,
+    work: async (file, report, signal, fence, { profile, tags }) => {
+      const parts = await pipelineUnder(fence, profile);
+      const { video } = await ingestVideo(parts, file, { tags, signal, onProgress: report });
       return { videoId: video.id };
     },
   });

@@ -13,6 +13,8 @@ import { SoundLayer } from './layers/sound/sound-layer.js';
 import { openSpeechLayer } from './layers/speech/speech-layer.js';
 import { installedWhisper } from './layers/speech/speech-package.js';
 import type { PipelineParts } from './pipeline.js';
+import type { Profile } from './profile.js';
+import { shareLayers } from './shared-layers.js';
 import { BackendModel } from './tasks/backend-model.js';
 
 /** Longest side at which a Full HD picture is read as it is, for its smallest letters; what it costs more is not measured. */
@@ -40,8 +42,8 @@ export interface Parts {
   /** What compares pictures for a search, or why there is none. A layer has one of its own. */
   pictures(): Promise<ChosenPictures>;
   layers(): Promise<ChosenLayers>;
-  /** All of them, as an ingest needs them. */
-  pipeline(): Promise<Omit<PipelineParts, 'library'>>;
+  /** All of them, as an ingest needs them. @param profile how much is read; @default the settings' */
+  pipeline(profile?: Profile): Promise<Omit<PipelineParts, 'library'>>;
   /** Closes what was opened. */
   close(): Promise<void>;
 }
@@ -52,31 +54,50 @@ export function openParts(config: Config): Parts {
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));
-  const layers = once(() => openChosenLayers(config, LAYERS));
+  const shared = shareLayers(LAYERS, (name, { profile }) => (name === 'text' && profile === 'thorough' ? 'large' : ''));
+  const layersOf = perProfile((profile) => openChosenLayers({ ...config, profile }, shared.openers));
+  const layers = () => layersOf(config.profile);
   return {
     decoder,
     model,
     meaning,
     pictures,
     layers,
-    async pipeline() {
+    async pipeline(profile = config.profile) {
       const { embedder } = await meaning();
       const { backend } = await model();
-      const chosen = await layers();
       return {
         decoder: await decoder(),
-        layers: chosen.layers,
-        missingLayers: Object.fromEntries(Object.entries(chosen.missing).map(([name, { reason }]) => [name, reason])),
+        ...readBy(await layersOf(profile)),
+        profile,
+        layersOf: async (other) => readBy(await layersOf(other)),
         ...(embedder ? { embedder } : {}),
         ...(backend ? { model: new BackendModel(backend) } : {}),
       };
     },
     async close() {
-      for (const layer of (await layers.opened())?.layers ?? []) await layer.close();
+      await shared.close();
       await (await meaning.opened())?.embedder?.close();
       await (await pictures.opened())?.embedder?.close();
       await (await model.opened())?.backend?.close();
     },
+  };
+}
+
+/** What is opened once for each profile. */
+function perProfile<T>(open: (profile: Profile) => Promise<T>): (profile: Profile) => Promise<T> {
+  const opened = new Map<Profile, () => Promise<T>>();
+  return (profile) => {
+    const get = opened.get(profile) ?? once(() => open(profile));
+    opened.set(profile, get);
+    return get();
+  };
+}
+
+function readBy({ layers, missing }: ChosenLayers) {
+  return {
+    layers,
+    missingLayers: Object.fromEntries(Object.entries(missing).map(([name, { reason }]) => [name, reason])),
   };
 }
 

@@ -7,7 +7,7 @@
 import { lstat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
-import type { VideoRecord } from '../index/store/records.js';
+import type { VideoRecord, WindowWrite } from '../index/store/records.js';
 import { type FileIdentity, identifyFile } from '../ingest/file.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
@@ -24,11 +24,24 @@ import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/sub
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
-import { type LayerCost, type LayerParts, missingStages, readLayers } from './read-layers.js';
+import { higherProfile, type Profile } from './profile.js';
+import { type LayerParts, missingStages, readLayers } from './read-layers.js';
+import { canRenewSubtitles, renewMeaning, renewSubtitles } from './renewal.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
-import { beginning, conclusion, fingerprintOf, titleOf } from './video-record.js';
+import {
+  beginning,
+  conclusion,
+  embeddingsStage,
+  isMade,
+  needsPictures,
+  plannerOptions,
+  type Reading,
+  readingOf,
+  subtitlesStage,
+  titleOf,
+} from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
-import { describeWindow, embedEvents, snapToSignals } from './window-meaning.js';
+import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeaning } from './window-meaning.js';
 
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
@@ -37,11 +50,17 @@ export interface PipelineParts extends LayerParts {
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
   readonly model?: Model;
+  /** The profile that the layers are of. @default not said, and not remembered */
+  readonly profile?: Profile;
+  /** Those of another, for a video that was read with more. @default those that are there */
+  readonly layersOf?: (profile: Profile) => Promise<Pick<LayerParts, 'layers' | 'missingLayers'>>;
 }
 
 export interface IngestOptions {
   /** Do everything again, also what is already there. @default false */
   readonly force?: boolean;
+  /** Put on the video, beside those that it carries. @default none */
+  readonly tags?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: IngestProgress) => void;
 }
@@ -51,14 +70,23 @@ export interface IngestResult {
   /** `already`: this content was in the library, read with the same settings; only its path and title were renewed. */
   readonly outcome: 'ingested' | 'already';
   readonly took: Milliseconds;
-  /** What each part of the work took that was done: `windows`, then the layers of their own pass. */
-  readonly parts: readonly { readonly name: 'windows' | LayerName; readonly took: Milliseconds }[];
+  /**
+   * What each part of the work took that was done: `windows`, or of a video that is there `subtitles` and `meaning`, then the layers of their own
+   * pass.
+   */
+  readonly parts: readonly PartCost[];
+}
+
+export interface PartCost {
+  readonly name: 'windows' | 'subtitles' | 'meaning' | LayerName;
+  readonly took: Milliseconds;
 }
 
 /**
  * Ingests one file. A run that was killed goes on: the file is decoded again from its start (signals need every frame), windows that
  * are written are kept and neither described nor embedded again, layers go on where their last stretch ended, and the result equals that
- * of an undisturbed run. Of a video that is there, only the layers run that have not read it yet.
+ * of an undisturbed run. Of a video that is there, only that is done again which rests on what changed: with another model its captions, with other
+ * words beside it these words, with another embedder the points of its texts (the last two without reading the film), and layers that have not read it yet.
  * @throws {LongwatchError} of the file, the decoder, the model or the library. Windows that were written stay; the video is `failed`
  * with the error, or stays `ingesting` when it was cancelled.
  */
@@ -75,21 +103,32 @@ export async function ingestVideo(
   const identity = await identifyFile(file, options.signal);
   const probe = await decoder.probe(identity.path, decoding);
   const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
+  const there = options.force ? undefined : await complete(library, identity);
+  let reading = readingOf(parts, probe, subtitles, there);
   const video = await library.addVideo({
     ...identity,
     title: titleOf(identity.path, probe),
-    fingerprint: fingerprintOf(parts, subtitles),
+    fingerprint: reading.fingerprint,
+    formerly: reading.formerly,
+    ...(options.tags ? { tags: options.tags } : {}),
   });
   if (options.force) {
     await library.clearWindows(video.id);
     await library.clearLayers(video.id);
   }
-  const there = !options.force && (video.state === 'ready' || video.state === 'partial');
+  const isThere = !options.force && isComplete(video) && (await needsNoFilm(library, video, reading));
 
   try {
-    if (!there) {
+    const costs: PartCost[] = [];
+    if (isThere) costs.push(...(await renew(parts, video, subtitles, reading, options)));
+    else {
+      if (reading.keeps.model) {
+        // Without the model its windows cannot be cut again.
+        reading = readingOf(parts, probe, subtitles, undefined);
+        await library.updateVideo(video.id, { fingerprint: reading.fingerprint });
+      }
       await library.updateVideo(video.id, beginning(parts, probe, subtitles));
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options);
+      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
       await refuseChangedFile(identity);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
@@ -97,49 +136,107 @@ export async function ingestVideo(
         ...concluded,
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
+      costs.push({ name: 'windows', took: Date.now() - started });
+      if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
-    const windows = there ? [] : [{ name: 'windows', took: Date.now() - started } as const];
-    const layers = await ingestLayers(parts, video.id, identity, probe, options);
-    const outcome = there && layers.length === 0 ? 'already' : 'ingested';
-    const took = Date.now() - started;
-    return { video: await library.findVideo(video.id), outcome, took, parts: [...windows, ...layers] };
+    costs.push(...(await ingestLayers(parts, video.id, identity, probe, options)));
+    const outcome = costs.length === 0 ? 'already' : 'ingested';
+    return { video: await library.findVideo(video.id), outcome, took: Date.now() - started, parts: costs };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
       await library.clearWindows(video.id);
       await library.clearLayers(video.id);
     }
-    if (!options.signal?.aborted) await library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
+    // What is there stays there; who asked for more is told that there is no more.
+    const stays = isThere && error.code !== 'file_changed';
+    if (!options.signal?.aborted && !stays)
+      await library.updateVideo(video.id, { state: 'failed', error: toStoredError(error) });
     throw error;
   }
 }
 
-/** The layers of their own pass. Each is named in the video's stages with how it ended. Returns what each took that read something. */
+/** The video of this content, when it was read to its end. */
+async function complete(library: Library, identity: FileIdentity): Promise<VideoRecord | undefined> {
+  const known = await library.videoOfContent(identity.sha256);
+  // Here is its file: it is what it was before.
+  if (known?.state === 'missing') await library.placeVideo(known.id, identity);
+  const video = known && (await library.getVideo(known.id));
+  return video && isComplete(video) ? video : undefined;
+}
+
+function isComplete({ state }: VideoRecord): boolean {
+  return state === 'ready' || state === 'partial';
+}
+
+/** Whether all that changed can be done again from what the library holds. */
+async function needsNoFilm(library: Library, video: VideoRecord, reading: Reading): Promise<boolean> {
+  const makings = [...(await library.makings(video.id)).values()];
+  if (makings.some((made) => needsPictures(made, reading))) return false;
+  return canRenewSubtitles(video) || makings.every((made) => made?.subtitles === reading.made.subtitles);
+}
+
+/** Does again, of a video that is there, what rests on other words or another embedder than it was made with. Returns what that took. */
+async function renew(
+  parts: PipelineParts,
+  video: VideoRecord,
+  subtitles: SubtitleTracks,
+  reading: Reading,
+  options: IngestOptions,
+): Promise<PartCost[]> {
+  const { library, embedder } = parts;
+  const costs: PartCost[] = [];
+  const makings = [...(await library.makings(video.id)).values()];
+  const begun = Date.now();
+  if (makings.some((made) => made?.subtitles !== reading.made.subtitles)) {
+    await renewSubtitles(parts, video, subtitles, reading, options);
+    costs.push({ name: 'subtitles', took: Date.now() - begun });
+  }
+  await note(library, video.id, { subtitles: subtitlesStage(subtitles, 'done') });
+  if (!embedder) return costs;
+  const again = Date.now();
+  const embedded = await renewMeaning(library, embedder, video.id, options);
+  if (embedded > 0) costs.push({ name: 'meaning', took: Date.now() - again });
+  await note(library, video.id, { embeddings: embeddingsStage(embedder, 'done') });
+  return costs;
+}
+
+/** Says how stages stand, where that is news. */
+async function note(library: Library, videoId: string, stages: VideoRecord['stages']): Promise<void> {
+  const { stages: before } = await library.findVideo(videoId);
+  if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
+    await library.updateVideo(videoId, { stages: { ...before, ...stages } });
+}
+
+/**
+ * The layers of their own pass, of the profile that reads most of this one and those before. Each is named in the video's stages with how it ended.
+ * Returns what each took that read something.
+ */
 async function ingestLayers(
   parts: PipelineParts,
   videoId: string,
   identity: FileIdentity,
   probe: VideoProbe,
-  { signal, onProgress }: IngestOptions,
-): Promise<LayerCost[]> {
+  { signal, onProgress, force }: IngestOptions,
+): Promise<PartCost[]> {
   const { library } = parts;
-  const { duration, firstFrameTime } = await library.findVideo(videoId);
-  const note = async (stages: VideoRecord['stages']) => {
-    const before = (await library.findVideo(videoId)).stages;
-    if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
-      await library.updateVideo(videoId, { stages: { ...before, ...stages } });
-  };
+  const { duration, firstFrameTime, stages, profile: before } = await library.findVideo(videoId);
+  const profile = force ? parts.profile : higherProfile(parts.profile, before);
+  const chosen =
+    profile !== undefined && profile !== parts.profile && parts.layersOf
+      ? { ...parts, ...(await parts.layersOf(profile)) }
+      : parts;
   // What was read before by more than this run has stays read, and said to be.
-  const { stages } = await library.findVideo(videoId);
-  const unread = Object.entries(missingStages(parts)).filter(([name]) => stages[name]?.state !== 'done');
-  await note(Object.fromEntries(unread));
+  const unread = Object.entries(missingStages(chosen)).filter(([name]) => stages[name]?.state !== 'done');
+  await note(library, videoId, Object.fromEntries(unread));
   const video = { path: identity.path, probe, duration, firstFrameTime };
-  const costs = await readLayers(parts, videoId, video, {
+  const costs = await readLayers(chosen, videoId, video, {
     signal,
     onProgress,
-    onStage: (name, stage) => note({ [name]: stage }),
+    onStage: (name, stage) => note(library, videoId, { [name]: stage }),
   });
   if (costs.length > 0) await refuseChangedFile(identity);
+  if (profile !== undefined && profile !== before) await library.updateVideo(videoId, { profile });
   return costs;
 }
 
@@ -151,13 +248,12 @@ export async function ingestWindows(
   probe: VideoProbe,
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
+  reading: Reading,
 ): Promise<DecodeSummary> {
   const size = model?.pictureSize(probe.video);
-  const written = await library.writtenWindows(videoId);
+  const makings = await library.makings(videoId);
   const signals = new SignalDetector();
-  const planner = new WindowPlanner(
-    model && size ? { tokensPerPair: model.tokensPerPair(size), movingRate: model.frameRate ?? 0 } : {},
-  );
+  const planner = new WindowPlanner(plannerOptions(model, probe));
   const pictures = new PictureRing();
   const events = new EventPool();
   const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];
@@ -170,16 +266,25 @@ export async function ingestWindows(
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
       planned.shift();
       const shown = size ? pictures.take(next.window) : [];
-      if (written.has(next.window.index)) continue;
-      await attemptWindow(library, videoId, next.window.index, model, async (model) => {
+      const { index } = next.window;
+      const made = makings.get(index);
+      if (isMade(made, reading)) continue;
+      const before = made && (await library.readWindow(videoId, index));
+      const described = made?.model === reading.made.model && before ? meaningOf(before) : undefined;
+      await attemptWindow(library, videoId, index, described ? undefined : model, async (model) => {
         failpoint('infer');
-        const meaning = model ? await describeWindow(model, next.window, shown, signal) : undefined;
-        const said = snapToSignals(meaning?.events ?? [], next.events, next.window);
-        const rows = await embedEvents(embedder, [...next.events, ...said], shown, signal);
+        const meaning = model ? await describeWindow(model, next.window, shown, signal) : described;
+        const said = described?.events ?? snapToSignals(meaning?.events ?? [], next.events, next.window);
+        const pictures = described
+          ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
+          : shown;
+        const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
+        const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
+        const rows = await embedEvents(embedder, [...next.events, ...said], pictures, signal, reused);
         signal?.throwIfAborted();
         await library.writeWindow(
           videoId,
-          { window: next.window, precision: 0, ...meaning, events: rows },
+          { window: next.window, precision: 0, ...meaning, events: rows, made: reading.made },
           embedder?.id,
         );
       });
@@ -220,6 +325,23 @@ export async function ingestWindows(
     // Left in the middle, the decoder is still running.
     await frames.return?.(undefined as never);
   }
+}
+
+/** What a model said of a window, as it is written. */
+function meaningOf({
+  window,
+  caption,
+  model,
+  precision,
+  events,
+}: WindowWrite): Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'> {
+  return {
+    window,
+    precision,
+    ...(caption === undefined ? {} : { caption }),
+    ...(model === undefined ? {} : { model }),
+    events: events.map(({ event }) => event).filter(({ source }) => source === 'model'),
+  };
 }
 
 async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {

@@ -53,7 +53,7 @@ export async function readLayers(
       await run.onStage(layer.name, { state: 'skipped', note: skipped });
       continue;
     }
-    const progress = await parts.library.beginLayer(videoId, layer.name, identityOf(layer, parts.embedder));
+    const progress = await parts.library.beginLayer(videoId, layer.name, layer.identity);
     if (progress.done) {
       await run.onStage(layer.name, { state: 'done', note: layer.note });
       continue;
@@ -131,9 +131,4 @@ async function embedded(embedder: Embedder | undefined, events: readonly LayerEv
     const own = events[position]?.embedding;
     return own ? { ...row, frameEmbedding: own } : row;
   });
-}
-
-/** Points of another embedder are another layer's: the texts are read anew rather than left without meaning. */
-function identityOf({ identity }: Layer, embedder: Embedder | undefined): string {
-  return `${identity}; meaning ${embedder?.id ?? 'none'}`;
 }

@@ -2,9 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { StageRecord } from '../index/store/records.js';
+import type { Making, StageRecord, VideoRecord } from '../index/store/records.js';
+import type { PlannerOptions } from '../ingest/plan/planner.js';
 import type { DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
 import type { SubtitleTracks } from './layers/subtitles/subtitles.js';
+import type { Embedder } from './meaning/embedder.js';
+import type { Model } from './model.js';
 import type { PipelineParts } from './pipeline.js';
 import { cleanText } from './tasks/words.js';
 
@@ -20,15 +23,80 @@ export function titleOf(file: string, probe: VideoProbe): string {
   return cleanText(probe.tags.title ?? '', TITLE_LENGTH) || cleanText(name, TITLE_LENGTH) || 'untitled';
 }
 
-/** Everything that the rows depend on beside the file's content. */
-export function fingerprintOf({ embedder, model }: PipelineParts, subtitles: SubtitleTracks): string {
-  const facts = [
+/** What a model costs and wants, as far as the plan goes by it; without one, the planner's own. */
+export function plannerOptions(model: Model | undefined, { video }: VideoProbe): PlannerOptions {
+  if (!model) return {};
+  return { tokensPerPair: model.tokensPerPair(model.pictureSize(video)), movingRate: model.frameRate ?? 0 };
+}
+
+/** How a video is read now, stage by stage. What a stage does not name here it does not depend on. */
+export interface Reading {
+  /** Signals and plan: they depend on the version and on what a pair of frames costs the model. Windows of another one are dropped. */
+  readonly fingerprint: string;
+  /** The rest, of each window: what it would be written with. */
+  readonly made: Making;
+  /**
+   * A part that is not there takes nothing away: what another run's model or embedder gave stays. The model's only where the video is read to its
+   * end, since its windows may lie otherwise without.
+   */
+  readonly keeps: { readonly model: boolean; readonly meaning: boolean };
+  /** What a program before wrote for the same. */
+  readonly formerly: { readonly fingerprint: string; readonly made: Making };
+}
+
+/** @param known the video as it is in the library, when it was read to its end and is not to be done again */
+export function readingOf(
+  parts: PipelineParts,
+  probe: VideoProbe,
+  subtitles: SubtitleTracks,
+  known: VideoRecord | undefined,
+): Reading {
+  const { embedder, model } = parts;
+  const version = `windows ${PIPELINE_VERSION}`;
+  const { tokensPerPair, movingRate } = plannerOptions(model, probe);
+  const fingerprint = model ? `${version}, ${tokensPerPair} tokens a pair, ${movingRate} fps` : version;
+  const made = {
+    model: model?.id ?? '',
+    frames: (model && embedder?.frames?.id) ?? '',
+    subtitles: hash(subtitles.tracks.map(({ identity, language }) => [identity, language ?? null])),
+    meaning: embedder?.id ?? '',
+  };
+  const keepsModel =
+    !model && known !== undefined && (known.fingerprint === version || known.fingerprint.startsWith(`${version},`));
+  return {
+    fingerprint: keepsModel ? known.fingerprint : fingerprint,
+    made,
+    keeps: { model: keepsModel, meaning: !embedder },
+    formerly: { fingerprint: formerFingerprint(parts, subtitles), made },
+  };
+}
+
+/** Whether a window has to be made again with the video at hand: another model is asked, or its frames are embedded elsewhere. */
+export function needsPictures(made: Making | undefined, { made: now, keeps }: Reading): boolean {
+  if (!made) return true;
+  if (keeps.model) return false;
+  return made.model !== now.model || (now.frames !== '' && made.frames !== now.frames);
+}
+
+/** Whether a window would be written as it is. */
+export function isMade(made: Making | undefined, reading: Reading): boolean {
+  const { made: now, keeps } = reading;
+  if (!made || needsPictures(made, reading) || made.subtitles !== now.subtitles) return false;
+  return keeps.meaning || made.meaning === now.meaning;
+}
+
+/** Everything that the rows depended on, when a change of any of it dropped all windows. */
+function formerFingerprint({ embedder, model }: PipelineParts, subtitles: SubtitleTracks): string {
+  return hash([
     PIPELINE_VERSION,
     embedder?.id ?? null,
     model?.id ?? null,
     subtitles.tracks.map((track) => track.identity),
     ...(model && embedder?.frames ? [embedder.frames.id] : []),
-  ];
+  ]);
+}
+
+function hash(facts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
 }
 
@@ -67,11 +135,18 @@ function stagesOf(
   return {
     decode: { state, note: decoder.id },
     signals: { state },
-    subtitles:
-      subtitles.tracks.length > 0
-        ? { state, note: subtitles.tracks.map((track) => path.basename(track.origin)).join(', ') }
-        : { state: 'skipped', note: 'there are none' },
+    subtitles: subtitlesStage(subtitles, state),
     model: model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
-    embeddings: embedder ? { state, note: embedder.id } : { state: 'skipped', note: 'no embedder is installed' },
+    embeddings: embedder ? embeddingsStage(embedder, state) : { state: 'skipped', note: 'no embedder is installed' },
   };
+}
+
+export function embeddingsStage({ id }: Embedder, state: 'running' | 'done'): StageRecord {
+  return { state, note: id };
+}
+
+export function subtitlesStage({ tracks, warnings }: SubtitleTracks, state: 'running' | 'done'): StageRecord {
+  return tracks.length > 0
+    ? { state, note: tracks.map((track) => path.basename(track.origin)).join(', '), warnings }
+    : { state: 'skipped', note: 'there are none', warnings };
 }

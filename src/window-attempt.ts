@@ -23,7 +23,7 @@ export async function attemptWindow(
   work: (model: Model | undefined) => Promise<void>,
 ): Promise<void> {
   if (!model) return work(undefined);
-  const deadly = (await library.beginWindow(videoId, index)) >= DEATHS_MAX;
+  const deadly = (await library.beginWindow(videoId, index, model.id)) >= DEATHS_MAX;
   if (deadly) await library.giveUpWindow(videoId, index);
   try {
     await work(deadly ? undefined : model);
@@ -35,8 +35,7 @@ export async function attemptWindow(
 
 /** What a video says about windows that were written without the model. */
 export async function givenUpWarnings(library: Library, videoId: string): Promise<string[]> {
-  const windows = await library.givenUpWindows(videoId);
-  return windows.map(
+  return (await library.givenUpWindows(videoId)).map(
     ({ start, end }) =>
       `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
   );

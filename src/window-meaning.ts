@@ -118,6 +118,7 @@ function modelEvents(
  * Events with the embeddings of their texts, ready to be written; see `passages` for what of them is embedded. Equal texts are embedded once. Where the embedder knows frames, the
  * caption, which speaks of the whole window, carries what the window looks like.
  * @param pictures of the window, in pairs; none when no model is installed
+ * @param known what need not be embedded again
  * @throws {LongwatchError} `model_failed`, `cancelled`
  */
 export async function embedEvents(
@@ -125,20 +126,55 @@ export async function embedEvents(
   events: readonly MediaEvent[],
   pictures: readonly Picture[],
   signal?: AbortSignal,
+  known: KnownPoints = NOTHING_KNOWN,
 ): Promise<WindowWrite['events']> {
-  const meant = passages(events);
-  const texts = embedder
-    ? [...new Set(meant.filter((_, position) => EMBEDDED_KINDS.has(events[position]?.kind ?? 'cut')))]
-    : [];
-  if (!embedder || texts.length === 0) return events.map((event) => ({ event }));
-  const vectors = await embedder.embed(texts, signal);
-  const byText = new Map(texts.map((text, position) => [text, vectors[position]]));
-  const frames = events.some(showsWindow) ? await embedFrames(embedder, pictures, signal) : undefined;
+  if (!embedder) return events.map((event) => ({ event }));
+  const vectors = await embedTexts(embedder, events, signal, known.texts);
+  const frames = events.some(showsWindow)
+    ? (known.frames ?? (await embedFrames(embedder, pictures, signal)))
+    : undefined;
   return events.map((event, position) => {
-    const embedding = EMBEDDED_KINDS.has(event.kind) ? byText.get(meant[position] ?? '') : undefined;
+    const embedding = vectors[position];
     const frameEmbedding = showsWindow(event) ? frames : undefined;
     return { event, ...(embedding && { embedding }), ...(frameEmbedding && { frameEmbedding }) };
   });
+}
+
+/** Points that are there already: of what is embedded for a text, and of a window's frames. */
+export interface KnownPoints {
+  readonly texts: ReadonlyMap<string, Float32Array>;
+  readonly frames?: WindowWrite['events'][number]['frameEmbedding'];
+}
+
+const NOTHING_KNOWN: KnownPoints = { texts: new Map() };
+
+/** The points of a window that is written. */
+export function pointsOf(rows: WindowWrite['events']): KnownPoints {
+  const meant = passages(rows.map(({ event }) => event));
+  const texts = new Map(
+    rows.flatMap(({ embedding }, position) => (embedding ? [[meant[position] ?? '', embedding]] : [])),
+  );
+  const frames = rows.find(({ event }) => showsWindow(event))?.frameEmbedding;
+  return { texts, ...(frames ? { frames } : {}) };
+}
+
+/**
+ * One vector for each event that is searched by its meaning, in order.
+ * @param events of one window or stretch, as they are stored
+ * @throws {LongwatchError} `model_failed`, `cancelled`
+ */
+export async function embedTexts(
+  embedder: Embedder,
+  events: readonly MediaEvent[],
+  signal?: AbortSignal,
+  known: KnownPoints['texts'] = NOTHING_KNOWN.texts,
+): Promise<(Float32Array | undefined)[]> {
+  const meant = passages(events);
+  const wanted = new Set(meant.filter((_, position) => EMBEDDED_KINDS.has(events[position]?.kind ?? 'cut')));
+  const texts = [...wanted].filter((text) => !known.has(text));
+  const vectors = texts.length === 0 ? [] : await embedder.embed(texts, signal);
+  const byText = new Map([...known, ...texts.map((text, position) => [text, vectors[position]] as const)]);
+  return events.map(({ kind }, position) => (EMBEDDED_KINDS.has(kind) ? byText.get(meant[position] ?? '') : undefined));
 }
 
 function showsWindow({ kind }: MediaEvent): boolean {

@@ -6,6 +6,7 @@ import { roundToMilliseconds, subtractRanges } from '../../src/time.js';
 import { z } from '../hono.js';
 import { chapterSchema } from '../schema/chapter.js';
 import { eventSchema } from '../schema/event.js';
+import { tagsSchema } from '../schema/tag.js';
 import { rangeJson, rangeSchema, secondsSchema } from '../schema/units.js';
 import { fpsJson, fpsSchema } from '../schema/video.js';
 import { LAYERS, type Layer } from './layer.js';
@@ -22,6 +23,7 @@ export const exportHeadSchema = z.object({
     title: z.string(),
     file_name: z.string(),
     sha256: z.string(),
+    tags: tagsSchema,
     state: z.enum(VIDEO_STATES),
     duration_s: secondsSchema,
     width: z.number().int(),
@@ -47,6 +49,7 @@ export function exportHead(video: VideoRecord, layer: Layer): z.infer<typeof exp
       title: cleanLine(video.title),
       file_name: cleanLine(path.basename(video.path)),
       sha256: video.sha256,
+      tags: [...video.tags],
       state: video.state,
       duration_s: roundToMilliseconds(video.duration),
       width: video.width,

@@ -21,6 +21,8 @@ const TABLE: readonly Row[] = [
   { methods: LOOK, path: '/v1/events/stream', scopes: ['read', 'ingest'] },
   { methods: [...LOOK, 'POST', 'PUT', 'PATCH', 'DELETE'], path: '/v1/uploads/*', scopes: ['ingest'] },
   { methods: ['POST'], path: '/v1/videos', scopes: ['ingest'] },
+  // Tags: who brings films in sorts them.
+  { methods: ['PATCH'], path: '/v1/videos/:id', scopes: ['ingest'] },
   { methods: ['POST'], path: '/v1/estimate', scopes: ['ingest'] },
   // All of the work, whoever asked for it.
   { methods: ['POST'], path: '/v1/jobs/pause', scopes: ['admin'] },

@@ -27,6 +27,12 @@ const TRANSCRIPT_KINDS: readonly EventKind[] = ['subtitle', 'speech'];
 
 const videoId = z.string().min(4).max(64).describe('Id of a video, from search or list_videos.');
 const videoIds = z.array(videoId).min(1).max(1000).optional().describe('Only these videos. Without: all.');
+const tags = z
+  .array(z.string().min(1).max(64))
+  .min(1)
+  .max(64)
+  .optional()
+  .describe('Only videos that carry all of these tags. Without: all.');
 const range = {
   start_s: z.number().min(0).optional().describe('Only from here on, in seconds.'),
   end_s: z.number().positive().optional().describe('Only before this, in seconds.'),
@@ -47,16 +53,18 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       input: z.object({
         query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('What happens, in words.'),
         video_ids: videoIds,
+        tags,
         ...range,
         limit: z.number().int().min(1).max(100).optional().describe('How many at most; 10 when left out.'),
         ground: z.boolean().optional().describe('Let the vision model look again where the search leads. Slow.'),
       }),
-      async run({ query, video_ids: ids, start_s: start, end_s: end, limit, ground }, { signal }) {
+      async run({ query, video_ids: ids, tags: carried, start_s: start, end_s: end, limit, ground }, { signal }) {
         const within = rangeOf(start, end);
         const answer = await searcher.search(
           {
             query,
             ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
+            ...(carried ? { tags: carried } : {}),
             ...(within ? { range: within } : {}),
             ...(limit === undefined ? {} : { limit }),
             ...(ground === undefined ? {} : { ground }),
@@ -74,12 +82,14 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
       input: z.object({
         question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('The question.'),
         video_ids: videoIds,
+        tags,
         ground: z.boolean().optional().describe('Let the vision model look again where the search leads. Slow.'),
       }),
-      async run({ question, video_ids: ids, ground }, { signal }) {
+      async run({ question, video_ids: ids, tags: carried, ground }, { signal }) {
         const request = {
           question,
           ...(ids ? { videoIds: await videoIdsOf(library, ids) } : {}),
+          ...(carried ? { tags: carried } : {}),
           ...(ground === undefined ? {} : { ground }),
         };
         for await (const step of ask(request, signal))
@@ -90,9 +100,15 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
     tool({
       name: 'list_videos',
       title: 'List the videos',
-      description: 'The videos of the library in the order in which they were added, with length, state and warnings.',
-      input: z.object(page),
-      run: async (given) => ({ json: pageJson(await library.listVideos(pageOf(given)), videoJson) }),
+      description:
+        'The videos of the library in the order in which they were added, with length, tags, state and warnings.',
+      input: z.object({ tags, ...page }),
+      run: async ({ tags: carried, ...paging }) => ({
+        json: pageJson(
+          await library.listVideos({ ...pageOf(paging), ...(carried ? { tags: carried } : {}) }),
+          videoJson,
+        ),
+      }),
     }),
     tool({
       name: 'get_events',

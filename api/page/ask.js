@@ -2,6 +2,7 @@
 
 import { ApiError, ask, byId, clock, frameImage, make } from './dom.js';
 import { play } from './player.js';
+import { narrowing } from './tags.js';
 import { videoOf } from './videos.js';
 
 /** Turns that go along with a question: as many as the server looks back on. */
@@ -16,7 +17,7 @@ let latest;
 
 /**
  * @param {string} question
- * @param {string} scope id of a video, or empty for all
+ * @param {string} scope see `narrowing`
  * @param {{question: string, answer: string}[]} before the conversation so far
  * @throws {ApiError}
  */
@@ -32,7 +33,7 @@ export async function askQuestion(question, scope, before) {
   byId('sentences').replaceChildren();
   note('Looking for places that answer this…');
   try {
-    const body = { question, ...(scope === '' ? {} : { video_ids: [scope] }), ...(turns.length > 0 ? { turns } : {}) };
+    const body = { question, ...narrowing(scope), ...(turns.length > 0 ? { turns } : {}) };
     for await (const { name, data } of events(body, signal)) take(name, data);
   } catch (error) {
     if (error.name === 'AbortError') return;

@@ -2,12 +2,13 @@
 
 import { ask, byId, clock, frameImage, make } from './dom.js';
 import { play } from './player.js';
+import { narrowing } from './tags.js';
 import { markHits } from './timeline.js';
 import { videoOf } from './videos.js';
 
 let running;
 
-/** @param {string} query @param {string} scope id of a video, or empty for all */
+/** @param {string} query @param {string} scope see `narrowing` */
 export async function search(query, scope) {
   running?.abort();
   running = new AbortController();
@@ -16,7 +17,7 @@ export async function search(query, scope) {
   byId('answer').setAttribute('aria-busy', 'true');
   note('Searching…');
   try {
-    const body = scope === '' ? { query, limit: 20 } : { query, limit: 20, video_ids: [scope] };
+    const body = { query, limit: 20, ...narrowing(scope) };
     show(await ask('/v1/search', { method: 'POST', body, signal }));
   } catch (error) {
     if (error.name === 'AbortError') return;

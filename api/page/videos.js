@@ -3,6 +3,7 @@
 import { ask, byId, clockShort, frameImage, make } from './dom.js';
 import { followJobs, showJob } from './jobs.js';
 import { play } from './player.js';
+import { loadTags, onTags, tagOptions } from './tags.js';
 
 const PAGE = 50;
 const STATES = {
@@ -22,7 +23,7 @@ let cursor;
 export async function start() {
   videos.clear();
   cursor = undefined;
-  await more();
+  await Promise.all([more(), loadTags()]);
   followJobs(refresh);
 }
 
@@ -61,8 +62,9 @@ function draw() {
   scope.replaceChildren(
     make('option', { value: '' }, 'All videos'),
     ...[...videos.values()].map((video) => make('option', { value: video.id }, video.title)),
+    ...[tagOptions()].filter(Boolean),
   );
-  scope.value = videos.has(chosen) ? chosen : '';
+  scope.value = [...scope.options].some(({ value }) => value === chosen) ? chosen : '';
 }
 
 function videoItem(video) {
@@ -78,6 +80,7 @@ function videoItem(video) {
       {},
       make('span', { class: 'name' }, video.title),
       make('span', { class: 'from time' }, [clockShort(video.duration_s), size, state].filter(Boolean).join(' · ')),
+      video.tags.length > 0 ? make('span', { class: 'why' }, video.tags.join(', ')) : undefined,
       ...video.warnings.slice(0, 2).map((warning) => make('span', { class: 'why' }, warning)),
       video.error && make('span', { class: 'why error' }, video.error.detail),
     ),
@@ -85,6 +88,12 @@ function videoItem(video) {
   pick.addEventListener('click', () => play(video, { start: 0 }));
   return make('li', {}, pick);
 }
+
+onTags((change) => {
+  const video = change && videos.get(change.id);
+  if (video) videos.set(video.id, { ...video, tags: change.tags });
+  draw();
+});
 
 byId('more-videos').addEventListener('click', () => {
   more().catch((error) => {

@@ -35,10 +35,11 @@ const post = createRoute({
 /** @param shutdown Ends the streams, so that the server can close. */
 export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
   return new OpenAPIHono<ApiEnv>().openapi(post, async (c) => {
-    const { question, video_ids: videoIds, turns, ground } = c.req.valid('json');
+    const { question, video_ids: videoIds, tags, turns, ground } = c.req.valid('json');
     const request = {
       question,
       ...(videoIds ? { videoIds } : {}),
+      ...(tags ? { tags } : {}),
       ...(turns ? { turns } : {}),
       ...(ground === undefined ? {} : { ground }),
     };

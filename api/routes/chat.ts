@@ -50,6 +50,7 @@ export function chatRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
       question: questionOf(body),
       turns: turnsOf(body),
       ...(body.video_ids ? { videoIds: body.video_ids } : {}),
+      ...(body.tags ? { tags: body.tags } : {}),
     };
     const head: ChatHead = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000) };
     if (!body.stream) {

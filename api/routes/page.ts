@@ -27,6 +27,7 @@ const FILES = {
   '/page/player.js': { name: 'player.js', type: SCRIPT },
   '/page/scenes.js': { name: 'scenes.js', type: SCRIPT },
   '/page/session.js': { name: 'session.js', type: SCRIPT },
+  '/page/tags.js': { name: 'tags.js', type: SCRIPT },
   '/page/timeline.js': { name: 'timeline.js', type: SCRIPT },
   '/page/timeline-drawing.js': { name: 'timeline-drawing.js', type: SCRIPT },
   '/page/timeline-tiles.js': { name: 'timeline-tiles.js', type: SCRIPT },

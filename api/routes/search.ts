@@ -7,6 +7,7 @@ import type { PictureSource } from '../../src/picture-search.js';
 import { type ApiEnv, createRoute, OpenAPIHono, type z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { searchJson, searchQuerySchema, searchRequestSchema, searchSchema } from '../schema/search.js';
+import { tagsOfQuery } from '../schema/tag.js';
 import { hitLinks } from './place-links.js';
 import { json, problems } from './responses.js';
 import { rangeOf, rangeOfQuery } from './time-range.js';
@@ -38,6 +39,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
       const body = c.req.valid('json');
       const filters = {
         videoIds: body.video_ids,
+        tags: body.tags,
         range: body.range && rangeOf(body.range.start_s, body.range.end_s),
         limit: body.limit,
         minScore: body.min_score,
@@ -62,6 +64,7 @@ export function searchRoutes({ searcher, searchByPicture, library }: ApiParts) {
       const request = withoutUndefined({
         query: query.q,
         videoIds: query.video_id === undefined ? undefined : [query.video_id].flat(),
+        tags: tagsOfQuery(query.tag),
         range: rangeOfQuery(query),
         limit: query.limit,
         minScore: query.min_score,

@@ -1,10 +1,21 @@
 /** Videos: what the library knows, and how one gets in and out. */
 
+import { PROFILE_NAMES } from '../../src/profile.js';
+import { tagSet } from '../../src/tag.js';
 import { allowedFile } from '../guard/path.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { jobJson, jobSchema, prioritySchema } from '../schema/job.js';
-import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
+import { pageJson, pageOf, pageQuery, pageSchema } from '../schema/page.js';
+import {
+  tagCountsJson,
+  tagCountsSchema,
+  tagFilterSchema,
+  taggedVideoSchema,
+  tagQuery,
+  tagsOfQuery,
+  videoChangeSchema,
+} from '../schema/tag.js';
 import { filePathSchema, videoJson, videoSchema } from '../schema/video.js';
 import { json, problems } from './responses.js';
 import { videoById, videoParams } from './video-id.js';
@@ -15,7 +26,7 @@ const list = createRoute({
   operationId: 'listVideos',
   tags: ['Videos'],
   summary: 'The videos of the library, in the order they were added',
-  request: { query: pageQuery },
+  request: { query: pageQuery.extend({ tag: tagQuery }) },
   responses: { 200: json(pageSchema(videoSchema), 'One page of videos.'), ...problems },
 });
 
@@ -34,6 +45,12 @@ const add = createRoute({
             .strictObject({
               path: filePathSchema,
               priority: prioritySchema.optional(),
+              profile: z.enum(PROFILE_NAMES).optional().openapi({
+                description: "How much is read. Without: the server's own. What was read before by a higher one stays.",
+              }),
+              tags: tagFilterSchema
+                .optional()
+                .openapi({ description: 'Put on the video beside those that it carries.' }),
             })
             .openapi('NewVideo'),
         },
@@ -59,6 +76,30 @@ const read = createRoute({
   responses: { 200: json(videoSchema, 'The video.'), ...problems },
 });
 
+const change = createRoute({
+  method: 'patch',
+  path: '/v1/videos/{id}',
+  operationId: 'changeVideo',
+  tags: ['Videos'],
+  summary: 'Put tags on a video and take them away',
+  description:
+    'What is in both lists is taken away. A tag that a watched folder puts on its videos comes back when it is looked through.',
+  request: {
+    params: videoParams,
+    body: { required: true, content: { 'application/json': { schema: videoChangeSchema } } },
+  },
+  responses: { 200: json(taggedVideoSchema, 'The tags that it carries now.'), ...problems },
+});
+
+const tags = createRoute({
+  method: 'get',
+  path: '/v1/tags',
+  operationId: 'listTags',
+  tags: ['Videos'],
+  summary: 'The tags that are on videos, and on how many each is',
+  responses: { 200: json(tagCountsSchema, 'The tags, sorted.'), ...problems },
+});
+
 const remove = createRoute({
   method: 'delete',
   path: '/v1/videos/{id}',
@@ -72,19 +113,31 @@ const remove = createRoute({
 export function videoRoutes({ library, jobs, config }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, async (c) => {
-      const { cursor, limit } = c.req.valid('query');
+      const query = c.req.valid('query');
+      const tags = tagsOfQuery(query.tag);
       return c.json(
-        pageJson(await library.listVideos(cursor === undefined ? { limit } : { cursor, limit }), videoJson),
+        pageJson(await library.listVideos({ ...pageOf(query), ...(tags ? { tags } : {}) }), videoJson),
         200,
       );
     })
     .openapi(add, async (c) => {
-      const { path, priority } = c.req.valid('json');
+      const { path, priority, profile, tags } = c.req.valid('json');
       const file = await allowedFile(path, config.allowedRoots);
-      const job = await jobs.enqueue(file, priority === undefined ? {} : { priority });
+      const job = await jobs.enqueue(file, {
+        ...(priority === undefined ? {} : { priority }),
+        ...(profile === undefined ? {} : { profile }),
+        ...(tags === undefined ? {} : { tags: tagSet(tags) }),
+      });
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
     .openapi(read, async (c) => c.json(videoJson(await videoById(library, c.req.valid('param').id)), 200))
+    .openapi(change, async (c) => {
+      const { add_tags: add = [], remove_tags: remove = [] } = c.req.valid('json');
+      const video = await videoById(library, c.req.valid('param').id);
+      const { id, tags } = await library.tagVideo(video.id, { add, remove });
+      return c.json({ id, tags: [...tags] }, 200);
+    })
+    .openapi(tags, async (c) => c.json(tagCountsJson(await library.tags()), 200))
     .openapi(remove, async (c) => {
       const video = await videoById(library, c.req.valid('param').id);
       // An ingest that still runs would write into what is being removed.

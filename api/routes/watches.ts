@@ -6,6 +6,7 @@ import { LongwatchError } from '../../src/errors.js';
 import { checkedDestination } from '../../src/standing-queries/destination.js';
 import { refuseEndless } from '../../src/standing-queries/evaluate.js';
 import { newSecret } from '../../src/standing-queries/signature.js';
+import { tagSet } from '../../src/tag.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { pageJson, pageOf, pageQuery, pageSchema } from '../schema/page.js';
@@ -98,6 +99,7 @@ export function watchRoutes({ library, config }: ApiParts) {
         query: body.query,
         url: checkedDestination(body.url, config.privateHosts ?? []).href,
         ...(body.video_ids ? { videoIds: await videoIdsOf(library, body.video_ids) } : {}),
+        ...(body.tags ? { tags: tagSet(body.tags) } : {}),
         minScore: body.min_score ?? 0,
         created: Date.now(),
       };

@@ -7,6 +7,7 @@ import { MAX_TURNS } from '../../src/tasks/standalone.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
 import { groundingJson, groundingSchema } from './search.js';
+import { tagFilterSchema } from './tag.js';
 import { roundTo, secondsSchema } from './units.js';
 
 /** Of an earlier turn; far more than is looked back on. */
@@ -16,6 +17,7 @@ export const askRequestSchema = z
   .strictObject({
     question: z.string().trim().min(1).max(MAX_QUERY_LENGTH).openapi({ example: 'What wakes the rabbit up?' }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
+    tags: tagFilterSchema.optional(),
     turns: z
       .array(z.strictObject({ question: z.string().max(MAX_QUERY_LENGTH), answer: z.string().max(MAX_ANSWER_LENGTH) }))
       .max(100)

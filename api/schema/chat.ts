@@ -7,6 +7,7 @@ import { MAX_TURNS, type Turn } from '../../src/tasks/standalone.js';
 import { formatTime } from '../../src/time.js';
 import { z } from '../hono.js';
 import { citationJson, citationSchema, type PlaceLinks } from './ask.js';
+import { tagFilterSchema } from './tag.js';
 
 export const CHAT_PATH = '/v1/chat/completions';
 
@@ -44,6 +45,7 @@ export const chatRequestSchema = z
       .max(1000)
       .optional()
       .openapi({ description: 'Not of OpenAI: asks these videos only.' }),
+    tags: tagFilterSchema.optional(),
   })
   .openapi('ChatRequest');
 

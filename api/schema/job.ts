@@ -1,8 +1,10 @@
 /** A job as JSON. */
 
 import { JOB_STATES, type JobRecord, PRIORITY_LIMITS } from '../../ingest/jobs/job.js';
+import { PROFILE_NAMES } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
+import { tagsSchema } from './tag.js';
 import { dateJson, dateSchema, roundTo } from './units.js';
 import { storedErrorSchema } from './video.js';
 
@@ -21,6 +23,8 @@ export const jobSchema = z
     video_id: z.string().optional(),
     state: z.enum(JOB_STATES),
     priority: prioritySchema,
+    profile: z.enum(PROFILE_NAMES).optional().openapi({ description: 'How much is read of the file.' }),
+    tags: tagsSchema.openapi({ description: 'What the video gets beside the tags that it carries.' }),
     attempts: z.number().int().openapi({ description: 'Times that it was begun since it last got on.' }),
     run_at: dateSchema.optional().openapi({ description: 'A job that failed is tried again not before then.' }),
     stage: z.string().openapi({ description: 'The layer it is at.' }),
@@ -48,6 +52,8 @@ export function jobJson(job: JobRecord, now: Milliseconds = Date.now()): JobJson
     ...(job.videoId === undefined ? {} : { video_id: job.videoId }),
     state: job.state,
     priority: job.priority,
+    ...(job.profile === undefined ? {} : { profile: job.profile }),
+    tags: [...job.tags],
     attempts: job.attempts,
     ...(job.state === 'queued' && job.runAt > now ? { run_at: dateJson(job.runAt) } : {}),
     stage: job.stage,

@@ -6,6 +6,7 @@ import { EVENT_KINDS, EVENT_SOURCES } from '../../src/event.js';
 import { MAX_PICTURE_BYTES } from '../../src/picture-search.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
+import { tagFilterSchema, tagQuery } from './tag.js';
 import { integerQuery, roundTo, secondsSchema, timeQuery } from './units.js';
 
 const limitSchema = z.number().int().min(1).max(100).openapi({ default: 10 });
@@ -38,6 +39,7 @@ export const searchRequestSchema = z
       .optional()
       .openapi({ description: 'A JPEG, PNG or WebP file in base64: what looks like it.' }),
     video_ids: z.array(z.string().min(1).max(128)).min(1).max(1000).optional(),
+    tags: tagFilterSchema.optional(),
     range: z
       .strictObject({ start_s: z.number().min(0).optional(), end_s: z.number().positive().optional() })
       .optional()
@@ -62,6 +64,7 @@ export const searchRequestSchema = z
 export const searchQuerySchema = z.object({
   q: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
   video_id: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).max(1000)]).optional(),
+  tag: tagQuery,
   from: timeQuery('1:30'),
   to: timeQuery('01:01:30.250'),
   limit: integerQuery(1, 100).optional(),

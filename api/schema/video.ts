@@ -1,8 +1,10 @@
 /** A video as JSON. */
 
 import { STAGE_STATES, VIDEO_STATES, type VideoRecord } from '../../index/store/records.js';
+import { PROFILE_NAMES } from '../../src/profile.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
+import { tagsSchema } from './tag.js';
 import { dateJson, dateSchema, rangeJson, rangeSchema, roundTo, secondsSchema } from './units.js';
 
 export const storedErrorSchema = z
@@ -25,6 +27,7 @@ export const videoSchema = z
     size_bytes: z.number().int(),
     modified_at: dateSchema,
     added_at: dateSchema,
+    tags: tagsSchema,
     state: z.enum(VIDEO_STATES),
     duration_s: secondsSchema,
     width: z.number().int(),
@@ -38,6 +41,10 @@ export const videoSchema = z
     }),
     coverage: z.array(rangeSchema).openapi({ description: 'What was decoded and indexed.' }),
     warnings: z.array(z.string()),
+    profile: z
+      .enum(PROFILE_NAMES)
+      .optional()
+      .openapi({ description: 'The one that reads most of those that it was read with.' }),
     stages: z.record(z.string(), z.object({ state: z.enum(STAGE_STATES), note: z.string().optional() })),
     error: storedErrorSchema.optional(),
   })
@@ -63,6 +70,7 @@ export function videoJson(video: VideoRecord): VideoJson {
     size_bytes: video.sizeBytes,
     modified_at: dateJson(video.modified),
     added_at: dateJson(video.added),
+    tags: [...video.tags],
     state: video.state,
     duration_s: roundToMilliseconds(video.duration),
     width: video.width,
@@ -73,7 +81,13 @@ export function videoJson(video: VideoRecord): VideoJson {
     first_frame_s: roundTo(video.firstFrameTime, 6),
     coverage: video.coverage.map(rangeJson),
     warnings: [...video.warnings],
-    stages: { ...video.stages },
+    ...(video.profile === undefined ? {} : { profile: video.profile }),
+    stages: Object.fromEntries(
+      Object.entries(video.stages).map(([name, { state, note }]) => [
+        name,
+        note === undefined ? { state } : { state, note },
+      ]),
+    ),
     ...(video.error === undefined ? {} : { error: video.error }),
   };
 }

@@ -6,6 +6,7 @@ import type { WatchRecord } from '../../index/store/standing-store.js';
 import { DELIVERY_STATES, type DeliveryRecord } from '../../index/store/standing-store.js';
 import { z } from '../hono.js';
 import { type HitLinks, hitJson, hitSchema } from './search.js';
+import { tagFilterSchema } from './tag.js';
 import { dateJson, dateSchema } from './units.js';
 import { storedErrorSchema } from './video.js';
 
@@ -28,6 +29,9 @@ export const newWatchSchema = z
       .max(1000)
       .optional()
       .openapi({ description: 'Only these videos. Without: all, and those that come.' }),
+    tags: tagFilterSchema.optional().openapi({
+      description: 'Only videos that carry all of these tags when what is new is looked at.',
+    }),
     min_score: z.number().min(0).max(1).optional().openapi({ default: 0 }),
   })
   .openapi('NewWatch');
@@ -38,6 +42,7 @@ export const watchSchema = z
     query: z.string(),
     url: z.string(),
     video_ids: z.array(z.string()).optional(),
+    tags: z.array(z.string()).optional(),
     min_score: z.number(),
     created_at: dateSchema,
   })
@@ -80,6 +85,7 @@ export function watchJson(watch: WatchRecord): z.infer<typeof watchSchema> {
     query: watch.query,
     url: watch.url,
     ...(watch.videoIds === undefined ? {} : { video_ids: [...watch.videoIds] }),
+    ...(watch.tags === undefined ? {} : { tags: [...watch.tags] }),
     min_score: watch.minScore,
     created_at: dateJson(watch.created),
   };

@@ -2,8 +2,8 @@
 
 import { indexWordsOf } from '../fulltext/text-query.js';
 import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
+import type { EventPlace } from '../store/embeddings.js';
 import { EVENT_COLUMNS, type EventRow, eventColumns, toEventRecord } from '../store/event-row.js';
-import type { EventPlace } from '../store/events.js';
 import type { EventFilter, EventRecord, EventWrite, Page } from '../store/records.js';
 import { OVERLAPS_RANGE, rangeParameters } from '../store/scope.js';
 import { columnsOf } from './columns.js';

@@ -9,18 +9,20 @@ import {
   type JobClaim,
   type JobEnd,
   type JobFence,
+  type JobSettings,
   type JobStep,
   LEASE_MAX,
   type NewJob,
 } from '../../ingest/jobs/job.js';
 import type { LastJob } from '../../ingest/watch/watch-store.js';
-import { LongwatchError } from '../../src/errors.js';
 import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
 import {
   ALIVE,
+  ASK_MORE,
   alreadyAt,
+  askedMore,
   CHANGES,
   ERROR,
   endColumns,
@@ -57,15 +59,20 @@ export class Jobs {
 
   add(job: NewJob): Promise<JobRecord> {
     return this.#sql.write(async (sql) => {
-      const { priority = DEFAULT_PRIORITY } = job;
-      const row = await sql.get<JobRow>(
-        `INSERT INTO job (id, kind, path, state, priority, run_at_ms, attempts, stage, progress, size_bytes, modified_ms, created_ms, updated_ms,
-           progressed_ms)
-         VALUES (@id, 'ingest', @path, 'queued', @priority, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
-         ON CONFLICT (path) WHERE ${ALIVE} DO UPDATE SET priority = greatest(job.priority, excluded.priority) RETURNING *`,
+      const { path, priority = DEFAULT_PRIORITY } = job;
+      const made = await sql.get<JobRow>(
+        `INSERT INTO job (id, kind, path, state, priority, profile, tags, run_at_ms, attempts, stage, progress, size_bytes, modified_ms,
+           created_ms, updated_ms, progressed_ms)
+         VALUES (@id, 'ingest', @path, 'queued', @priority, @profile, @tags, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
+         ON CONFLICT (path) WHERE ${ALIVE} DO NOTHING RETURNING *`,
         newJobColumns(job, randomUUID(), priority, await clock(sql)),
       );
-      if (!row) throw new LongwatchError('internal', `The job for ${job.path} was stored and is not there.`);
+      if (made) return toJobRecord(made);
+      const known = await aliveAt(sql, path);
+      // It ended between the two statements: then there is room for a new one.
+      if (!known) return new Jobs(sql).add(job);
+      const row = await sql.get<JobRow>(`UPDATE job SET ${ASK_MORE} WHERE id = @id RETURNING *`, askedMore(known, job));
+      if (!row) throw noJob(known.id);
       return toJobRecord(row);
     });
   }
@@ -85,13 +92,16 @@ export class Jobs {
     });
   }
 
-  hold(path: string, claim: Omit<JobClaim, 'id'>): Promise<HeldJob> {
+  hold(path: string, claim: Omit<JobClaim, 'id'>, settings: Partial<JobSettings> = {}): Promise<HeldJob> {
     return this.#sql.write(async (sql) => {
       const now = await clock(sql);
       await freeGone(sql, claim.isGone);
       await failWornOut(sql, now);
       const known = await aliveAt(sql, path);
-      const job = known ? toJobRecord(known) : await new Jobs(sql).add({ path });
+      const job =
+        known && known.state !== 'queued'
+          ? toJobRecord(known)
+          : await new Jobs(sql).add({ path, ...settings, ...(known ? { priority: known.priority } : {}) });
       if (known?.state === 'queued') await change(sql, job.id, CHANGES.resume);
       return { job, ...(await take(sql, { ...claim, id: job.id }, now)), isNew: known === undefined };
     });
@@ -112,14 +122,16 @@ export class Jobs {
 
   async end({ jobId, token }: JobFence, end: JobEnd): Promise<JobRecord | undefined> {
     if (end.kind === 'forgotten') {
-      await this.#sql.run(`DELETE FROM job WHERE ${HELD}`, { id: jobId, token });
-      return undefined;
+      const forgotten = await this.#sql.run(`DELETE FROM job WHERE ${HELD} AND again = 0`, { id: jobId, token });
+      if (forgotten > 0) return undefined;
     }
+    // What more was asked of a job meanwhile keeps it.
+    const how = end.kind === 'forgotten' ? ({ kind: 'later' } as const) : end;
     // The wait is what this host meant, so it is counted on from the database's moment.
     const wait = end.kind === 'retry' ? end.runAt - Date.now() : 0;
     return this.#sql.write(async (sql) => {
       const now = await clock(sql);
-      const set = endColumns(end.kind === 'retry' && wait > 0 ? { ...end, runAt: now + wait } : end);
+      const set = endColumns(how.kind === 'retry' && wait > 0 ? { ...how, runAt: now + wait } : how);
       const row = await sql.get<JobRow>(
         `UPDATE job SET ${set.sql}, ${TAKEN_AWAY}, speed = NULL, eta_ms = NULL, updated_ms = @now WHERE ${HELD} RETURNING *`,
         { id: jobId, token, now, ...set.parameters },
@@ -208,7 +220,7 @@ export class Jobs {
   /** The newest job of every path that has one. */
   async lastByPath(): Promise<LastJob[]> {
     const rows = await this.#sql.all<LastJobRow>(
-      `SELECT DISTINCT ON (path) id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class FROM job
+      `SELECT DISTINCT ON (path) id, path, state, video_id, profile, size_bytes, modified_ms, updated_ms, error_class FROM job
        ORDER BY path, number DESC`,
     );
     return rows.map(toLastJob);
@@ -237,7 +249,7 @@ async function isPaused(sql: Sql, lock = ''): Promise<boolean> {
 async function take(sql: Sql, { owner, lease, id }: JobClaim, now: Milliseconds) {
   // One job that is asked for is waited for: whoever has it in hands may be about to let it go.
   const row = await sql.get<JobRow>(
-    `UPDATE job SET state = 'running', stage = 'starting', progress = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
+    `UPDATE job SET state = 'running', stage = 'starting', progress = 0, again = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
        lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
      WHERE id = (
        SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}

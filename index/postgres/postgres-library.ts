@@ -27,8 +27,10 @@ import { matchText } from './full-text.js';
 import { checkIntegrity } from './integrity.js';
 import { gotOn, Jobs, requireHeld } from './jobs.js';
 import { KeptAnswers } from './kept-answers.js';
+import { makingsOf, readWindow, remarkWindow, stretchEvents, stretchesToEmbed, writeMeaning } from './makings.js';
 import { type OpenOptions, openDatabase } from './open-database.js';
 import { fillPoints, hasExtension, PointSearch, tryExtension } from './points.js';
+import { countTags, videosWith } from './tags.js';
 import {
   addCopy,
   beginWindow,
@@ -125,6 +127,18 @@ export class PostgresLibrary implements Library {
     return this.#videos.list(page);
   }
 
+  tagVideo(...[id, change]: Parameters<Library['tagVideo']>) {
+    return this.#videos.tag(id, change);
+  }
+
+  tags() {
+    return countTags(this.#db);
+  }
+
+  taggedVideos(tags: readonly string[]) {
+    return videosWith(this.#db, tags);
+  }
+
   removeVideo(id: string) {
     return this.#videos.remove(id);
   }
@@ -138,8 +152,36 @@ export class PostgresLibrary implements Library {
     failpoint('committed');
   }
 
-  beginWindow(videoId: string, index: number) {
-    return beginWindow(this.#unfenced, videoId, index);
+  makings(videoId: string) {
+    return makingsOf(this.#db, videoId);
+  }
+
+  readWindow(videoId: string, index: number) {
+    return readWindow(this.#db, videoId, index);
+  }
+
+  remarkWindow(...[videoId, index, made]: Parameters<Library['remarkWindow']>) {
+    return remarkWindow(this.#db, videoId, index, made);
+  }
+
+  stretchesToEmbed(videoId: string, embedderId: string) {
+    return stretchesToEmbed(this.#db, videoId, embedderId);
+  }
+
+  stretchEvents(...[videoId, place]: Parameters<Library['stretchEvents']>) {
+    return stretchEvents(this.#db, videoId, place);
+  }
+
+  writeMeaning(...[videoId, place, vectors, embedderId]: Parameters<Library['writeMeaning']>) {
+    return this.#db.write(async (sql) => {
+      await writeMeaning(sql, videoId, place, vectors, embedderId);
+      if (this.#held) await gotOn(sql, this.#held.fence);
+      failpoint('stretch');
+    });
+  }
+
+  beginWindow(...[videoId, index, model]: Parameters<Library['beginWindow']>) {
+    return beginWindow(this.#unfenced, videoId, index, model);
   }
 
   leaveWindow(videoId: string, index: number) {
@@ -253,8 +295,8 @@ export class PostgresLibrary implements Library {
     return this.#jobs.claim(claim);
   }
 
-  holdJob(...[path, claim]: Parameters<Library['holdJob']>) {
-    return this.#jobs.hold(path, claim);
+  holdJob(...[path, claim, settings]: Parameters<Library['holdJob']>) {
+    return this.#jobs.hold(path, claim, settings);
   }
 
   renewJob(...[fence, lease, step]: Parameters<Library['renewJob']>) {

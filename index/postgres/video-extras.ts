@@ -6,13 +6,14 @@ import type { SummaryRecord, VideoRecord } from '../store/records.js';
 import { OVERLAPS_RANGE, rangeParameters } from '../store/scope.js';
 import { type ActivityRow, type MarkRow, type Timeline, toTimeline } from '../store/timeline.js';
 import { finite, fromJson } from '../store/values.js';
-import { ALL_PLACES, movedTo, type PlaceRow, toVideoFile } from '../store/video-places.js';
+import { allPlaces, movedTo, type PlaceRow, toVideoFile } from '../store/video-places.js';
 import { MARK_MISSING } from '../store/video-row.js';
 import type { Sql } from './sql.js';
+import { TAGS } from './tags.js';
 import { lockVideo, Videos, videoKey } from './videos.js';
 
 export async function listPlaces(sql: Sql): Promise<VideoFile[]> {
-  return (await sql.all<PlaceRow>(ALL_PLACES)).map(toVideoFile);
+  return (await sql.all<PlaceRow>(allPlaces(TAGS))).map(toVideoFile);
 }
 
 /** The video is there from now on; one that was missing is what it was before. */
@@ -95,13 +96,16 @@ export async function timelineOf(sql: Sql, videoId: string, range: TimeRange, pa
   });
 }
 
-/** Notes that the window is begun. Returns how often it was begun before without an end. */
-export function beginWindow(sql: Sql, videoId: string, index: number): Promise<number> {
+/** Notes that the window is begun. Returns how often it was begun with this model before without an end. */
+export function beginWindow(sql: Sql, videoId: string, index: number, model: string): Promise<number> {
   return sql.write(async (transaction) => {
     const row = await transaction.get<{ begun: number }>(
-      `INSERT INTO window_attempt (video_key, window_index, begun) VALUES (@key, @index, 1)
-       ON CONFLICT (video_key, window_index) DO UPDATE SET begun = window_attempt.begun + 1 RETURNING begun`,
-      { key: await lockVideo(transaction, videoId), index },
+      `INSERT INTO window_attempt AS known (video_key, window_index, begun, model) VALUES (@key, @index, 1, @model)
+       ON CONFLICT (video_key, window_index) DO UPDATE SET model = excluded.model,
+         begun = CASE WHEN coalesce(known.model, excluded.model) = excluded.model THEN known.begun + 1 ELSE 1 END,
+         given_up = CASE WHEN coalesce(known.model, excluded.model) = excluded.model THEN known.given_up ELSE 0 END
+       RETURNING begun`,
+      { key: await lockVideo(transaction, videoId), index, model },
     );
     return (row?.begun ?? 1) - 1;
   });

@@ -41,8 +41,8 @@ export class Watches implements StandingStore {
       await sql.run('LOCK TABLE watch IN SHARE ROW EXCLUSIVE MODE');
       if ((await countWatches(sql)) >= WATCHES_MAX) throw tooManyWatches();
       await sql.run(
-        `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
-         VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
+        `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
+         VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
         watchColumns(watch, secret),
       );
     });

@@ -9,6 +9,7 @@ import { finite } from '../store/values.js';
 import { columnsOf } from './columns.js';
 import { dropEmbeddings } from './embeddings.js';
 import { insertEvents, rememberWords } from './events.js';
+import { makingKey } from './makings.js';
 import type { Sql } from './sql.js';
 import { lockVideo, videoKey } from './videos.js';
 
@@ -32,9 +33,9 @@ export async function writeWindow(sql: Sql, videoId: string, write: WindowWrite,
     place,
   );
   const segment = await sql.get<{ key: number }>(
-    `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
-     VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s) RETURNING key`,
-    { ...place, ...columns },
+    `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s, making_key)
+     VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s, @making) RETURNING key`,
+    { ...place, ...columns, making: write.made ? await makingKey(sql, write.made) : null },
   );
   if (frames.length > 0)
     await sql.run(
@@ -111,9 +112,13 @@ export async function writeStretch(
   const place = { video_key: await lockVideo(sql, videoId), layer, window_index: index };
   await rememberWords(sql, events);
   await sql.run(
-    `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
-     VALUES (@video_key, @layer, @window_index, @start_s, @end_s, 0, NULL, NULL, 0)`,
-    { ...place, ...ends },
+    `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s, making_key)
+     VALUES (@video_key, @layer, @window_index, @start_s, @end_s, 0, NULL, NULL, 0, @making)`,
+    {
+      ...place,
+      ...ends,
+      making: await makingKey(sql, { model: '', frames: '', subtitles: '', meaning: embedderId ?? '' }),
+    },
   );
   if (last)
     await sql.run('UPDATE layer_pass SET done = 1 WHERE video_key = @video_key AND layer = @layer', {

@@ -17,6 +17,8 @@ export interface ParsedFilters {
   readonly onePerVideo: boolean;
   /** Undefined when the whole library is asked. */
   readonly scope: SearchScope | undefined;
+  /** Whether tags chose the videos of the scope. @default no */
+  readonly byTags?: boolean;
 }
 
 export interface ParsedSearch extends ParsedFilters {
@@ -73,16 +75,28 @@ export async function parseFilters(request: SearchFilters, library: Library): Pr
   if (!(minScore >= 0 && minScore <= 1)) {
     throw invalid(`A score of ${minScore} is not possible.`, 'Scores lie between 0 and 1.', '/min_score');
   }
+  const videoIds = await videosOf(request, library);
   const scope = {
-    ...(request.videoIds && { videoIds: await idsOf(request.videoIds, library) }),
+    ...(videoIds && { videoIds }),
     ...(request.range && { range: checkedRange(request.range) }),
   };
   return {
     limit,
     minScore,
     onePerVideo: groupBy === 'video',
-    scope: request.videoIds || request.range ? scope : undefined,
+    scope: videoIds || request.range ? scope : undefined,
+    byTags: (request.tags ?? []).length > 0,
   };
+}
+
+/** The videos that are searched; undefined: all. Tags become videos here, once, so that every way of searching sees the same ones. */
+async function videosOf({ videoIds, tags }: SearchFilters, library: Library): Promise<string[] | undefined> {
+  const named = videoIds && (await idsOf(videoIds, library));
+  if (!tags || tags.length === 0) return named;
+  const tagged = await library.taggedVideos(tags);
+  if (!named) return tagged;
+  const allowed = new Set(tagged);
+  return named.filter((id) => allowed.has(id));
 }
 
 async function idsOf(names: readonly string[], library: Library): Promise<string[]> {

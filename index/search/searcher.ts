@@ -359,12 +359,13 @@ function toHit(
   };
 }
 
-async function notesOnNothing({ scope, minScore }: ParsedSearch, library: Library): Promise<string[]> {
+async function notesOnNothing({ scope, byTags, minScore }: ParsedSearch, library: Library): Promise<string[]> {
   const notes: string[] = [];
   const { videos, events } = await library.stats();
   if (videos === 0) notes.push('The library is empty. Ingest a video first: `longwatch ingest PATH`.');
   else if (events === 0) notes.push('Nothing has been read from the videos yet. See `longwatch list`.');
-  else if (scope?.videoIds?.length === 0) notes.push('No video was selected.');
+  else if (scope?.videoIds?.length === 0)
+    notes.push(byTags ? 'No video carries all of these tags.' : 'No video was selected.');
   else if (scope) notes.push('Nothing in the selected part of the library answers this.');
   else notes.push('Nothing in the library answers this.');
   if (minScore > 0) notes.push(`Results below a score of ${minScore} are left out.`);

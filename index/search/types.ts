@@ -6,6 +6,8 @@ import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
 /** Where to search, and how much of what is found is wanted. */
 export interface SearchFilters {
   readonly videoIds?: readonly string[];
+  /** Only in videos that carry all of these tags, as they are when the search begins. */
+  readonly tags?: readonly string[];
   readonly range?: TimeRange;
   /** @default 10, 1..100 */
   readonly limit?: number;

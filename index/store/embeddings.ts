@@ -16,6 +16,18 @@ export interface EmbedderRow {
   readonly dim: number;
 }
 
+/** The segment that events are written with. */
+export interface EventPlace {
+  readonly video_key: number;
+  /** `windows`, or a layer. */
+  readonly layer: string;
+  readonly window_index: number;
+  /** As parameters of a statement. */
+  readonly [name: string]: string | number;
+}
+
+const IN_STRETCH = 'event.video_key = @video_key AND event.layer = @layer AND event.window_index = @window_index';
+
 export class Embeddings {
   readonly #db: Database;
 
@@ -48,6 +60,25 @@ export class Embeddings {
         { event_key: eventKey, embedder_key, dim, gen, vec: toBytes(unitVector(vector, dim)) },
       );
     }
+  }
+
+  /** The vectors of one embedder in one stretch, by the position of their event. */
+  ofStretch(stretch: EventPlace, embedderId: string): Map<number, Float32Array> {
+    const rows = this.#db.all<{ position: number; vec: Buffer }>(
+      `SELECT event.position, embedding.vec FROM event JOIN embedding ON embedding.event_key = event.key
+       WHERE ${IN_STRETCH} AND embedding.embedder_key = (SELECT key FROM embedder WHERE id = @embedder)`,
+      { ...stretch, embedder: embedderId },
+    );
+    return new Map(rows.map(({ position, vec }) => [position, fromBytes(vec)]));
+  }
+
+  /** Takes the vectors of one embedder away from one stretch, inside the caller's transaction. */
+  drop(stretch: EventPlace, embedderId: string): void {
+    this.#db.run(
+      `DELETE FROM embedding WHERE embedder_key = (SELECT key FROM embedder WHERE id = @embedder)
+       AND event_key IN (SELECT event.key FROM event WHERE ${IN_STRETCH})`,
+      { ...stretch, embedder: embedderId },
+    );
   }
 
   generation(): number {

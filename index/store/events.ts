@@ -3,21 +3,13 @@
 import type { MediaEvent } from '../../src/event.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import type { Embeddings } from './embeddings.js';
+import type { Embeddings, EventPlace } from './embeddings.js';
 import { EVENT_COLUMNS, type EventRow, eventColumns, toEventRecord } from './event-row.js';
 import type { EventFilter, EventRecord, EventWrite, Page } from './records.js';
 import { OVERLAPS_RANGE, rangeParameters } from './scope.js';
 import type { Videos } from './videos.js';
 
 const LIST = 'events';
-
-/** The segment that events are written with. */
-export interface EventPlace {
-  readonly video_key: number;
-  /** `windows`, or a layer. */
-  readonly layer: string;
-  readonly window_index: number;
-}
 
 export class Events {
   readonly #db: Database;

@@ -2,6 +2,7 @@
 
 import {
   ATTEMPTS_MAX,
+  DEFAULT_PRIORITY,
   type FileState,
   type JobEnd,
   type JobFence,
@@ -10,9 +11,11 @@ import {
 } from '../../ingest/jobs/job.js';
 import type { LastJob } from '../../ingest/watch/watch-store.js';
 import { isTransient, LongwatchError } from '../../src/errors.js';
+import { higherProfile, type Profile } from '../../src/profile.js';
+import { tagSet } from '../../src/tag.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { JobRecord, JobState, StoredError } from './records.js';
-import { type ErrorColumns, errorColumns, errorField, finite, optional } from './values.js';
+import { type ErrorColumns, errorColumns, errorField, finite, fromJson, optional, toJson } from './values.js';
 
 export interface JobRow extends ErrorColumns {
   readonly id: string;
@@ -21,6 +24,9 @@ export interface JobRow extends ErrorColumns {
   readonly video_id: string | null;
   readonly state: JobState;
   readonly priority: number;
+  readonly profile: Profile | null;
+  /** JSON list. */
+  readonly tags: string;
   readonly run_at_ms: number;
   readonly attempts: number;
   readonly stage: string;
@@ -55,8 +61,35 @@ export const CHANGES = {
 } as const;
 
 /** @param now of the clock that all jobs of the library go by */
-export function newJobColumns({ path, file }: NewJob, id: string, priority: number, now: Milliseconds) {
-  return { id, path, now, priority, size_bytes: file?.sizeBytes ?? null, modified_ms: file?.modified ?? null };
+export function newJobColumns(
+  { path, file, profile, tags = [] }: NewJob,
+  id: string,
+  priority: number,
+  now: Milliseconds,
+) {
+  return {
+    id,
+    path,
+    now,
+    priority,
+    profile: profile ?? null,
+    tags: toJson(tagSet(tags)),
+    size_bytes: file?.sizeBytes ?? null,
+    modified_ms: file?.modified ?? null,
+  };
+}
+
+/** What is asked of a job that is there already, with `@more` when it is more than before. */
+export const ASK_MORE = `priority = CASE WHEN priority < @priority THEN @priority ELSE priority END, profile = @profile, tags = @tags,
+  again = CASE WHEN state = 'running' AND @more = 1 THEN 1 ELSE again END`;
+
+/** One that runs does not hear of it, so it waits again when it is done. */
+export function askedMore(known: JobRow, { priority = DEFAULT_PRIORITY, profile, tags = [] }: NewJob) {
+  const before = toJobRecord(known);
+  const both = higherProfile(before.profile, profile) ?? null;
+  const all = toJson(tagSet([...before.tags, ...tags]));
+  const more = both !== known.profile || all !== known.tags ? 1 : 0;
+  return { id: known.id, priority, profile: both, tags: all, more };
 }
 
 /** @throws {LongwatchError} `invalid_input` for what is no number */
@@ -80,7 +113,8 @@ export function endColumns(end: Exclude<JobEnd, { kind: 'forgotten' }>): {
   switch (end.kind) {
     case 'done':
       return {
-        sql: `state = 'done', stage = 'done', progress = 1, video_id = @video_id, progressed_ms = @now, ${NO_ERROR}`,
+        sql: `state = CASE WHEN again = 1 THEN 'queued' ELSE 'done' END, stage = CASE WHEN again = 1 THEN 'waiting' ELSE 'done' END,
+          attempts = CASE WHEN again = 1 THEN 0 ELSE attempts END, progress = 1, video_id = @video_id, progressed_ms = @now, ${NO_ERROR}`,
         parameters: { video_id: end.videoId },
       };
     case 'failed':
@@ -145,7 +179,7 @@ export function leaseLost({ jobId }: JobFence): LongwatchError {
 
 export type LastJobRow = Pick<
   JobRow,
-  'id' | 'path' | 'state' | 'video_id' | 'size_bytes' | 'modified_ms' | 'updated_ms'
+  'id' | 'path' | 'state' | 'video_id' | 'profile' | 'size_bytes' | 'modified_ms' | 'updated_ms'
 > & {
   readonly error_class: string | null;
 };
@@ -156,6 +190,7 @@ export function toLastJob(row: LastJobRow): LastJob {
     path: row.path,
     state: row.state,
     ...optional('videoId', row.video_id),
+    ...optional('profile', row.profile),
     ...fileField(row),
     transient: row.error_class === 'transient',
     updated: row.updated_ms,
@@ -175,6 +210,8 @@ export function toJobRecord(row: JobRow): JobRecord {
     ...optional('videoId', row.video_id),
     state: row.state,
     priority: row.priority,
+    ...optional('profile', row.profile),
+    tags: fromJson<string[]>(row.tags),
     runAt: row.run_at_ms,
     attempts: row.attempts,
     stage: row.stage,

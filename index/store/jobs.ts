@@ -9,6 +9,7 @@ import {
   type JobClaim,
   type JobEnd,
   type JobFence,
+  type JobSettings,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -21,7 +22,9 @@ import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import {
   ALIVE,
+  ASK_MORE,
   alreadyAt,
+  askedMore,
   CHANGES,
   ERROR,
   endColumns,
@@ -62,17 +65,23 @@ export class Jobs {
   add(job: NewJob): JobRecord {
     const { path, priority = DEFAULT_PRIORITY } = job;
     return this.#db.write(() => {
+      const known = this.#alive(path);
+      if (known) return this.#askMore(known, job);
       this.#db.run(
-        `INSERT INTO job (id, kind, path, state, priority, run_at_ms, attempts, stage, progress, size_bytes, modified_ms, created_ms, updated_ms,
-           progressed_ms)
-         VALUES (@id, 'ingest', @path, 'queued', @priority, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)
-         ON CONFLICT (path) WHERE ${ALIVE} DO UPDATE SET priority = max(priority, excluded.priority)`,
+        `INSERT INTO job (id, kind, path, state, priority, profile, tags, run_at_ms, attempts, stage, progress, size_bytes, modified_ms,
+           created_ms, updated_ms, progressed_ms)
+         VALUES (@id, 'ingest', @path, 'queued', @priority, @profile, @tags, 0, 0, 'waiting', 0, @size_bytes, @modified_ms, @now, @now, @now)`,
         newJobColumns(job, randomUUID(), priority, Date.now()),
       );
       const row = this.#alive(path);
       if (!row) throw new LongwatchError('internal', `The job for ${path} was stored and is not there.`);
       return toJobRecord(row);
     });
+  }
+
+  #askMore(known: JobRow, job: NewJob): JobRecord {
+    this.#db.run(`UPDATE job SET ${ASK_MORE} WHERE id = @id`, askedMore(known, job));
+    return this.#require(known.id);
   }
 
   /** Moments that lie further ahead than any wait or lease were written before the clock was set back; they count as past. */
@@ -83,7 +92,7 @@ export class Jobs {
       this.#freeGone(isGone);
       this.#failWornOut(now);
       const row = this.#db.get<JobRow>(
-        `UPDATE job SET state = 'running', stage = 'starting', progress = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
+        `UPDATE job SET state = 'running', stage = 'starting', progress = 0, again = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
            lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
          WHERE id = (
            SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}
@@ -105,12 +114,15 @@ export class Jobs {
     });
   }
 
-  hold(path: string, claim: Omit<JobClaim, 'id'>): HeldJob {
+  hold(path: string, claim: Omit<JobClaim, 'id'>, settings: Partial<JobSettings> = {}): HeldJob {
     return this.#db.write(() => {
       this.#freeGone(claim.isGone);
       this.#failWornOut(Date.now());
       const known = this.#alive(path);
-      const job = known ? toJobRecord(known) : this.add({ path });
+      const job =
+        known && known.state !== 'queued'
+          ? toJobRecord(known)
+          : this.add({ path, ...settings, ...(known ? { priority: known.priority } : {}) });
       if (known?.state === 'queued') this.resume(job.id);
       return { job, ...this.claim({ ...claim, id: job.id }), isNew: known === undefined };
     });
@@ -131,10 +143,13 @@ export class Jobs {
 
   end({ jobId, token }: JobFence, end: JobEnd): JobRecord | undefined {
     if (end.kind === 'forgotten') {
-      this.#db.write(() => this.#db.run(`DELETE FROM job WHERE ${HELD}`, { id: jobId, token }));
-      return undefined;
+      const { changes } = this.#db.write(() =>
+        this.#db.run(`DELETE FROM job WHERE ${HELD} AND again = 0`, { id: jobId, token }),
+      );
+      if (changes > 0) return undefined;
     }
-    const set = endColumns(end);
+    // What more was asked of a job meanwhile keeps it.
+    const set = endColumns(end.kind === 'forgotten' ? { kind: 'later' } : end);
     return this.#db.write(() => {
       const row = this.#db.get<JobRow>(
         `UPDATE job SET ${set.sql}, ${TAKEN_AWAY}, speed = NULL, eta_ms = NULL, updated_ms = @now WHERE ${HELD} RETURNING *`,
@@ -238,7 +253,7 @@ export class Jobs {
   lastByPath(): LastJob[] {
     // SQLite takes the other columns from the row that has the maximum; of two jobs of one millisecond the later one counts.
     const rows = this.#db.all<LastJobRow>(
-      'SELECT id, path, state, video_id, size_bytes, modified_ms, updated_ms, error_class, max(rowid) FROM job GROUP BY path',
+      'SELECT id, path, state, video_id, profile, size_bytes, modified_ms, updated_ms, error_class, max(rowid) FROM job GROUP BY path',
     );
     return rows.map(toLastJob);
   }

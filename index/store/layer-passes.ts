@@ -2,6 +2,7 @@
 
 import type { Database } from './database.js';
 import type { Events } from './events.js';
+import type { Makings } from './makings.js';
 import type { LayerProgress, LayerWrite } from './records.js';
 import { finite } from './values.js';
 import type { Videos } from './videos.js';
@@ -10,11 +11,13 @@ export class LayerPasses {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #events: Events;
+  readonly #makings: Makings;
 
-  constructor(db: Database, videos: Videos, events: Events) {
+  constructor(db: Database, videos: Videos, events: Events, makings: Makings) {
     this.#db = db;
     this.#videos = videos;
     this.#events = events;
+    this.#makings = makings;
   }
 
   begin(videoId: string, layer: string, identity: string): LayerProgress {
@@ -41,9 +44,14 @@ export class LayerPasses {
     this.#db.write(() => {
       const place = { video_key: this.#videos.key(videoId), layer, window_index: index };
       this.#db.run(
-        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
-         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, 0, NULL, NULL, 0)`,
-        { ...place, start_s: finite(range.start, 'range.start'), end_s: finite(range.end, 'range.end') },
+        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s, making_key)
+         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, 0, NULL, NULL, 0, @making)`,
+        {
+          ...place,
+          start_s: finite(range.start, 'range.start'),
+          end_s: finite(range.end, 'range.end'),
+          making: this.#makings.keyOf({ model: '', frames: '', subtitles: '', meaning: embedderId ?? '' }),
+        },
       );
       this.#events.insert(place, events, embedderId);
       if (last)

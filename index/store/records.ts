@@ -8,6 +8,7 @@ import type { PlannedFrame, PlannedWindow } from '../../ingest/plan/window.js';
 import type { VideoState } from '../../ingest/video-state.js';
 import type { StoredError } from '../../src/errors.js';
 import type { EventKind, EventSource, MediaEvent } from '../../src/event.js';
+import type { Profile } from '../../src/profile.js';
 import type { Milliseconds, Seconds, TimeRange } from '../../src/time.js';
 
 /** The layers of an ingest and how each ended. */
@@ -16,6 +17,8 @@ export interface StageRecord {
   readonly state: (typeof STAGE_STATES)[number];
   /** Why it was skipped or failed, or what produced it (a model id). */
   readonly note?: string;
+  /** Those of the video's warnings that are this stage's, where it can run again without the others. */
+  readonly warnings?: readonly string[];
 }
 
 export interface VideoRecord {
@@ -43,8 +46,12 @@ export interface VideoRecord {
   readonly warnings: readonly string[];
   /** By layer name: `decode`, `signals`, `subtitles`, `model`, `embeddings`. */
   readonly stages: Readonly<Record<string, StageRecord>>;
-  /** Hash of every setting and model id that the windows depend on; windows of another fingerprint are done again. */
+  /** What the cutting into windows depends on; windows of another fingerprint are dropped. What else a window was made with is its `Making`. */
   readonly fingerprint: string;
+  /** The one that reads most of those that it was read with to the end; undefined before, and where an older program read it. */
+  readonly profile?: Profile;
+  /** As `tagSet` gives them. */
+  readonly tags: readonly string[];
   readonly error?: StoredError;
 }
 
@@ -70,6 +77,25 @@ export interface SegmentRecord extends PlannedWindow {
   readonly frames: readonly PlannedFrame[];
 }
 
+/** The parts that a stretch was made with, each by its id or hash; '' is none. */
+export interface Making {
+  /** The model that was asked about it, also where it could not answer. */
+  readonly model: string;
+  /** Where its frames were embedded. */
+  readonly frames: string;
+  /** The words in and beside the file. */
+  readonly subtitles: string;
+  /** Where its texts were embedded. */
+  readonly meaning: string;
+}
+
+/** A window or a layer's stretch of one video. */
+export interface StretchPlace {
+  /** `windows`, or a layer. */
+  readonly layer: string;
+  readonly index: number;
+}
+
 /** An event that is written, with its points in the spaces that it is searched in. */
 export interface EventWrite {
   readonly event: MediaEvent;
@@ -86,6 +112,8 @@ export interface WindowWrite {
   readonly model?: string;
   readonly precision: Seconds;
   readonly events: readonly EventWrite[];
+  /** @default not said, so that the next ingest makes it again */
+  readonly made?: Making;
 }
 
 /** How far a layer is with a video. */

@@ -1,7 +1,8 @@
 /** A window as a row, and as the record that it stands for. */
 
 import type { PlannedFrame } from '../../ingest/plan/window.js';
-import type { SegmentRecord, WindowWrite } from './records.js';
+import { LongwatchError } from '../../src/errors.js';
+import type { EventRecord, EventWrite, Making, SegmentRecord, WindowWrite } from './records.js';
 import { finite, optional } from './values.js';
 
 /** The layer of windows; what other layers write stands in `LayerPasses`. */
@@ -43,4 +44,40 @@ export function toSegmentRecord(videoId: string, row: SegmentRow, frames: readon
     precision: row.precision_s,
     frames,
   };
+}
+
+/** What hangs on a window. Vectors are by the position of their event. */
+export interface WindowParts {
+  readonly events: readonly EventRecord[];
+  readonly texts: ReadonlyMap<number, Float32Array>;
+  readonly frames: ReadonlyMap<number, Float32Array>;
+}
+
+/** A window as it was written. */
+export function toWindowWrite(
+  { index, start, end, activity, frames, precision, caption, model }: SegmentRecord,
+  made: Making | undefined,
+  parts: WindowParts,
+): WindowWrite {
+  return {
+    window: { index, start, end, activity, frames },
+    precision,
+    ...optional('caption', caption ?? null),
+    ...optional('model', model ?? null),
+    ...optional('made', made ?? null),
+    events: parts.events.map(
+      ({ id: _id, videoId: _videoId, windowIndex: _windowIndex, ...event }, position): EventWrite => {
+        const vector = parts.frames.get(position);
+        return {
+          event,
+          ...optional('embedding', parts.texts.get(position) ?? null),
+          ...(vector && made ? { frameEmbedding: { embedderId: made.frames, vector } } : {}),
+        };
+      },
+    ),
+  };
+}
+
+export function noWindow(videoId: string, index: number): LongwatchError {
+  return new LongwatchError('not_found', `The video ${videoId} has no window ${index}.`);
 }

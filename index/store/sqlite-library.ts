@@ -18,9 +18,11 @@ import { leaseLost } from './job-row.js';
 import { Jobs } from './jobs.js';
 import { KeptAnswers } from './kept-answers.js';
 import { LayerPasses } from './layer-passes.js';
+import { Makings } from './makings.js';
 import type { EventRecord } from './records.js';
 import { rangeParameters } from './scope.js';
 import { Summaries } from './summaries.js';
+import { Tags } from './tags.js';
 import { Timelines } from './timeline.js';
 import { VideoPlaces } from './video-places.js';
 import { Videos } from './videos.js';
@@ -51,6 +53,8 @@ export class SqliteLibrary implements Library {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #events: Events;
+  readonly #makings: Makings;
+  readonly #tags: Tags;
   readonly #windows: Windows;
   readonly #layers: LayerPasses;
   readonly #timelines: Timelines;
@@ -82,8 +86,10 @@ export class SqliteLibrary implements Library {
     this.#videos = new Videos(this.#db);
     this.#embeddings = new Embeddings(this.#db);
     this.#events = new Events(this.#db, this.#videos, this.#embeddings);
-    this.#windows = new Windows(this.#db, this.#videos, this.#events);
-    this.#layers = new LayerPasses(this.#db, this.#videos, this.#events);
+    this.#makings = new Makings(this.#db, this.#videos, this.#embeddings);
+    this.#tags = new Tags(this.#db, this.#videos);
+    this.#windows = new Windows(this.#db, this.#videos, this.#events, this.#makings);
+    this.#layers = new LayerPasses(this.#db, this.#videos, this.#events, this.#makings);
     this.#timelines = new Timelines(this.#db, this.#videos);
     this.#summaries = new Summaries(this.#db, this.#videos);
     this.#jobs = new Jobs(this.#db);
@@ -114,6 +120,18 @@ export class SqliteLibrary implements Library {
     return this.#videos.list(page);
   }
 
+  tagVideo(...[id, change]: Parameters<Library['tagVideo']>) {
+    return this.#tags.change(id, change);
+  }
+
+  tags() {
+    return this.#tags.counts();
+  }
+
+  taggedVideos(tags: readonly string[]) {
+    return this.#tags.videosWith(tags);
+  }
+
   removeVideo(id: string): void {
     this.#videos.remove(id);
   }
@@ -127,8 +145,8 @@ export class SqliteLibrary implements Library {
     failpoint('committed');
   }
 
-  beginWindow(videoId: string, index: number): number {
-    return this.#attempts.begin(videoId, index);
+  beginWindow(...[videoId, index, model]: Parameters<Library['beginWindow']>): number {
+    return this.#attempts.begin(videoId, index, model);
   }
 
   leaveWindow(videoId: string, index: number): void {
@@ -149,6 +167,34 @@ export class SqliteLibrary implements Library {
 
   writtenWindows(videoId: string) {
     return this.#windows.written(videoId);
+  }
+
+  makings(videoId: string) {
+    return this.#makings.ofWindows(videoId);
+  }
+
+  readWindow(...[videoId, index]: Parameters<Library['readWindow']>) {
+    return this.#windows.read(videoId, index);
+  }
+
+  remarkWindow(...[videoId, index, made]: Parameters<Library['remarkWindow']>): void {
+    this.#makings.set(videoId, { layer: 'windows', index }, made);
+  }
+
+  stretchesToEmbed(...[videoId, embedderId]: Parameters<Library['stretchesToEmbed']>) {
+    return this.#makings.toEmbed(videoId, embedderId);
+  }
+
+  stretchEvents(...[videoId, place]: Parameters<Library['stretchEvents']>) {
+    return this.#makings.events(videoId, place);
+  }
+
+  writeMeaning(...[videoId, place, vectors, embedderId]: Parameters<Library['writeMeaning']>): void {
+    this.#db.write(() => {
+      this.#makings.embedAnew(videoId, place, vectors, embedderId);
+      if (this.#fence) this.#jobs.gotOn(this.#fence);
+      failpoint('stretch');
+    });
   }
 
   beginLayer(...[videoId, layer, identity]: Parameters<Library['beginLayer']>) {
@@ -238,8 +284,8 @@ export class SqliteLibrary implements Library {
     return this.#jobs.claim(claim);
   }
 
-  holdJob(...[path, claim]: Parameters<Library['holdJob']>) {
-    return this.#jobs.hold(path, claim);
+  holdJob(...[path, claim, settings]: Parameters<Library['holdJob']>) {
+    return this.#jobs.hold(path, claim, settings);
   }
 
   renewJob(...[fence, lease, step]: Parameters<Library['renewJob']>) {

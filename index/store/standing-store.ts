@@ -13,6 +13,8 @@ export interface WatchRecord {
   readonly query: string;
   /** Undefined: every video, also those that come. */
   readonly videoIds?: readonly string[];
+  /** Only videos that carry all of them when what is new is looked at. Undefined: every video. */
+  readonly tags?: readonly string[];
   readonly minScore: number;
   /** Where notices go. */
   readonly url: string;

@@ -2,10 +2,12 @@
 
 import path from 'node:path';
 import type { FilePlace, VideoFile } from '../../ingest/watch/watch-store.js';
+import type { Profile } from '../../src/profile.js';
 import type { VideoPatch } from '../library.js';
 import type { Database } from './database.js';
 import type { VideoRecord, VideoState } from './records.js';
-import { finite } from './values.js';
+import { TAGS } from './tags.js';
+import { finite, fromJson, optional } from './values.js';
 import { MARK_MISSING } from './video-row.js';
 import type { Videos } from './videos.js';
 
@@ -16,12 +18,20 @@ export interface PlaceRow {
   readonly modified_ms: number;
   readonly state: VideoState;
   readonly copy: number;
+  readonly profile: Profile | null;
+  readonly tags: string;
 }
 
-export const ALL_PLACES = `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy FROM video
-  UNION ALL
-  SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1
-  FROM video_copy JOIN video ON video.key = video_copy.video_key`;
+/** Most videos of large libraries carry none, and parsing is dear. */
+const NO_TAGS = '[]';
+
+/** @param tags the tags of `video` as a JSON list, in the engine's SQL */
+export function allPlaces(tags: string): string {
+  return `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy, profile, ${tags} FROM video
+    UNION ALL
+    SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1, profile, ${tags}
+    FROM video_copy JOIN video ON video.key = video_copy.video_key`;
+}
 
 export function toVideoFile(row: PlaceRow): VideoFile {
   return {
@@ -31,6 +41,8 @@ export function toVideoFile(row: PlaceRow): VideoFile {
     modified: row.modified_ms,
     state: row.state,
     copy: row.copy === 1,
+    ...optional('profile', row.profile),
+    tags: row.tags === NO_TAGS ? [] : fromJson<string[]>(row.tags),
   };
 }
 
@@ -50,7 +62,7 @@ export class VideoPlaces {
   }
 
   list(): VideoFile[] {
-    return this.#db.all<PlaceRow>(ALL_PLACES).map(toVideoFile);
+    return this.#db.all<PlaceRow>(allPlaces(TAGS)).map(toVideoFile);
   }
 
   /** The video is there from now on; one that was missing is what it was before. */

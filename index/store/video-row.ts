@@ -1,10 +1,11 @@
 /** A video as a row and as the record that it stands for, and the rules for its id. Both engines have the same columns. */
 
 import { LongwatchError } from '../../src/errors.js';
+import type { Profile } from '../../src/profile.js';
 import type { TimeRange } from '../../src/time.js';
 import type { VideoPatch } from '../library.js';
 import type { VideoRecord, VideoState } from './records.js';
-import { type ErrorColumns, errorColumns, errorField, finite, fromJson, toJson } from './values.js';
+import { type ErrorColumns, errorColumns, errorField, finite, fromJson, optional, toJson } from './values.js';
 
 /** Digits of an id, more where two videos share them. */
 export const ID_LENGTH = 12;
@@ -31,21 +32,24 @@ export interface VideoRow extends ErrorColumns {
   readonly warnings: string;
   readonly stages: string;
   readonly fingerprint: string;
+  readonly profile: Profile | null;
+  /** JSON list. */
+  readonly tags: string;
 }
 
 /** Of an UPDATE with all of `toVideoColumns`. */
 export const SET_COLUMNS = `
   path = @path, title = @title, size_bytes = @size_bytes, modified_ms = @modified_ms, state = @state, duration_s = @duration_s,
   width = @width, height = @height, fps = @fps, container = @container, codec = @codec, first_frame_s = @first_frame_s,
-  coverage = @coverage, warnings = @warnings, stages = @stages, fingerprint = @fingerprint,
+  coverage = @coverage, warnings = @warnings, stages = @stages, fingerprint = @fingerprint, profile = @profile,
   found_state = CASE WHEN @state = 'missing' THEN found_state END,
   error_code = @error_code, error_detail = @error_detail, error_hint = @error_hint`;
 
 /** An INSERT with all of `toVideoColumns`. */
 export const INSERT_VIDEO = `INSERT INTO video (id, sha256, path, title, size_bytes, modified_ms, added_ms, located_ms, state, duration_s, width, height,
-    fps, container, codec, first_frame_s, coverage, warnings, stages, fingerprint, error_code, error_detail, error_hint)
+    fps, container, codec, first_frame_s, coverage, warnings, stages, fingerprint, profile, error_code, error_detail, error_hint)
   VALUES (@id, @sha256, @path, @title, @size_bytes, @modified_ms, @added_ms, @added_ms, @state, @duration_s, @width, @height,
-    @fps, @container, @codec, @first_frame_s, @coverage, @warnings, @stages, @fingerprint, @error_code, @error_detail, @error_hint)`;
+    @fps, @container, @codec, @first_frame_s, @coverage, @warnings, @stages, @fingerprint, @profile, @error_code, @error_detail, @error_hint)`;
 /** One that was never ingested far enough to have a state waits again. */
 export const MARK_FOUND =
   "UPDATE video SET state = coalesce(found_state, 'queued'), found_state = NULL WHERE id = @id AND state = 'missing'";
@@ -141,6 +145,7 @@ export function toVideoColumns(video: Omit<VideoRecord, 'error'>, error: VideoRe
     warnings: toJson(video.warnings),
     stages: toJson(video.stages),
     fingerprint: video.fingerprint,
+    profile: video.profile ?? null,
     ...errorColumns(error),
   };
 }
@@ -166,6 +171,8 @@ export function toVideoRecord(row: VideoRow): VideoRecord {
     warnings: fromJson<string[]>(row.warnings),
     stages: fromJson<VideoRecord['stages']>(row.stages),
     fingerprint: row.fingerprint,
+    ...optional('profile', row.profile),
+    tags: fromJson<string[]>(row.tags),
     ...errorField(row),
   };
 }

@@ -4,7 +4,9 @@ import { resolve } from 'node:path';
 import type { NewVideo, VideoPatch } from '../library.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import { makingKey } from './makings.js';
 import type { Page, VideoRecord } from './records.js';
+import { addTags, TAGS, taggedClause } from './tags.js';
 import {
   ID_LENGTH,
   INSERT_VIDEO,
@@ -23,6 +25,7 @@ import {
 } from './video-row.js';
 
 const LIST = 'videos';
+const ROW = `SELECT video.*, ${TAGS} FROM video`;
 
 export class Videos {
   readonly #db: Database;
@@ -31,18 +34,32 @@ export class Videos {
     this.#db = db;
   }
 
-  add(video: NewVideo): VideoRecord {
+  add({ tags = [], formerly, ...video }: NewVideo): VideoRecord {
     requireSha256(video.sha256);
     return this.#db.write(() => {
-      const known = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256: video.sha256 });
+      const before = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256: video.sha256 });
+      const known = before && this.#adopted(before, video.fingerprint, formerly);
       const { id } = known ?? { id: this.#freeId(video.sha256) };
       // Whoever adds a file that was missing has it in his hands.
       if (known?.state === 'missing') this.markFound(id);
-      if (!known) this.#insert({ ...NOTHING_KNOWN, ...video, id, added: Date.now() });
+      if (!known) this.#insert({ ...NOTHING_KNOWN, ...video, tags: [], id, added: Date.now() });
       else this.update(id, { ...video, ...(known.fingerprint === video.fingerprint ? {} : NOT_YET_INGESTED) });
       this.#db.run('UPDATE video SET located_ms = @now WHERE id = @id', { id, now: Date.now() });
+      if (tags.length > 0) addTags(this.#db, this.key(id), tags);
       return this.require(id);
     });
+  }
+
+  /** The video with the fingerprint of today where it has one that means the same: its windows stay, and say how they were made. */
+  #adopted(row: VideoRow, fingerprint: string, formerly: NewVideo['formerly']): VideoRow {
+    if (!formerly || row.fingerprint !== formerly.fingerprint) return row;
+    const { key } = row;
+    this.#db.run('UPDATE video SET fingerprint = @fingerprint WHERE key = @key', { key, fingerprint });
+    this.#db.run(
+      "UPDATE segment SET making_key = @making WHERE video_key = @key AND layer = 'windows' AND making_key IS NULL",
+      { key, making: makingKey(this.#db, formerly.made) },
+    );
+    return { ...row, fingerprint };
   }
 
   /** Windows belong to the fingerprint: another one drops them in the same transaction. */
@@ -61,7 +78,7 @@ export class Videos {
   }
 
   get(id: string): VideoRecord | undefined {
-    const row = this.#db.get<VideoRow>('SELECT * FROM video WHERE id = @id', { id });
+    const row = this.#db.get<VideoRow>(`${ROW} WHERE id = @id`, { id });
     return row && toVideoRecord(row);
   }
 
@@ -76,7 +93,7 @@ export class Videos {
   }
 
   ofContent(sha256: string): VideoRecord | undefined {
-    const row = this.#db.get<VideoRow>('SELECT * FROM video WHERE sha256 = @sha256', { sha256 });
+    const row = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256 });
     return row && toVideoRecord(row);
   }
 
@@ -89,12 +106,21 @@ export class Videos {
     return this.get(idOrPath.toLowerCase()) ?? this.#atPath(idOrPath) ?? this.#byPrefix(idOrPath.toLowerCase());
   }
 
-  list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Page<VideoRecord> {
+  list({
+    cursor,
+    limit,
+    tags = [],
+  }: {
+    readonly cursor?: string;
+    readonly limit?: number;
+    readonly tags?: readonly string[];
+  } = {}): Page<VideoRecord> {
     const size = pageSize(limit);
+    const tagged = tags.length > 0 ? taggedClause(tags) : undefined;
     const [added, id] = decodeCursor(LIST, [0, ''] as readonly [number, string], cursor) ?? [-Number.MAX_VALUE, ''];
     const rows = this.#db.all<VideoRow>(
-      'SELECT * FROM video WHERE (added_ms, id) > (@added, @id) ORDER BY added_ms, id LIMIT @limit',
-      { added, id, limit: size + 1 },
+      `${ROW} WHERE (added_ms, id) > (@added, @id) ${tagged ? `AND ${tagged.sql}` : ''} ORDER BY added_ms, id LIMIT @limit`,
+      { added, id, limit: size + 1, ...tagged?.parameters },
     );
     return toPage(LIST, rows.map(toVideoRecord), size, (video) => [video.added, video.id]);
   }
@@ -127,7 +153,7 @@ export class Videos {
 
   #atPath(path: string): VideoRecord | undefined {
     const row = this.#db.get<VideoRow>(
-      'SELECT * FROM video WHERE path IN (@path, @resolved) ORDER BY located_ms DESC, key DESC LIMIT 1',
+      `${ROW} WHERE path IN (@path, @resolved) ORDER BY located_ms DESC, key DESC LIMIT 1`,
       { path, resolved: resolve(path) },
     );
     return row && toVideoRecord(row);
@@ -135,7 +161,7 @@ export class Videos {
 
   #byPrefix(prefix: string): VideoRecord {
     const rows = this.#db.all<VideoRow>(
-      'SELECT * FROM video WHERE id >= @prefix AND id < @end ORDER BY id LIMIT 4',
+      `${ROW} WHERE id >= @prefix AND id < @end ORDER BY id LIMIT 4`,
       idsFrom(prefix),
     );
     return onlyVideo(prefix, rows);

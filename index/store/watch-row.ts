@@ -13,6 +13,7 @@ export interface WatchRow {
   readonly id: string;
   readonly query: string;
   readonly video_ids: string | null;
+  readonly tags: string | null;
   readonly min_score: number;
   readonly url: string;
   readonly secret: string;
@@ -31,6 +32,7 @@ export function watchColumns(watch: WatchRecord, secret: string) {
     id: watch.id,
     query: watch.query,
     video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
+    tags: watch.tags ? JSON.stringify(watch.tags) : null,
     min_score: watch.minScore,
     url: watch.url,
     secret,
@@ -43,6 +45,7 @@ export function toWatchRecord(row: WatchRow): WatchRecord {
     id: row.id,
     query: row.query,
     ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
+    ...optional('tags', row.tags === null ? null : fromJson<readonly string[]>(row.tags)),
     minScore: row.min_score,
     url: row.url,
     created: row.created_ms,

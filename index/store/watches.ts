@@ -38,8 +38,8 @@ export class Watches implements StandingStore {
     this.#db.write(() => {
       if (this.count() >= WATCHES_MAX) throw tooManyWatches();
       this.#db.run(
-        `INSERT INTO watch (id, query, video_ids, min_score, url, secret, created_ms)
-         VALUES (@id, @query, @video_ids, @min_score, @url, @secret, @created_ms)`,
+        `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
+         VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
         watchColumns(watch, secret),
       );
     });

@@ -13,13 +13,16 @@ export class WindowAttempts {
     this.#videos = videos;
   }
 
-  /** Notes that the window is begun. Returns how often it was begun before without an end. */
-  begin(videoId: string, index: number): number {
+  /** Notes that the window is begun. Returns how often it was begun with this model before without an end. */
+  begin(videoId: string, index: number, model: string): number {
     return this.#db.write(() => {
       const row = this.#db.get<{ begun: number }>(
-        `INSERT INTO window_attempt (video_key, window_index, begun) VALUES (@key, @index, 1)
-         ON CONFLICT DO UPDATE SET begun = begun + 1 RETURNING begun`,
-        { key: this.#videos.key(videoId), index },
+        `INSERT INTO window_attempt (video_key, window_index, begun, model) VALUES (@key, @index, 1, @model)
+         ON CONFLICT DO UPDATE SET model = @model,
+           begun = CASE WHEN coalesce(model, @model) = @model THEN begun + 1 ELSE 1 END,
+           given_up = CASE WHEN coalesce(model, @model) = @model THEN given_up ELSE 0 END
+         RETURNING begun`,
+        { key: this.#videos.key(videoId), index, model },
       );
       return (row?.begun ?? 1) - 1;
     });
@@ -51,7 +54,7 @@ export class WindowAttempts {
     return this.#db
       .all<{ start_s: number; end_s: number }>(
         `SELECT start_s, end_s FROM window_attempt JOIN segment USING (video_key, window_index)
-         WHERE video_key = @key AND given_up = 1 ORDER BY window_index`,
+         WHERE video_key = @key AND layer = 'windows' AND given_up = 1 ORDER BY window_index`,
         { key: this.#videos.key(videoId) },
       )
       .map(({ start_s: start, end_s: end }) => ({ start, end }));

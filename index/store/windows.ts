@@ -4,9 +4,10 @@ import type { TimeRange } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import type { Events } from './events.js';
+import type { Makings } from './makings.js';
 import type { Page, SegmentRecord, WindowWrite } from './records.js';
 import { rangeParameters } from './scope.js';
-import { type SegmentRow, toSegmentRecord, WINDOWS, windowColumns } from './segment-row.js';
+import { noWindow, type SegmentRow, toSegmentRecord, toWindowWrite, WINDOWS, windowColumns } from './segment-row.js';
 import { finite } from './values.js';
 import type { Videos } from './videos.js';
 
@@ -15,11 +16,13 @@ export class Windows {
   readonly #db: Database;
   readonly #videos: Videos;
   readonly #events: Events;
+  readonly #makings: Makings;
 
-  constructor(db: Database, videos: Videos, events: Events) {
+  constructor(db: Database, videos: Videos, events: Events, makings: Makings) {
     this.#db = db;
     this.#videos = videos;
     this.#events = events;
+    this.#makings = makings;
   }
 
   write(videoId: string, write: WindowWrite, embedderId?: string): void {
@@ -32,11 +35,12 @@ export class Windows {
         place,
       );
       const { rowid: segment_key } = this.#db.run(
-        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s)
-         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s)`,
+        `INSERT INTO segment (video_key, layer, window_index, start_s, end_s, activity, caption, model, precision_s, making_key)
+         VALUES (@video_key, @layer, @window_index, @start_s, @end_s, @activity, @caption, @model, @precision_s, @making)`,
         {
           ...place,
           ...windowColumns(write),
+          making: write.made ? this.#makings.keyOf(write.made) : null,
         },
       );
       window.frames.forEach(({ pts, time }, position) => {
@@ -57,6 +61,24 @@ export class Windows {
       { key: this.#videos.key(videoId), layer: WINDOWS },
     );
     return new Set(rows.map((row) => row.window_index));
+  }
+
+  /** @throws {LongwatchError} `not_found` */
+  read(videoId: string, index: number): WindowWrite {
+    const place = { layer: WINDOWS, index };
+    return this.#db.read(() => {
+      const row = this.#db.get<SegmentRow>(
+        'SELECT * FROM segment WHERE video_key = @video_key AND layer = @layer AND window_index = @index',
+        { video_key: this.#videos.key(videoId), ...place },
+      );
+      if (!row) throw noWindow(videoId, index);
+      const made = this.#makings.of(videoId, place);
+      return toWindowWrite(this.#toSegment(videoId, row), made, {
+        events: this.#makings.events(videoId, place),
+        texts: this.#makings.vectors(videoId, place, made?.meaning ?? ''),
+        frames: this.#makings.vectors(videoId, place, made?.frames ?? ''),
+      });
+    });
   }
 
   segments(

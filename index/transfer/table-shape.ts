@@ -48,7 +48,8 @@ export function carriedTables(from: readonly TableShape[], to: readonly TableSha
     const own = table.columns.filter((column) => isCarried(`${table.name}.${column}`));
     const theirs = other?.columns.filter((column) => isCarried(`${table.name}.${column}`)) ?? [];
     strangers.push(...difference(own, theirs).map((column) => `${table.name}.${column}`));
-    return { ...table, columns: own, references: table.references.filter(isCarried) };
+    // In one order, whichever side it comes from.
+    return { ...table, columns: own.toSorted(), references: table.references.filter(isCarried).toSorted() };
   });
   if (strangers.length > 0)
     throw new LongwatchError('internal', `The formats of the two libraries differ in ${strangers.join(', ')}.`);

@@ -2,6 +2,7 @@
 
 import type { Awaitable } from '../../src/awaitable.js';
 import type { StoredError } from '../../src/errors.js';
+import type { Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 
 /** `queued` waits for a process, `paused` for a person. */
@@ -30,7 +31,15 @@ export interface FileState {
   readonly modified: Milliseconds;
 }
 
-export interface JobRecord {
+/** What a job was asked to do, whichever process does it. */
+export interface JobSettings {
+  /** How much is read. Undefined: made by an older program, so as much as the process reads that does it. */
+  readonly profile?: Profile;
+  /** Put on the video, beside those that it carries. */
+  readonly tags: readonly string[];
+}
+
+export interface JobRecord extends JobSettings {
   readonly id: string;
   readonly kind: 'ingest';
   readonly path: string;
@@ -71,7 +80,7 @@ export interface JobFence {
 /** How far a job is, as its process says. */
 export type JobStep = Pick<JobRecord, 'stage' | 'progress' | 'speed' | 'eta' | 'progressed'>;
 
-export interface NewJob {
+export interface NewJob extends Partial<JobSettings> {
   readonly path: string;
   /** @default DEFAULT_PRIORITY */
   readonly priority?: number;
@@ -107,7 +116,10 @@ export type JobEnd =
 
 /** Where jobs are remembered. Every method is one transaction. */
 export interface JobStore {
-  /** Stores a job, or gives the one that waits or runs for this path; that one gets the higher of both priorities. */
+  /**
+   * Stores a job, or gives the one that waits or runs for this path; that one gets the higher of both priorities and profiles and the tags of
+   * both. If it runs and more is asked of it then, it waits again when it is done.
+   */
   addJob(job: NewJob): Awaitable<JobRecord>;
   /**
    * Takes the next job that may run, also one whose lease has run out or whose process is gone. None while the queue is paused.
@@ -116,9 +128,9 @@ export interface JobStore {
   claimJob(claim: JobClaim): Awaitable<{ readonly job: JobRecord; readonly fence: JobFence } | undefined>;
   /**
    * Takes the job of a path, or makes one, whether it may run now or not and also while the queue is paused: a person waits for it.
-   * Without a fence when it cannot be had: another process is at it, or a person has paused it.
+   * A job that is there gets what `settings` ask beside what it was made for. Without a fence when it cannot be had: another process is at it, or a person has paused it.
    */
-  holdJob(path: string, claim: Omit<JobClaim, 'id'>): Awaitable<HeldJob>;
+  holdJob(path: string, claim: Omit<JobClaim, 'id'>, settings?: Partial<JobSettings>): Awaitable<HeldJob>;
   /** Makes the lease longer and stores how far the job is. False when the job is no longer this holder's. */
   renewJob(fence: JobFence, lease: Milliseconds, step: JobStep): Awaitable<boolean>;
   /** Ends the attempt. Undefined when the job is no longer this holder's; then nothing is changed. */

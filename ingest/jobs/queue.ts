@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
 import type { Awaitable } from '../../src/awaitable.js';
 import { isTransient, LongwatchError, toLongwatchError, toStoredError } from '../../src/errors.js';
+import { higherProfile, type Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import { backOff } from './back-off.js';
 import {
@@ -15,6 +16,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobRecord,
+  type JobSettings,
   type JobStore,
   type NewJob,
   STANDS_STILL_AFTER,
@@ -32,17 +34,21 @@ export interface JobProgress {
 /**
  * The work itself. A rejection fails the job or puts it back, by the class of its error; when `signal` aborted, neither.
  * @param fence What its writes are made under.
+ * @param settings What it was made for.
  */
 export type JobWork = (
   path: string,
   report: (progress: JobProgress) => void,
   signal: AbortSignal,
   fence: JobFence,
+  settings: JobSettings,
 ) => Promise<{ readonly videoId: string }>;
 
 export interface JobQueueOptions {
   readonly store: JobStore;
   readonly work: JobWork;
+  /** What a job is made for that names none. @default what the process reads that does it */
+  readonly profile?: Profile;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
   /** How long a job is held without a sign of life. @default LEASE */
@@ -69,7 +75,7 @@ interface RunningJob {
 }
 
 export class JobQueue {
-  readonly #options: Required<JobQueueOptions>;
+  readonly #options: Required<Omit<JobQueueOptions, 'profile'>> & Pick<JobQueueOptions, 'profile'>;
   readonly #queue: PQueue;
   readonly #owner = ownerName(randomUUID());
   readonly #mine = new Map<string, RunningJob>();
@@ -95,7 +101,7 @@ export class JobQueue {
    * before this resolves.
    */
   async enqueue(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
-    const stored = await this.#store.addJob({ ...options, path });
+    const stored = await this.leave(path, options);
     const job = this.#mine.get(stored.id)?.job ?? stored;
     this.takeUpWaiting();
     return job;
@@ -103,7 +109,8 @@ export class JobQueue {
 
   /** Stores a job for a process that takes up what waits. */
   async leave(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
-    return this.#store.addJob({ ...options, path });
+    const { profile } = this.#options;
+    return this.#store.addJob({ ...(profile === undefined ? {} : { profile }), ...options, path });
   }
 
   /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
@@ -157,21 +164,32 @@ export class JobQueue {
   /**
    * Works on a path here and now, outside the queue and its pauses, yet under a lease: no other process is at it meanwhile. Of a job that
    * was waiting for this path it is an attempt, the last one if it fails; otherwise nothing is remembered of it.
+   * @param settings What is asked beside what a waiting job was made for.
    * @throws {LongwatchError} `conflict`, with `retry: 'later'` while another process is at it; what `work` throws
    */
   async hold<T extends { readonly video: { readonly id: string } }>(
     path: string,
-    work: (fence: JobFence, signal: AbortSignal, report: (progress: JobProgress) => void) => Promise<T>,
+    work: (
+      fence: JobFence,
+      signal: AbortSignal,
+      report: (progress: JobProgress) => void,
+      settings: JobSettings,
+    ) => Promise<T>,
     signal?: AbortSignal,
+    settings: Partial<JobSettings> = {},
   ): Promise<T> {
-    const { job, fence, isNew } = await this.#store.holdJob(path, this.#claim());
+    const { job, fence, isNew } = await this.#store.holdJob(path, this.#claim(), settings);
     if (!fence) throw takenBy(job);
     const mine: RunningJob = { job, fence, abort: new AbortController(), ended: Promise.resolve() };
     const letGo = this.#keepAlive(mine);
     let end: JobEnd = { kind: 'cancelled' };
     try {
       const stop = AbortSignal.any([mine.abort.signal, ...(signal ? [signal] : [])]);
-      const result = await work(fence, stop, (progress) => advance(mine, progress));
+      const all = {
+        tags: [...new Set([...job.tags, ...(settings.tags ?? [])])],
+        ...definiteProfile(higherProfile(job.profile, settings.profile)),
+      };
+      const result = await work(fence, stop, (progress) => advance(mine, progress), all);
       end = { kind: 'done', videoId: result.video.id };
       return result;
     } catch (thrown) {
@@ -263,7 +281,7 @@ export class JobQueue {
     const letGo = this.#keepAlive(mine);
     let end: JobEnd | undefined;
     try {
-      const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence);
+      const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence, mine.job);
       end = { kind: 'done', videoId };
     } catch (thrown) {
       end = await this.#endOf(mine, thrown);
@@ -346,6 +364,10 @@ export class JobQueue {
   #tell(job: JobRecord): void {
     for (const listener of this.#listeners) listener(job);
   }
+}
+
+function definiteProfile(profile: Profile | undefined): { readonly profile?: Profile } {
+  return profile === undefined ? {} : { profile };
 }
 
 function advance(mine: RunningJob, progress: JobProgress): void {

@@ -1,5 +1,6 @@
 /** What a file in a watched folder is to the library, told from its path, size and modification time alone. */
 
+import { higherProfile, type Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileState } from '../jobs/job.js';
 import { sameState } from './settling.js';
@@ -10,7 +11,7 @@ export const AGAIN_AFTER: Milliseconds = 30 * 60_000;
 
 export type Standing =
   /** It was ingested as it is. */
-  | { readonly kind: 'known'; readonly videoId: string }
+  | { readonly kind: 'known'; readonly videoId: string; readonly profile?: Profile; readonly tags: readonly string[] }
   /** The video was missing; here is its file. */
   | { readonly kind: 'back'; readonly videoId: string }
   /** A job waits for it or is at it. */
@@ -52,9 +53,10 @@ export class LibraryView {
   /** @param now wall clock */
   standingOf(path: string, state: FileState, now: Milliseconds): Standing {
     const same = (this.#files.get(path) ?? []).filter((file) => sameState(file, state));
-    for (const { state: videoState, videoId } of same) {
+    for (const { state: videoState, videoId, profile, tags } of same) {
       if (videoState === 'missing') return { kind: 'back', videoId };
-      if (videoState === 'ready' || videoState === 'partial') return { kind: 'known', videoId };
+      if (videoState === 'ready' || videoState === 'partial')
+        return { kind: 'known', videoId, tags, ...(profile === undefined ? {} : { profile }) };
     }
     const job = this.#jobs.get(path);
     if (!job) return { kind: 'new' };
@@ -68,6 +70,19 @@ export class LibraryView {
     return job.videoId !== undefined && this.#videos.has(job.videoId)
       ? { kind: 'new' }
       : { kind: 'left', why: 'removed' };
+  }
+
+  /**
+   * Whether somebody is at a file that is known, to read so much of it, or has failed at it and will not be asked again for a while.
+   * @param now wall clock
+   */
+  isTried(path: string, state: FileState, profile: Profile, now: Milliseconds): boolean {
+    const job = this.#jobs.get(path);
+    if (!job || higherProfile(job.profile, profile) !== job.profile) return false;
+    if (job.state === 'done') return false;
+    if (job.state !== 'failed' && job.state !== 'cancelled') return true;
+    if (!job.file || !sameState(job.file, state)) return false;
+    return !(job.state === 'failed' && job.transient && now - job.updated >= AGAIN_AFTER);
   }
 }
 

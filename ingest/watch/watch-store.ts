@@ -1,6 +1,8 @@
 /** What a watcher asks of the library, and what it tells it. */
 
 import type { Awaitable } from '../../src/awaitable.js';
+import type { Profile } from '../../src/profile.js';
+import type { TagChange } from '../../src/tag.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileState, JobState } from '../jobs/job.js';
 import type { VideoState } from '../video-state.js';
@@ -18,6 +20,9 @@ export interface VideoFile extends FilePlace {
   readonly state: VideoState;
   /** The video is known by another path; this is a further file with its content. */
   readonly copy: boolean;
+  /** What the video was read with, and the tags that it carries. */
+  readonly profile?: Profile;
+  readonly tags: readonly string[];
 }
 
 /** The newest job of a path. */
@@ -26,6 +31,8 @@ export interface LastJob {
   readonly path: string;
   readonly state: JobState;
   readonly videoId?: string;
+  /** What it was made for. */
+  readonly profile?: Profile;
   /** What the file was when the job was made. */
   readonly file?: FileState;
   /** Of a failed one: whether it may succeed with the file unchanged. */
@@ -46,6 +53,8 @@ export interface WatchStore {
   /** A further file with the content of a video. @throws {LongwatchError} `not_found` */
   addCopy(id: string, place: FilePlace): Awaitable<void>;
   dropCopy(path: string): Awaitable<void>;
+  /** @throws {LongwatchError} `not_found`; `invalid_input` when it would carry too many */
+  tagVideo(id: string, change: TagChange): Awaitable<unknown>;
   /** The file of a video is nowhere. What was learnt is kept, and the state for when the file is back. */
   missVideo(id: string): Awaitable<void>;
 }

@@ -9,15 +9,16 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Awaitable } from '../../src/awaitable.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { higherProfile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { FileIdentity } from '../file.js';
-import { type FileState, type JobRecord, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
+import { type FileState, type JobRecord, type JobSettings, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
 import { Alarm } from './alarm.js';
 import { completenessOf } from './completeness.js';
 import { FolderHints } from './hints.js';
 import { findMissing } from './missing.js';
 import { OpenJobs } from './open-jobs.js';
-import { matcherOf, type RuleMatcher, type WatchRule } from './rule.js';
+import { askedBy, matcherOf, type RootedRule, type RuleMatcher, type WatchRule } from './rule.js';
 import { type Scan, scanFolder, stateOf } from './scan.js';
 import { Settling, sameState } from './settling.js';
 import { LibraryView, type Standing } from './standing.js';
@@ -52,6 +53,8 @@ export type WatchEvent =
   | { readonly kind: 'moved'; readonly path: string; readonly from: string; readonly videoId: string }
   | { readonly kind: 'copy'; readonly path: string; readonly of: string; readonly videoId: string }
   | { readonly kind: 'back' | 'missing'; readonly path: string; readonly videoId: string }
+  /** A known one lies where a rule puts these tags on it. */
+  | { readonly kind: 'tagged'; readonly path: string; readonly videoId: string; readonly tags: readonly string[] }
   /** Not taken yet. */
   | { readonly kind: 'waiting'; readonly path: string; readonly why: string }
   /** What could not be looked at or is refused; each said once. */
@@ -92,6 +95,7 @@ interface Candidate {
 interface WatchedRoot {
   /** As it was named. */
   readonly dir: string;
+  readonly rule: WatchRule;
   readonly matcher: RuleMatcher;
 }
 
@@ -106,6 +110,8 @@ export class FolderWatcher {
   /** The jobs of this watcher, kept while `once` runs, to be reported. */
   #made: Set<string> | undefined;
   #view = new LibraryView([], []);
+  /** What the rules ask of the files that the last scan found; files of no rule that asks something are not in it. */
+  #asked: ReadonlyMap<string, JobSettings> = new Map();
   /** What is wrong with the library since the last scan that went well. */
   readonly #troubles = new Set<string>();
   #known = 0;
@@ -117,7 +123,7 @@ export class FolderWatcher {
     this.#open = new OpenJobs((id) => options.jobs.get(id));
     this.#settle = options.settle ?? 10_000;
     this.#settling = new Settling(this.#settle);
-    this.#roots = options.rules.map((rule) => ({ dir: rule.dir, matcher: matcherOf(rule) }));
+    this.#roots = options.rules.map((rule) => ({ dir: rule.dir, rule, matcher: matcherOf(rule) }));
   }
 
   /** @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file` when a folder is none or cannot be reached */
@@ -141,10 +147,10 @@ export class FolderWatcher {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
       await this.#look(signal);
     }
-    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
-      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
-    // What was ingested may have taken the place of another video's content.
+    await this.#jobsEnded(signal);
+    // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
     await this.#scan(signal);
+    await this.#jobsEnded(signal);
     this.#made = undefined;
     const jobs: JobRecord[] = [];
     for (const id of made) jobs.push(...[(await this.#options.jobs.get(id)) ?? []].flat());
@@ -154,6 +160,12 @@ export class FolderWatcher {
       waiting: new Map([...this.#candidates].map(([file, { why }]) => [file, why ?? 'it is still being written'])),
       failedBefore,
     };
+  }
+
+  /** Resolves when no job of this watcher is open, or the queue is paused. */
+  async #jobsEnded(signal: AbortSignal | undefined): Promise<void> {
+    while ((await this.#isOpen()) && !(await this.#options.jobs.paused()))
+      await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
   }
 
   /**
@@ -220,7 +232,8 @@ export class FolderWatcher {
   /** Everything is looked through. Returns the folders that there are. */
   async #scan(signal?: AbortSignal): Promise<string[]> {
     const scans: Scan[] = [];
-    for (const { dir, matcher } of this.#roots) {
+    const rooted: RootedRule[] = [];
+    for (const { dir, rule, matcher } of this.#roots) {
       // Resolved each time: a share may be mounted anew, a link may lead elsewhere.
       const root = await realpath(dir).catch(() => undefined);
       if (root === undefined) {
@@ -229,11 +242,13 @@ export class FolderWatcher {
       }
       this.#said.delete(dir);
       const { leaveOut } = this.#options;
+      rooted.push({ rule, root });
       scans.push(
         await scanFolder(root, { root, matcher, ...(leaveOut ? { leaveOut } : {}), ...(signal ? { signal } : {}) }),
       );
     }
     const files = new Map(scans.flatMap((scan) => [...scan.files]));
+    this.#asked = askedOf(scans, rooted);
     for (const scan of scans) for (const [about, text] of scan.remarks) this.#remark(about, text);
     await this.#refreshView();
     this.#known = 0;
@@ -262,6 +277,7 @@ export class FolderWatcher {
     switch (standing.kind) {
       case 'known':
         this.#known++;
+        await this.#bringUp(file, state, standing);
         break;
       case 'back':
         await this.#options.store.placeVideo(standing.videoId, { path: file, ...state });
@@ -279,6 +295,30 @@ export class FolderWatcher {
       default:
         standing satisfies never;
     }
+  }
+
+  /** What the rules ask of a file that is known: their tags, and to be read by more where it was read by less. */
+  async #bringUp(
+    file: string,
+    state: FileState,
+    { videoId, profile: read, tags }: Standing & { kind: 'known' },
+  ): Promise<void> {
+    const asked = this.#asked.get(file);
+    if (!asked) return;
+    const add = asked.tags.filter((tag) => !tags.includes(tag));
+    try {
+      if (add.length > 0) {
+        await this.#options.store.tagVideo(videoId, { add });
+        this.#tell({ kind: 'tagged', path: file, videoId, tags: add });
+      }
+    } catch (thrown) {
+      const error = toLongwatchError(thrown, file);
+      if (error.code !== 'invalid_input') throw error;
+      this.#remark(`tags of ${file}`, `${file}: ${error.message}`);
+    }
+    const { profile } = asked;
+    if (profile === undefined || higherProfile(read, profile) === read) return;
+    if (!this.#view.isTried(file, state, profile, Date.now())) await this.#give(file, state);
   }
 
   /** Takes the candidates that rest. */
@@ -347,7 +387,11 @@ export class FolderWatcher {
   }
 
   async #give(file: string, state: FileState): Promise<void> {
-    const job = await this.#options.jobs.enqueue(file, { priority: WATCH_PRIORITY, file: state });
+    const job = await this.#options.jobs.enqueue(file, {
+      priority: WATCH_PRIORITY,
+      file: state,
+      ...this.#asked.get(file),
+    });
     this.#track(job.id, state);
     this.#tell({ kind: 'queued', path: file, job });
   }
@@ -400,6 +444,25 @@ export class FolderWatcher {
   #tell(event: WatchEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+/** By file, what the rules that take it ask; what asks nothing is left out. Files of the same rules share one answer. */
+function askedOf(scans: readonly Scan[], rooted: readonly RootedRule[]): ReadonlyMap<string, JobSettings> {
+  const taking = new Map<string, RootedRule[]>();
+  scans.forEach(({ files }, position) => {
+    const rule = rooted[position];
+    if (!rule || (rule.rule.profile === undefined && (rule.rule.tags ?? []).length === 0)) return;
+    for (const file of files.keys()) taking.set(file, [...(taking.get(file) ?? []), rule]);
+  });
+  const known = new Map<string, JobSettings>();
+  return new Map(
+    [...taking].map(([file, rules]) => {
+      const key = rules.map((rule) => rooted.indexOf(rule)).join();
+      const asked = known.get(key) ?? askedBy(rules);
+      known.set(key, asked);
+      return [file, asked];
+    }),
+  );
 }
 
 const EMPTY = { complete: false, why: 'it is empty' } as const;

@@ -3,9 +3,10 @@
 import { Command, Option } from 'commander';
 import { everyPage } from '../../api/export/rows.js';
 import type { Library } from '../../index/library.js';
-import { type Config, loadConfig, PROFILES, type Profile } from '../config.js';
+import { type Config, loadConfig } from '../config.js';
 import { LongwatchError } from '../errors.js';
 import { type Engine, openEngine } from '../main.js';
+import { PROFILE_NAMES, type Profile } from '../profile.js';
 import { parseTime, type TimeRange } from '../time.js';
 import { EXIT, Terminal } from './terminal.js';
 
@@ -104,7 +105,7 @@ export function profileOption(): Option {
   return new Option(
     '--profile <name>',
     'how much is read: fast (signals, words of the file, sound), standard (also speech and text on screen), thorough (text at Full HD)',
-  ).choices(Object.keys(PROFILES));
+  ).choices(PROFILE_NAMES);
 }
 
 /** Gathers a repeatable option. */

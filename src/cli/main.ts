@@ -26,6 +26,7 @@ import { searchCommand } from './commands/search.js';
 import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
 import { summaryCommand } from './commands/summary.js';
+import { tagCommand } from './commands/tag.js';
 import { watchCommand } from './commands/watch.js';
 import { EXIT, Terminal } from './terminal.js';
 
@@ -49,6 +50,7 @@ for (const command of [
   searchCommand,
   askCommand,
   listCommand,
+  tagCommand,
   lookCommand,
   showCommand,
   summaryCommand,

@@ -44,7 +44,11 @@ export async function evaluateFresh(parts: EvaluateParts, signal: AbortSignal): 
   const { watches } = parts.library;
   let owed = 0;
   for (const fresh of await watches.fresh()) {
-    const asked = (await allOf(parts.library)).filter(({ videoIds }) => videoIds?.includes(fresh.videoId) ?? true);
+    const carried = (await parts.library.getVideo(fresh.videoId))?.tags ?? [];
+    const asked = (await allOf(parts.library)).filter(
+      ({ videoIds, tags }) =>
+        (videoIds?.includes(fresh.videoId) ?? true) && (tags?.every((tag) => carried.includes(tag)) ?? true),
+    );
     const findings: WatchFinding<SearchHit>[] = [];
     for (const watch of asked) {
       if (signal.aborted) return owed;

@@ -9,6 +9,7 @@ const job = (id: string, progress: number): JobRecord => ({
   path: `/videos/${id}.mp4`,
   state: 'running',
   priority: 0,
+  tags: [],
   runAt: 0,
   attempts: 1,
   stage: 'decode',

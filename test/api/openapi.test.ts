@@ -30,6 +30,7 @@ const ROUTES = [
   'GET /v1/jobs/{id}',
   'GET /v1/models',
   'GET /v1/search',
+  'GET /v1/tags',
   'GET /v1/uploads/{id}',
   'GET /v1/videos',
   'GET /v1/videos/{id}',
@@ -47,6 +48,7 @@ const ROUTES = [
   'GET /v1/watches/{id}',
   'GET /v1/watches/{id}/deliveries',
   'PATCH /v1/uploads/{id}',
+  'PATCH /v1/videos/{id}',
   'POST /mcp',
   'POST /v1/ask',
   'POST /v1/chat/completions',
@@ -140,7 +142,7 @@ describe('the page', () => {
       if (file.endsWith('.js'))
         for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(19);
+    expect(seen.size).toBe(20);
   });
 
   it('is not sent again to a browser that has it', async () => {

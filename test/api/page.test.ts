@@ -165,6 +165,26 @@ describe.skipIf(WITHOUT_BROWSER)('the page in a browser', () => {
     await expect.poll(() => text('#jobs .error')).toBe('There is only sound. Give a video.');
   });
 
+  it('puts a tag on the video that is open, searches only where it is, and takes it away', async () => {
+    await browser.open();
+    await addClip(CLIPS['from 0']);
+    await browser.page.goto(browser.server.url);
+    await browser.page.click('#videos .pick');
+    await browser.page.fill('#new-tag', 'Team  B');
+    await browser.page.keyboard.press('Enter');
+    await expect.poll(() => text('#tags-list')).toBe('team b×');
+    await expect.poll(() => text('#videos .why')).toBe('team b');
+    await browser.page.selectOption('#scope', { label: 'team b (1)' });
+    await browser.page.fill('#query', 'rabbit');
+    const asked = browser.page.waitForRequest('**/v1/search');
+    await browser.page.click('#search button');
+    expect((await asked).postDataJSON()).toEqual({ query: 'rabbit', limit: 20, tags: ['team b'] });
+    await expect.poll(() => text('#hits .span')).toBe('0:00:04.171 – 0:00:05.171');
+    await browser.page.click('#tags-list .take');
+    await expect.poll(() => text('#tags-list')).toBe('');
+    await expect.poll(() => browser.page.inputValue('#scope')).toBe('');
+  });
+
   it('says so when the file of a video is gone', async () => {
     await browser.open();
     const id = await addClip(CLIPS['from 0']);

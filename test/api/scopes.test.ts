@@ -22,6 +22,7 @@ describe('the scope of a request', () => {
     ['GET', '/v1/jobs/x', ['read', 'ingest']],
     ['GET', '/v1/events/stream', ['read', 'ingest']],
     ['POST', '/v1/videos', ['ingest']],
+    ['PATCH', '/v1/videos/3f9a', ['ingest']],
     ['PATCH', '/v1/uploads/x', ['ingest']],
     ['DELETE', '/v1/jobs/x', ['ingest']],
     ['DELETE', '/v1/videos/3f9a', ['admin']],

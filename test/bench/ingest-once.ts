@@ -3,8 +3,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { loadConfig, PROFILE_NAMES } from '../../src/config.js';
+import { loadConfig } from '../../src/config.js';
 import { openEngine } from '../../src/main.js';
+import { PROFILE_NAMES } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 
 const [decoder, file, profileName = 'standard'] = process.argv.slice(2);

@@ -20,12 +20,13 @@ async function fill(library: Library): Promise<string> {
     warnings: ['a "quoted" one\n'],
     error: { code: 'x', detail: 'y' },
   });
+  await library.tagVideo(id, { add: ['two', 'one'] });
   await library.addVideo(newVideo('lost'));
   await library.missVideo(sha256('lost').slice(0, 12));
   await library.addCopy(id, { path: '/copy.mp4', sizeBytes: 3, modified: 0.1 + 0.2 });
-  await library.beginWindow(id, 1);
+  await library.beginWindow(id, 1, 'm');
   await library.giveUpWindow(id, 1);
-  await library.beginWindow(id, 7);
+  await library.beginWindow(id, 7, 'm');
   const frameEmbedding = { embedderId: 'pictures', vector: Float32Array.of(0, 1, 2) };
   for (let w = 0; w < 3; w++) {
     const event = {

@@ -74,11 +74,22 @@ describe('settings', () => {
 
   it('hold the folders that are watched, each with its rules', () => {
     const watched = path.join(folder, 'watch.json');
-    writeFileSync(watched, JSON.stringify({ watch: [{ dir: 'films', exclude: ['*.tmp.mp4'] }] }));
-    const rule = { dir: path.resolve('films'), include: [], exclude: ['*.tmp.mp4'] };
+    writeFileSync(
+      watched,
+      JSON.stringify({ watch: [{ dir: 'films', exclude: ['*.tmp.mp4'], profile: 'fast', tags: ['Team B', 'a'] }] }),
+    );
+    const rule = {
+      dir: path.resolve('films'),
+      include: [],
+      exclude: ['*.tmp.mp4'],
+      profile: 'fast',
+      tags: ['a', 'team b'],
+    };
     expect(loadConfig({ config: watched }, {}).watch).toEqual([rule]);
     expect(loadConfig({}, {}).watch).toEqual([]);
-    expect(loadConfig({ config: watched, watch: [{ dir: '/other' }] }, {}).watch).toMatchObject([{ dir: '/other' }]);
+    writeFileSync(watched, JSON.stringify({ watch: [{ dir: 'films', tags: ['\u200b'] }] }));
+    expect(() => loadConfig({ config: watched }, {})).toThrow(/films: A tag is empty/);
+    expect(loadConfig({ watch: [{ dir: '/other' }] }, {}).watch).toMatchObject([{ dir: '/other', tags: [] }]);
   });
 
   it('arm a failpoint, or say how one is written', () => {

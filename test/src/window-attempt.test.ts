@@ -34,6 +34,6 @@ describe('a window that ends the process of the model', () => {
         `^The process ended 2 times while the model looked at 0:00:${Math.floor(start)}\\S+ – 0:00:${Math.floor(end)}`,
       ),
     );
-    expect(library.beginWindow(video?.id ?? '', 2)).toBe(0);
+    expect(library.beginWindow(video?.id ?? '', 2, 'deadly')).toBe(0);
   });
 });

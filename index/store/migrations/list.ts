@@ -6,7 +6,15 @@ import { layers } from './layers.js';
 import type { Migration } from './migration.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
+import { tagsAndMakings } from './tags-and-makings.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, summaries, layers, durableJobs, standingQueries];
+export const MIGRATIONS: readonly Migration[] = [
+  firstSchema,
+  summaries,
+  layers,
+  durableJobs,
+  standingQueries,
+  tagsAndMakings,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -8,12 +8,14 @@ import { EXIT, type Terminal, visible } from '../terminal.js';
 
 interface AskOptions extends CommonOptions {
   readonly video?: string[];
+  readonly tag?: string[];
   readonly ground?: boolean;
 }
 
 export const askCommand = verb('ask', 'an answer in sentences, each with the times that it rests on')
   .argument('<question>', 'what you want to know')
   .option('--video <id>', 'only of this video (id, id prefix or path); repeat for several', collect)
+  .option('--tag <tag>', 'only of videos that carry this tag; repeat it: all of them', collect)
   .option('--ground', 'let the model look again where the search leads, and answer from what it sees')
   .action((question: string, options: AskOptions) =>
     withEngine(options, false, async ({ engine, terminal, signal }) => {
@@ -21,6 +23,7 @@ export const askCommand = verb('ask', 'an answer in sentences, each with the tim
       const request = {
         question,
         ...(videoIds ? { videoIds } : {}),
+        ...(options.tag === undefined ? {} : { tags: options.tag }),
         ...(options.ground === undefined ? {} : { ground: options.ground }),
       };
       const answer = await answerOf(engine.ask(request, signal), terminal);

@@ -7,8 +7,9 @@ import type { JobRecord } from '../../../ingest/jobs/job.js';
 import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
 import { LongwatchError, toLongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
+import { tagSet } from '../../tag.js';
 import { formatTime, type Milliseconds } from '../../time.js';
-import { profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
+import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
 
@@ -19,6 +20,7 @@ interface IngestOptions extends ReadingOptions {
   readonly force?: boolean;
   readonly detach?: boolean;
   readonly priority?: string;
+  readonly tag?: string[];
 }
 
 export const ingestCommand = verb(
@@ -28,21 +30,29 @@ export const ingestCommand = verb(
   .argument('<path...>', 'video files and folders')
   .addOption(profileOption())
   .option('--force', 'do everything again, also what is already there')
+  .option('--tag <tag>', 'put this tag on the videos, beside those that they carry; repeat for several', collect)
   .option('--wait', 'stay until it is done (the default)')
-  .option('--detach', 'leave the work to a running `longwatch serve` on the same library (with its profile)')
+  .option('--detach', 'leave the work to a running `longwatch serve` on the same library, with this profile')
   .option('--priority <n>', 'with --detach: from -100 to 100, higher ones first (default: 0)')
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
       const files = await findVideoFiles(paths);
       const priority = priorityOf(options.priority);
-      return options.detach ? queue(context, files, priority) : ingestAll(context, files, options.force ?? false);
+      const tags = tagSet(options.tag ?? []);
+      return options.detach
+        ? queue(context, files, { priority, tags })
+        : ingestAll(context, files, { force: options.force ?? false, tags });
     }),
   );
 
-async function queue({ engine, terminal }: VerbContext, files: readonly string[], priority: number): Promise<number> {
+async function queue(
+  { engine, terminal }: VerbContext,
+  files: readonly string[],
+  settings: { readonly priority: number; readonly tags: readonly string[] },
+): Promise<number> {
   const places = await Promise.all(files.map((file) => realpath(file)));
   const jobs: JobRecord[] = [];
-  for (const file of places) jobs.push(await engine.jobs.leave(file, { priority }));
+  for (const file of places) jobs.push(await engine.jobs.leave(file, settings));
   terminal.document({ jobs: jobs.map((job) => ({ id: job.id, path: job.path })) });
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
   terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${publicAddress(engine.config.library)}.`);
@@ -61,7 +71,7 @@ function priorityOf(text = String(DEFAULT_PRIORITY)): number {
 async function ingestAll(
   { engine, terminal, signal }: VerbContext,
   files: readonly string[],
-  force: boolean,
+  options: { readonly force: boolean; readonly tags: readonly string[] },
 ): Promise<number> {
   const report: object[] = [];
   let failed = 0;
@@ -73,7 +83,7 @@ async function ingestAll(
     const progress = new ProgressLine(terminal, visible(file));
     try {
       const { video, outcome, took, parts } = await engine.ingest(file, {
-        force,
+        ...options,
         signal,
         onProgress: (step) => progress.show(step),
       });
@@ -88,7 +98,7 @@ async function ingestAll(
       const speed =
         outcome === 'ingested' ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : ', already there';
       terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);
-      if (parts.length > 1)
+      if (parts.some(({ name }) => name !== 'windows'))
         terminal.note(parts.map((part) => `${part.name} ${(part.took / 1000).toFixed(1)} s`).join(', '));
       for (const [name, { state, note }] of Object.entries(video.stages))
         if (state === 'failed') terminal.warn(`${visible(file)}: ${name} failed. ${visible(note ?? '')}`);

@@ -11,6 +11,7 @@ import { EXIT, type Terminal, visible } from '../terminal.js';
 
 interface SearchOptions extends CommonOptions {
   readonly video?: string[];
+  readonly tag?: string[];
   readonly from?: string;
   readonly to?: string;
   readonly limit: string;
@@ -28,6 +29,7 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
     'what happens, in words; also "X after Y", "before Y, X", "X between Y and 10:00", "X for the first time"',
   )
   .option('--video <id>', 'only in this video (id, id prefix or path); repeat for several', collect)
+  .option('--tag <tag>', 'only in videos that carry this tag; repeat it: all of them', collect)
   .option('--from <time>', 'only after this time of the video')
   .option('--to <time>', 'only before this time of the video')
   .option('--limit <n>', 'at most so many answers', '10')
@@ -46,6 +48,7 @@ export const searchCommand = verb('search', 'when does it happen? ranges of time
       const filters: SearchFilters = {
         limit: wholeNumber('--limit', options.limit),
         ...(options.video === undefined ? {} : { videoIds: await idsOf(engine.library, options.video) }),
+        ...(options.tag === undefined ? {} : { tags: options.tag }),
         ...(range === undefined ? {} : { range }),
         ...(options.minScore === undefined ? {} : { minScore: Number(options.minScore) }),
       };

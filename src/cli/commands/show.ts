@@ -29,6 +29,7 @@ export const showCommand = verb('show', 'what is known about one video')
         ['id', video.id],
         ['title', visible(video.title)],
         ['path', visible(video.path)],
+        ...(video.tags.length === 0 ? [] : [['tags', visible(video.tags.join(', '))] as [string, string]]),
         ['state', video.state + (video.error ? `: ${visible(video.error.detail)}` : '')],
         ['length', formatTime(video.duration)],
         ['picture', `${video.width}x${video.height}, ${video.codec} in ${video.container}`],

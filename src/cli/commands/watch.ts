@@ -6,12 +6,14 @@ import type { JobRecord } from '../../../ingest/jobs/job.js';
 import type { WatchRule } from '../../../ingest/watch/rule.js';
 import type { WatchEvent, WatchReport } from '../../../ingest/watch/watcher.js';
 import { ERROR_TABLE, type ErrorCode, LongwatchError } from '../../errors.js';
+import { tagSet } from '../../tag.js';
 import type { Milliseconds } from '../../time.js';
-import { type CommonOptions, collect, type VerbContext, verb, withEngine } from '../command.js';
+import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
 import { JobLines } from '../job-lines.js';
 import { EXIT, visible } from '../terminal.js';
 
-interface WatchOptions extends CommonOptions {
+interface WatchOptions extends ReadingOptions {
+  readonly tag?: string[];
   readonly include?: string[];
   readonly exclude?: string[];
   readonly once?: boolean;
@@ -24,6 +26,8 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
   .argument('[dir...]', 'folders, with all that lies in them (default: `watch` of the configuration file)')
   .option('--include <glob>', 'only files that match; repeat for several', collect)
   .option('--exclude <glob>', 'no file and no folder that matches; repeat for several', collect)
+  .addOption(profileOption())
+  .option('--tag <tag>', 'put this tag on every video of the folders; repeat for several', collect)
   .option('--once', 'do what there is to do and leave, e.g. from cron')
   .option('--settle <seconds>', 'how long a file must rest before it is read (default: 10; 30 on a network share)')
   .option('--interval <seconds>', 'how often everything is looked through (default: 60)')
@@ -134,6 +138,8 @@ export function sentenceOf(event: WatchEvent): string | undefined {
       return `${event.path} is a copy of ${event.of} (${event.videoId}).`;
     case 'back':
       return `${event.videoId} is back at ${event.path}.`;
+    case 'tagged':
+      return `${event.videoId} carries ${event.tags.map((tag) => `"${tag}"`).join(', ')} now, as ${event.path}.`;
     case 'missing':
       return `${event.videoId} is missing: ${event.path} is not there any more. What was learnt is kept.`;
     case 'waiting':
@@ -151,13 +157,17 @@ function rulesOf(
   configured: readonly WatchRule[],
 ): readonly WatchRule[] {
   const { include = [], exclude = [] } = options;
-  if (dirs.length > 0) return dirs.map((dir) => ({ dir: path.resolve(dir), include, exclude }));
+  const tags = tagSet(options.tag ?? []);
+  const profile = options.profile === undefined ? {} : { profile: options.profile };
+  if (dirs.length > 0) return dirs.map((dir) => ({ dir: path.resolve(dir), include, exclude, tags, ...profile }));
   if (configured.length === 0)
     throw new LongwatchError('invalid_input', 'No folder is named.', {
       hint: 'Write `longwatch watch DIR`, or `"watch": [{"dir": "…"}]` in the configuration file.',
     });
   return configured.map((rule) => ({
-    dir: rule.dir,
+    ...rule,
+    ...profile,
+    tags: tagSet([...(rule.tags ?? []), ...tags]),
     include: include.length > 0 ? include : rule.include,
     exclude: [...rule.exclude, ...exclude],
   }));

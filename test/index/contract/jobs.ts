@@ -201,24 +201,24 @@ export function jobsContract({ make, again }: House): void {
   describe('a window that is with a model', () => {
     it('is remembered until it is written or left, and counts the processes that died of it', async () => {
       const { id } = await library.addVideo(newVideo('film'));
-      expect([await library.beginWindow(id, 3), await library.beginWindow(id, 3)]).toEqual([0, 1]);
+      expect([await library.beginWindow(id, 3, 'm'), await library.beginWindow(id, 3, 'm')]).toEqual([0, 1]);
       await library.leaveWindow(id, 3);
-      expect(await library.beginWindow(id, 3)).toBe(1);
+      expect(await library.beginWindow(id, 3, 'm')).toBe(1);
       await library.writeWindow(id, windowOf(3));
-      expect(await library.beginWindow(id, 3)).toBe(0);
+      expect(await library.beginWindow(id, 3, 'm')).toBe(0);
       await library.leaveWindow(id, 3);
-      expect(await library.beginWindow(id, 3)).toBe(0);
+      expect(await library.beginWindow(id, 3, 'm')).toBe(0);
     });
 
     it('stays given up when it is written, and gets its chance again with the windows that are dropped', async () => {
       const { id } = await library.addVideo(newVideo('film'));
-      await library.beginWindow(id, 1);
+      await library.beginWindow(id, 1, 'm');
       await library.giveUpWindow(id, 1);
       expect(await library.givenUpWindows(id)).toEqual([]);
       await library.writeWindow(id, windowOf(1));
       expect(await library.givenUpWindows(id)).toEqual([{ start: 10, end: 20 }]);
       await library.clearWindows(id);
-      expect([await library.givenUpWindows(id), await library.beginWindow(id, 1)]).toEqual([[], 0]);
+      expect([await library.givenUpWindows(id), await library.beginWindow(id, 1, 'm')]).toEqual([[], 0]);
     });
   });
 }

@@ -7,12 +7,14 @@ import { layersContract } from './layers.js';
 import { placesContract } from './places.js';
 import { standingContract } from './standing.js';
 import { summariesContract } from './summaries.js';
+import { tagsContract } from './tags.js';
 import { vectorsContract } from './vectors.js';
 import { videosContract } from './videos.js';
 import { windowsContract } from './windows.js';
 
 export function libraryContract(house: House): void {
   videosContract(house);
+  tagsContract(house);
   windowsContract(house);
   layersContract(house);
   summariesContract(house);

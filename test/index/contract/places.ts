@@ -14,8 +14,8 @@ export function placesContract({ make }: House): void {
       await library.addCopy(id, { ...copy, sizeBytes: 6 });
       const place = { path: '/films/film.mp4', sizeBytes: 1_000_000, modified: 1_700_000_000_000.5 };
       expect(await library.videoFiles()).toEqual([
-        { videoId: id, state: 'queued', copy: false, ...place },
-        { videoId: id, state: 'queued', copy: true, ...copy, sizeBytes: 6 },
+        { videoId: id, state: 'queued', copy: false, tags: [], ...place },
+        { videoId: id, state: 'queued', copy: true, tags: [], ...copy, sizeBytes: 6 },
       ]);
       await library.placeVideo(id, { ...copy, path: '/copies/film.mp4' });
       expect((await library.videoFiles()).map(({ path }) => path)).toEqual(['/copies/film.mp4']);

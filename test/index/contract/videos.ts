@@ -28,6 +28,7 @@ export function videosContract({ make }: House): void {
         coverage: [],
         warnings: [],
         stages: {},
+        tags: [],
         fingerprint: 'settings-1',
       });
       expect(added).toBeGreaterThan(1_700_000_000_000);

@@ -263,6 +263,36 @@ describe('a library of an older format', () => {
   });
 });
 
+describe('a library from before stretches said how they were made', () => {
+  it('keeps its layers, whose texts stay where they were embedded, and does not know of its windows', async () => {
+    const directory = temporaryFolder();
+    const old = new BetterSqlite3(join(directory, DATABASE_FILE));
+    old.pragma('foreign_keys = OFF');
+    for (const step of MIGRATIONS.slice(0, 5)) old.exec(step.sql);
+    old.pragma('user_version = 5');
+    old.pragma(`application_id = ${0x4c574348}`);
+    old.exec(`
+      INSERT INTO video VALUES (7, '0123456789ab', '${'0123456789ab'.padEnd(64, '0')}', '/film.mp4', 'film', 1, 1, 1, 1, 'ready', 20, 4, 3,
+        '{}', 'mp4', 'h264', 0, '[[0,20]]', '[]', '{}', 'print', NULL, NULL, NULL, NULL);
+      INSERT INTO segment VALUES (3, 7, 'windows', 0, 0, 20, 0, NULL, NULL, 0), (4, 7, 'speech', 0, 0, 20, 0, NULL, NULL, 0),
+        (5, 7, 'sound', 0, 0, 20, 0, NULL, NULL, 0);
+      INSERT INTO layer_pass VALUES (7, 'speech', 'speech 1, tiny; meaning minilm', 1), (7, 'sound', 'sound 1; meaning none', 1);
+      INSERT INTO job (id, kind, path, state, priority, run_at_ms, attempts, stage, progress, created_ms, updated_ms, progressed_ms)
+        VALUES ('j', 'ingest', '/film.mp4', 'done', 0, 0, 1, 'done', 1, 1, 1, 1);`);
+    old.close();
+    const library = temporaryLibrary({ directory, create: false });
+    const id = '0123456789ab';
+    expect(library.beginLayer(id, 'speech', 'speech 1, tiny')).toMatchObject({ done: true });
+    expect(library.beginLayer(id, 'sound', 'sound 1')).toMatchObject({ done: true });
+    expect(library.stretchesToEmbed(id, 'minilm')).toEqual([{ layer: 'sound', index: 0 }]);
+    expect(library.makings(id)).toEqual(new Map([[0, undefined]]));
+    expect(library.findVideo(id)).toMatchObject({ tags: [] });
+    expect(library.findVideo(id)).not.toHaveProperty('profile');
+    expect(library.getJob('j')).toMatchObject({ state: 'done', tags: [] });
+    expect(await library.check()).toMatchObject({ ok: true });
+  });
+});
+
 describe('backup', () => {
   it('is a whole library, made while the first one is in use', async () => {
     const library = temporaryLibrary();

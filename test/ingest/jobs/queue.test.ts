@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLibrary, type SqliteLibrary } from '../../../index/store/sqlite-library.js';
 import { backOff } from '../../../ingest/jobs/back-off.js';
-import type { JobStore } from '../../../ingest/jobs/job.js';
+import type { JobSettings, JobStore } from '../../../ingest/jobs/job.js';
 import { ownerName } from '../../../ingest/jobs/owner.js';
 import { JobQueue, type JobQueueOptions, type JobWork } from '../../../ingest/jobs/queue.js';
 import { LongwatchError } from '../../../src/errors.js';
@@ -65,6 +65,49 @@ describe('the job queue', () => {
     const first = await queue.enqueue('/a');
     expect((await queue.enqueue('/a')).id).toBe(first.id);
     expect((await queue.enqueue('/b')).id).not.toBe(first.id);
+  });
+
+  it('does a job as it was asked, whoever asked; what is asked of a running one it does when it has ended', async () => {
+    const done: (JobSettings | undefined)[] = [];
+    let more = async () => {};
+    const queue = queueOf(async (_path, _report, _signal, _fence, settings) => {
+      done.push(settings);
+      await more();
+      more = async () => {};
+      return { videoId: 'v' };
+    });
+    await queue.leave('/a', { profile: 'fast', tags: ['x'] });
+    await queue.leave('/a', { profile: 'thorough', tags: ['y'] });
+    await queue.leave('/a', { profile: 'standard' });
+    more = async () => void (await queue.leave('/a', { profile: 'fast', tags: ['z'] }));
+    const job = await queue.enqueue('/a');
+    await queue.onIdle();
+    expect(done.map((settings) => [settings?.profile, settings?.tags])).toEqual([
+      ['thorough', ['x', 'y']],
+      ['thorough', ['x', 'y', 'z']],
+    ]);
+    expect(library.getJob(job.id)).toMatchObject({ state: 'done', profile: 'thorough', tags: ['x', 'y', 'z'] });
+  });
+
+  it('works here and now on what a waiting job was asked too, and keeps what is asked meanwhile', async () => {
+    const queue = queueOf(endless);
+    await queue.leave('/a', { profile: 'thorough', tags: ['x'] });
+    const held = await queue.hold(
+      '/a',
+      async (_fence, _signal, _report, settings) => ({ video: { id: 'v' }, settings }),
+      undefined,
+      { profile: 'fast', tags: ['y'] },
+    );
+    expect([held.settings.profile, held.settings.tags]).toEqual(['thorough', ['x', 'y']]);
+    await queue.hold('/b', async () => {
+      library.addJob({ path: '/b', tags: ['later'] });
+      return { video: { id: 'w' } };
+    });
+    expect(library.listJobs().items.map(({ path, state, tags }) => [path, state, tags])).toContainEqual([
+      '/b',
+      'queued',
+      ['later'],
+    ]);
   });
 
   it('cancels what runs and what waits, and lets go of the file before it says so', async () => {

@@ -8,6 +8,7 @@ const record = (id: string, state: JobState): JobRecord => ({
   path: `/${id}`,
   state,
   priority: 0,
+  tags: [],
   runAt: 0,
   attempts: 0,
   stage: '',

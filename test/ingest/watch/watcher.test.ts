@@ -43,13 +43,13 @@ beforeEach(() => {
     store: library,
     wait: () => 0,
     // An ingest without a decoder: the file is known by its content and ready.
-    work: async (file, _report, _signal, fence) => {
+    work: async (file, _report, _signal, fence, { profile, tags }) => {
       if (failure) throw failure;
       const held = library.underJob(fence);
       const identity = await identifyFile(file);
       const title = path.basename(file, path.extname(file));
-      const { id } = held.addVideo({ ...identity, title, fingerprint: 'f' });
-      held.updateVideo(id, { state: 'ready' });
+      const { id } = held.addVideo({ ...identity, title, fingerprint: 'f', tags });
+      held.updateVideo(id, { state: 'ready', ...(profile === undefined ? {} : { profile }) });
       read.push(path.relative(root, file));
       return { videoId: id };
     },
@@ -120,6 +120,53 @@ describe('a watched folder, looked through once', () => {
       ],
     });
     expect(read.sort()).toEqual(['x/a.mp4', 'x/y/b.mp4']);
+  });
+
+  it('gets the tags of all rules that take it, and the profile of the innermost folder that names one', async () => {
+    for (const name of ['x/a.mp4', 'x/y/b.mp4', 'x/y/z/c.mp4']) put(name);
+    const none = { include: [], exclude: [] };
+    const { jobs } = await once({
+      rules: [
+        { ...none, dir: at('x/y'), profile: 'thorough', tags: ['news'] },
+        { ...none, dir: at('x'), profile: 'fast', tags: ['yard'] },
+        { ...none, dir: at('x/y/z'), tags: ['deep', 'yard'] },
+      ],
+    });
+    expect(jobs.map(({ path: file, profile, tags }) => [path.relative(root, file), profile, tags]).sort()).toEqual([
+      ['x/a.mp4', 'fast', ['yard']],
+      ['x/y/b.mp4', 'thorough', ['news', 'yard']],
+      ['x/y/z/c.mp4', 'thorough', ['deep', 'news', 'yard']],
+    ]);
+    const carried = library.listVideos().items.map(({ path: file, tags }) => [path.relative(root, file), tags]);
+    expect(carried.sort()).toEqual([
+      ['x/a.mp4', ['yard']],
+      ['x/y/b.mp4', ['news', 'yard']],
+      ['x/y/z/c.mp4', ['deep', 'news', 'yard']],
+    ]);
+  });
+
+  it('that is known gets the tags of a rule that is new, and is read again once where the rule reads more', async () => {
+    put('a.mp4');
+    const rule = { dir: root, include: [], exclude: [] };
+    await once({ rules: [{ ...rule, profile: 'standard', tags: ['old'] }] });
+    const id = library.listVideos().items[0]?.id ?? '';
+    const tagged = { rules: [{ ...rule, profile: 'fast', tags: ['new'] }] } as const;
+    expect(await once(tagged)).toMatchObject({ known: 1, jobs: [] });
+    expect(events.at(-1)).toEqual({ kind: 'tagged', path: at('a.mp4'), videoId: id, tags: ['new'] });
+    // What a rule no longer says stays; a person takes it away.
+    expect(library.findVideo(id).tags).toEqual(['new', 'old']);
+    expect(hashed).toEqual([]);
+    const more = { rules: [{ ...rule, profile: 'thorough' }] } as const;
+    failure = new LongwatchError('no_video', 'There is no picture.');
+    expect((await once(more)).jobs.map(({ state, profile }) => [state, profile])).toEqual([['failed', 'thorough']]);
+    // The same again would fail again.
+    failure = undefined;
+    expect((await once(more)).jobs).toEqual([]);
+    const past = new Date(1_600_000_000_000);
+    utimesSync(at('a.mp4'), past, past);
+    await once(more);
+    expect(library.findVideo(id).profile).toBe('thorough');
+    expect((await once(more)).jobs).toEqual([]);
   });
 
   it('keeps the video of a file that was moved or renamed: nothing is read again, path and title follow', async () => {
