@@ -9,7 +9,7 @@ import { OVERLAPS_RANGE, rangeParameters } from '../store/scope.js';
 import { columnsOf } from './columns.js';
 import { insertEmbeddings } from './embeddings.js';
 import type { Sql } from './sql.js';
-import { videoKey } from './videos.js';
+import { videoKey } from './video-key.js';
 
 const LIST = 'events';
 /** Words of an event go as one text, with this between them. No word holds it. */

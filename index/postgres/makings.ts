@@ -8,7 +8,7 @@ import type { EventRecord, Making, StretchPlace, WindowWrite } from '../store/re
 import { noWindow, type SegmentRow, toSegmentRecord, toWindowWrite, WINDOWS } from '../store/segment-row.js';
 import { type Embedded, insertEmbeddings } from './embeddings.js';
 import type { Sql } from './sql.js';
-import { lockVideo, videoKey } from './videos.js';
+import { lockVideo, videoKey } from './video-key.js';
 
 const STRETCH = 'segment.video_key = @video_key AND segment.layer = @layer AND segment.window_index = @window_index';
 const IN_STRETCH = 'event.video_key = @video_key AND event.layer = @layer AND event.window_index = @window_index';

@@ -10,7 +10,8 @@ import { allPlaces, movedTo, type PlaceRow, toVideoFile } from '../store/video-p
 import { MARK_MISSING } from '../store/video-row.js';
 import type { Sql } from './sql.js';
 import { TAGS } from './tags.js';
-import { lockVideo, Videos, videoKey } from './videos.js';
+import { lockVideo, videoKey } from './video-key.js';
+import { Videos } from './videos.js';
 
 export async function listPlaces(sql: Sql): Promise<VideoFile[]> {
   return (await sql.all<PlaceRow>(allPlaces(TAGS))).map(toVideoFile);

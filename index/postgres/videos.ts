@@ -27,6 +27,7 @@ import { dropEmbeddings } from './embeddings.js';
 import { makingKey } from './makings.js';
 import type { Sql } from './sql.js';
 import { addTags, changeTags, TAGS, taggedClause } from './tags.js';
+import { lockVideo } from './video-key.js';
 
 const LIST = 'videos';
 const ROW = `SELECT video.*, ${TAGS} FROM video`;
@@ -175,15 +176,4 @@ async function adopted(
     { key, making: await makingKey(sql, formerly.made) },
   );
   return { ...video, fingerprint };
-}
-
-/** The small integer that other rows refer to. @throws {LongwatchError} `not_found` */
-export async function videoKey(sql: Sql, id: string): Promise<number> {
-  return (await sql.get<{ key: number }>('SELECT key FROM video WHERE id = @id', { id }))?.key ?? noVideo(id);
-}
-
-/** The same, and until the end of the transaction nobody else writes this video. @throws {LongwatchError} `not_found` */
-export async function lockVideo(sql: Sql, id: string): Promise<number> {
-  const row = await sql.get<{ key: number }>('SELECT key FROM video WHERE id = @id FOR NO KEY UPDATE', { id });
-  return row?.key ?? noVideo(id);
 }

@@ -11,7 +11,7 @@ import { dropEmbeddings } from './embeddings.js';
 import { insertEvents, rememberWords } from './events.js';
 import { makingKey } from './makings.js';
 import type { Sql } from './sql.js';
-import { lockVideo, videoKey } from './videos.js';
+import { lockVideo, videoKey } from './video-key.js';
 
 const SEGMENT_LIST = 'segments';
 
