@@ -12,6 +12,7 @@ import {
   type ApiEnv,
   bodyLimit,
   type Context,
+  compress,
   type MiddlewareHandler,
   matchedRoutes,
   OpenAPIHono,
@@ -41,7 +42,10 @@ const MODEL_PATHS = ['/v1/ask', '/v1/chat/completions', '/v1/videos/:id/look', '
 const SEARCHES_MAX = 256;
 
 /** Requests that bring something in, which a client that heard no answer sends again. */
-const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads'];
+const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads', '/v1/watches'];
+
+/** What gets smaller: words. Pictures and films do not, and a stream would wait for more. */
+const COMPRESSIBLE = /^(?:application\/(?:json|x-ndjson|x-subrip)|text\/(?!event-stream)|image\/svg)/;
 
 /** The other end of a connection, as the server knows it; no header says it. */
 export type AddressOf = (c: Context<ApiEnv>) => string | undefined;
@@ -64,7 +68,7 @@ export function createApp(
     },
   });
   app.onError(onError(log));
-  app.use(requestId(), observe(log, metrics), headers());
+  app.use(requestId(), observe(log, metrics), headers(), compression(), askAgain);
   app.use(hostGuard(config));
   app.use(identify(config));
   if (config.rateLimit) app.use(rateGuard(new RateLimiter(config.rateLimit), addressOf, STATIC_PATHS));
@@ -92,13 +96,15 @@ export function createApp(
   );
   const methodsOf = methodTable(app);
   app.notFound((c) => {
-    const methods = methodsOf(c.req.path);
-    if (methods.length === 0)
-      return problemResponse(
-        c,
-        new LongwatchError('not_found', 'There is nothing at this address.', { hint: 'See /docs.' }),
-      );
+    const { path } = c.req;
+    const methods = methodsOf(path);
+    if (methods.length === 0) {
+      const shorter = path.replace(/\/+$/, '');
+      const hint = methodsOf(shorter).length > 0 ? `Leave out the slash at the end: ${shorter}` : 'See /docs.';
+      return problemResponse(c, new LongwatchError('not_found', 'There is nothing at this address.', { hint }));
+    }
     c.header('Allow', methods.join(', '));
+    if (c.req.method === 'OPTIONS') return c.body(null, 204);
     return problemResponse(
       c,
       new LongwatchError('method_not_allowed', `${c.req.method} is not possible here; ${methods.join(', ')} is.`),
@@ -181,6 +187,18 @@ function routeOf(c: Context<ApiEnv>): string {
   return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'none';
 }
 
+/** Of answers to `GET` only: what else is sent is small, or holds a secret beside words of the asker. */
+function compression(): MiddlewareHandler<ApiEnv> {
+  const compressed = compress({ encoding: 'gzip', contentTypeFilter: COMPRESSIBLE });
+  return (c, next) => (c.req.method === 'GET' ? compressed(c, next) : next());
+}
+
+/** What says nothing else about it is for the asker alone, and is asked for anew each time. */
+const askAgain: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  await next();
+  if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache');
+};
+
 function headers(): MiddlewareHandler<ApiEnv> {
   return secureHeaders({
     contentSecurityPolicy: {
@@ -210,6 +228,7 @@ function methodTable(app: OpenAPIHono<ApiEnv>): (path: string) => string[] {
   return (path) => {
     const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
     if (methods.has('GET')) methods.add('HEAD');
+    if (methods.size > 0) methods.add('OPTIONS');
     return [...methods].sort();
   };
 }

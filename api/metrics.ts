@@ -5,6 +5,8 @@ import type { Milliseconds } from '../src/time.js';
 /** Upper bounds in seconds: from an answer out of memory to a model that thinks for minutes. */
 const BOUNDS_S: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+const DURATION = 'longwatch_http_request_duration_seconds';
+
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
@@ -46,18 +48,35 @@ export class RequestMetrics {
     yield* gauge('longwatch_http_requests_in_flight', 'Requests whose answer has not begun.', [
       { value: this.inFlight },
     ]);
-    const name = 'longwatch_http_request_duration_seconds';
-    yield* head(name, 'histogram', 'Time until an answer begins.');
-    for (const [labels, { counts, sum }] of this.#times) {
-      let below = 0;
-      for (const [slot, count] of counts.entries()) {
-        below += count;
-        yield `${name}_bucket{${labels},le="${BOUNDS_S[slot] ?? '+Inf'}"} ${below}`;
-      }
-      yield `${name}_sum{${labels}} ${sum}`;
-      yield `${name}_count{${labels}} ${below}`;
-    }
+    yield* head(DURATION, 'histogram', 'Time until an answer begins.');
+    for (const [labels, times] of this.#times) yield* buckets(DURATION, labels, BOUNDS_S, times);
   }
+}
+
+/** Counts for each bound, not those below it too; the last for what is above all of them. */
+export interface Spread {
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+export function* histogram(
+  name: string,
+  help: string,
+  bounds: readonly number[],
+  samples: readonly (Spread & { readonly labels: Labels })[],
+): Generator<string> {
+  yield* head(name, 'histogram', help);
+  for (const { labels, ...spread } of samples) yield* buckets(name, labelText(labels), bounds, spread);
+}
+
+function* buckets(name: string, labels: string, bounds: readonly number[], { counts, sum }: Spread): Generator<string> {
+  let below = 0;
+  for (const [slot, count] of counts.entries()) {
+    below += count;
+    yield `${name}_bucket{${labels},le="${bounds[slot] ?? '+Inf'}"} ${below}`;
+  }
+  yield `${name}_sum{${labels}} ${sum}`;
+  yield `${name}_count{${labels}} ${below}`;
 }
 
 export function gauge(name: string, help: string, samples: readonly Sample[]): Generator<string> {

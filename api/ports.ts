@@ -4,6 +4,7 @@ import type { Library } from '../index/library.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { Awaitable } from '../src/awaitable.js';
@@ -14,12 +15,14 @@ import type { LookRequest, LookResult } from '../src/look-request.js';
 import type { PictureSearchRequest } from '../src/picture-search.js';
 import type { Profile } from '../src/profile.js';
 import type { InstalledModel } from '../src/qwen/installed-models.js';
+import type { ServerStatus } from '../src/remote/pool-member.js';
 import type { SummaryOptions, VideoSummary } from '../src/video-summary.js';
 
 /** Does what was asked for, one job after another, and says how far it is. */
 export interface JobRunner {
   /**
-   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there.
+   * Queues the ingest of a file and returns at once. A path that already waits or runs gives the job that is there, with the higher of
+   * both priorities.
    * @param path Absolute, without symbolic links.
    */
   enqueue(
@@ -68,7 +71,7 @@ export interface ApiConfig {
   readonly tokens?: readonly AccessToken[];
   /** Of each token, or of each address where there is none. @default none */
   readonly rateLimit?: RateLimit | false;
-  /** Folders whose files `POST /v1/videos` may ingest. Empty: none. */
+  /** Folders whose files `POST /v1/videos` may ingest, and `s3://` places whose objects. Empty: none. */
   readonly allowedRoots: readonly string[];
   /**
    * Names, without port, that a `Host` header may carry beside `localhost`, `127.0.0.1` and `[::1]`.
@@ -87,6 +90,17 @@ export interface ModelOverview {
   readonly pictures?: readonly InstalledTowers[];
   /** Who describes and answers; undefined when nobody does. */
   readonly inUse?: string;
+  /** The servers that do it. @default none */
+  readonly servers?: readonly ServerStatus[];
+}
+
+/** What was found out about one part of the program. */
+export interface PartFinding {
+  readonly name: string;
+  readonly state: 'ok' | 'unused' | 'missing' | 'broken';
+  readonly detail: string;
+  /** How to get or mend it. */
+  readonly hint?: string;
 }
 
 export interface ApiParts {
@@ -94,6 +108,8 @@ export interface ApiParts {
   readonly searcher: Searcher;
   /** Finds what looks like a picture. Absent where there is no way to. */
   readonly searchByPicture?: (request: PictureSearchRequest, signal?: AbortSignal) => Promise<SearchAnswer>;
+  /** Where `s3://` places are read from. Absent: nowhere. */
+  readonly objects?: ObjectStore;
   /** For single frames. */
   readonly decoder: Decoder;
   /** Answers a question in cited sentences, with a model or without. */
@@ -104,8 +120,12 @@ export interface ApiParts {
   readonly summary?: (video: VideoRecord, options: SummaryOptions) => Promise<VideoSummary>;
   /** Which models there are, and which one is used; opens none. */
   readonly models: () => Promise<ModelOverview>;
+  /** How the model's servers are. Absent or empty where none is in use. */
+  readonly modelServers?: () => Promise<readonly ServerStatus[]>;
   /** What an ingest of the file would take. One is tried at a time; it slows down what runs beside it. */
   readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
+  /** What is installed, used and missing. Tries the parts, which takes seconds. Absent where nobody can tell. */
+  readonly examine?: () => Promise<readonly PartFinding[]>;
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -36,3 +36,29 @@ export function textStream(pieces: AsyncIterable<string>, options: TextStreamOpt
     { highWaterMark: 0 },
   );
 }
+
+/**
+ * The pieces as one text, when there are at most so many characters; `rest` when there are more: all of them, those that were read
+ * already included.
+ */
+export async function textBeginning(
+  pieces: AsyncIterable<string>,
+  characters: number,
+): Promise<{ readonly text: string; readonly rest?: AsyncIterable<string> }> {
+  const source = pieces[Symbol.asyncIterator]();
+  let text = '';
+  for (let next = await source.next(); !next.done; next = await source.next()) {
+    text += next.value;
+    if (text.length > characters) return { text, rest: goOn(text, source) };
+  }
+  return { text };
+}
+
+async function* goOn(text: string, source: AsyncIterator<string>): AsyncGenerator<string> {
+  try {
+    yield text;
+    for (let next = await source.next(); !next.done; next = await source.next()) yield next.value;
+  } finally {
+    await source.return?.();
+  }
+}

@@ -4,6 +4,9 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LongwatchError, toLongwatchError } from '../src/errors.js';
+import { type Objects, required } from './media.js';
+import type { ObjectStore } from './objects/object-store.js';
+import { isObjectUrl, parseObjectUrl } from './objects/object-url.js';
 
 /** Extensions that are taken from a folder. A file that is named itself is taken whatever its extension. */
 export const VIDEO_EXTENSIONS: ReadonlySet<string> = new Set(
@@ -17,12 +20,18 @@ const UNFINISHED = /^(\._|\.nfs)|(\.part|\.crdownload|\.tmp|\.download|~)$/;
 
 /**
  * Files as they are named and every video in the folders that are named, each once, in the order given and by name within a folder.
+ * Of `s3://` places, one that ends in `/` is a folder.
  * Symbolic links inside folders are not followed, so a link cannot lead out of the folder or round in a circle.
+ * @param objects where `s3://` places are
  * @throws {LongwatchError} `file_not_found`, `unreadable_file`; `not_found` when the folders hold no video at all
  */
-export async function findVideoFiles(paths: readonly string[]): Promise<string[]> {
+export async function findVideoFiles(paths: readonly string[], objects?: Objects): Promise<string[]> {
   const found = new Set<string>();
   for (const named of paths) {
+    if (isObjectUrl(named)) {
+      for await (const url of findObjects(named, required(objects, named))) found.add(url);
+      continue;
+    }
     const resolved = path.resolve(named);
     const facts = await stat(resolved).catch((error: unknown) => {
       throw toLongwatchError(error, named);
@@ -36,6 +45,17 @@ export async function findVideoFiles(paths: readonly string[]): Promise<string[]
     });
   }
   return [...found];
+}
+
+/** An object, or the videos below a bucket or a place that ends in `/`. */
+async function* findObjects(named: string, objects: ObjectStore): AsyncGenerator<string> {
+  const { key } = parseObjectUrl(named);
+  if (key !== '' && !key.endsWith('/')) {
+    yield (await objects.facts(named)).url;
+    return;
+  }
+  for await (const { url, sizeBytes } of objects.list(named))
+    if (isVideoName(path.posix.basename(url)) && sizeBytes > 0) yield url;
 }
 
 async function* walk(folder: string): AsyncGenerator<string> {

@@ -51,6 +51,8 @@ export interface Backend {
   readonly frameRate?: number | undefined;
   /** Visual tokens of one pair of frames at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
+  /** How many requests are answered at once where other machines do it; undefined for a model of this process, which does one after the other. */
+  readonly concurrency?: number | undefined;
   /**
    * @throws {LongwatchError} `bad_config` (a server's address, key or model name is wrong: no retry helps), `invalid_input` (a picture that is
    * none), `model_failed` (it died, or its server did not answer properly after retries), `part_missing`, `overloaded`

@@ -14,6 +14,8 @@ export interface ChosenModel {
   readonly backend?: Backend;
   /** The same where it runs on this machine, with the folder that it was built into. */
   readonly local?: { readonly backend: LocalBackend; readonly directory: string };
+  /** The same where servers run it. */
+  readonly remote?: RemoteBackend;
   /** Why there is none. */
   readonly missing?: string;
   /** What the reader should know, e.g. that it does not run on the device that was wanted. */
@@ -26,16 +28,8 @@ export interface ChosenModel {
  */
 export async function openChosenModel(config: Config): Promise<ChosenModel> {
   if (config.remote) {
-    const { url, model, key, frames, pictures, concurrency } = config.remote;
-    const backend = new RemoteBackend({
-      baseUrl: url,
-      model,
-      ...(key === undefined ? {} : { apiKey: key }),
-      ...(frames === undefined ? {} : { frames }),
-      ...(pictures === undefined ? {} : { pictures }),
-      ...(concurrency === undefined ? {} : { concurrency }),
-    });
-    return { backend };
+    const backend = openRemote(config.remote);
+    return { backend, remote: backend };
   }
   const installed = await installedModel(config);
   if (typeof installed === 'string') return { missing: installed };
@@ -50,10 +44,31 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
   return { backend, local, ...(notices.length > 0 ? { notice: notices.join(' ') } : {}) };
 }
 
-/** What there is and what would be used, without opening any of it. */
-export async function modelOverview(config: Config): Promise<ModelOverview> {
+/** Opens no connection. @throws {LongwatchError} `bad_config` */
+export function openRemote({
+  model,
+  endpoints,
+  frames,
+  pictures,
+  hedge,
+}: NonNullable<Config['remote']>): RemoteBackend {
+  return new RemoteBackend({
+    id: model,
+    endpoints: endpoints.map(({ url, key, ...others }) => ({
+      ...others,
+      baseUrl: url,
+      ...(key === undefined ? {} : { apiKey: key }),
+    })),
+    ...(frames === undefined ? {} : { frames }),
+    ...(pictures === undefined ? {} : { pictures }),
+    ...(hedge === undefined ? {} : { hedge }),
+  });
+}
+
+/** What there is and what would be used, without opening any of it. @param servers of the model, where servers run it */
+export async function modelOverview(config: Config, servers: ModelOverview['servers'] = []): Promise<ModelOverview> {
   const [models, pictures] = await Promise.all([listModels(config.models), listTowers(config.models)]);
-  if (config.remote) return { models, pictures, inUse: config.remote.model };
+  if (config.remote) return { models, pictures, inUse: config.remote.model, servers };
   // A name that is none, or a choice that is not made, is told by whoever asks the model.
   const installed = await installedModel(config).catch(() => 'none');
   return typeof installed === 'string' ? { models, pictures } : { models, pictures, inUse: installed.name };

@@ -17,6 +17,20 @@ import { MAX_TAGS, tagSet } from './tag.js';
 export const SCOPES = ['read', 'ingest', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** A store that speaks S3. */
+export interface S3Settings {
+  /** `http://host:9000`. @default AWS */
+  readonly endpoint?: string;
+  /** @default us-east-1 */
+  readonly region?: string;
+  /** Whether the bucket stands in the path instead of the host's name. @default with an endpoint, and for names with dots */
+  readonly pathStyle?: boolean;
+  /** Without keys, requests are not signed: public buckets. */
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
+}
+
 /** A token of the API and what it may do. */
 export interface AccessToken {
   readonly token: string;
@@ -57,18 +71,40 @@ const fileSchema = z.strictObject({
   pictures: z.string().min(1).optional(),
   /** What a built model runs on. */
   device: z.enum(MODEL_DEVICES).optional(),
-  /** An OpenAI-compatible server that is asked instead of a built model. Its key comes from the environment only. */
+  /** OpenAI-compatible servers that are asked instead of a built model: one by its `url`, or several. Keys come from the environment only. */
   remote: z
     .strictObject({
-      url: z.url(),
+      url: z.url().optional(),
+      /** Name of the model, stored beside everything it says. */
       model: z.string().min(1),
       /** How frames travel: `images` everywhere, `video` for vLLM. */
       frames: z.enum(['images', 'video']).optional(),
       /** Frames as JPEG where that is smaller, or always as PNG. */
       pictures: z.enum(['smallest', 'png']).optional(),
-      /** Questions at once. */
+      /** Questions at once, of each server that does not say otherwise. */
       concurrency: z.number().int().min(1).max(256).optional(),
+      /** Whether a question whose server is slower than usual goes to a second one too. */
+      hedge: z.boolean().optional(),
+      /** Servers of the same model. */
+      endpoints: z
+        .array(
+          z.strictObject({
+            url: z.url(),
+            /** Name of the model at this server, where it is another. */
+            model: z.string().min(1).optional(),
+            /** Environment variable that holds its key. */
+            keyEnv: z
+              .string()
+              .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+              .optional(),
+            concurrency: z.number().int().min(1).max(256).optional(),
+          }),
+        )
+        .min(1)
+        .max(64)
+        .optional(),
     })
+    .refine(({ url, endpoints }) => (url === undefined) !== (endpoints === undefined), 'give url or endpoints')
     .optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
@@ -93,7 +129,16 @@ const fileSchema = z.strictObject({
   webhooks: z
     .strictObject({ privateHosts: z.union([z.literal('all'), z.array(z.string().min(1)).max(100)]).optional() })
     .optional(),
-  /** Folders that the API may ingest from. */
+  /** Where `s3://` places are read from, unless it is AWS. Keys come from the environment only. */
+  objects: z
+    .strictObject({
+      endpoint: z.url().optional(),
+      region: z.string().min(1).optional(),
+      /** Whether the bucket stands in the path of addresses instead of the host's name. */
+      pathStyle: z.boolean().optional(),
+    })
+    .optional(),
+  /** Folders, and `s3://bucket/prefix`, that the API may ingest from. */
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
@@ -147,12 +192,18 @@ export interface Config {
   /** Where `models pull` fetches from: a mirror's address and a token for closed repositories, from the environment only. */
   readonly hub: { readonly endpoint?: string; readonly token?: string };
   readonly remote?: {
-    readonly url: string;
+    /** Stored beside everything the model says. */
     readonly model: string;
-    readonly key?: string;
+    /** Servers of this model, one or more. */
+    readonly endpoints: readonly {
+      readonly url: string;
+      readonly model: string;
+      readonly key?: string;
+      readonly concurrency?: number;
+    }[];
     readonly frames?: 'images' | 'video';
     readonly pictures?: 'smallest' | 'png';
-    readonly concurrency?: number;
+    readonly hedge?: boolean;
   };
   /** Threads of the model runtime. @default half the cores, 1 to 4 */
   readonly threads?: number;
@@ -167,7 +218,9 @@ export interface Config {
   readonly rateLimit?: RateLimit | false;
   /** Hosts in private networks that webhooks may go to. @default none */
   readonly privateHosts: readonly string[] | 'all';
-  /** Absolute paths; the API ingests from nowhere else. @default none */
+  /** Where objects are read from: the usual variables of AWS before the file. The keys are in no message. */
+  readonly objects: S3Settings;
+  /** Absolute paths and `s3://` places; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
   /** Folders that `watch` and `serve` keep in the library, with absolute paths; see `WatchRule`. @default none */
@@ -211,7 +264,10 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_HOST: (host) => ({ host }),
   LONGWATCH_PORT: (port) => ({ port: Number(port) }),
   LONGWATCH_TOKEN: (token) => ({ token }),
-  LONGWATCH_ROOTS: (roots) => ({ roots: roots.split(path.delimiter).filter(Boolean) }),
+  // The colon of `s3://` ends nothing.
+  LONGWATCH_ROOTS: (roots) => ({
+    roots: roots.split(path.delimiter === ':' ? /:(?!\/\/)/ : path.delimiter).filter(Boolean),
+  }),
   LONGWATCH_HOSTS: (hosts) => ({ hosts: hosts.split(',').filter(Boolean) }),
   LONGWATCH_LOG_LEVEL: (logLevel) => fileSchema.pick({ logLevel: true }).parse({ logLevel }),
 };
@@ -242,7 +298,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     device: checked.device ?? 'auto',
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,
-    roots: (checked.roots ?? []).map((root) => path.resolve(root)),
+    objects: objectsOf(checked.objects, env),
+    roots: (checked.roots ?? []).map((root) => (/^s3:\/\//i.test(root) ? root : path.resolve(root))),
     hosts: checked.hosts ?? [],
     watch: (checked.watch ?? []).map(watchOf),
     logLevel: checked.logLevel ?? 'info',
@@ -259,6 +316,24 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     tokens: checked.tokens ?? [],
     privateHosts: checked.webhooks?.privateHosts ?? [],
     ...rateLimitOf(checked.rateLimit),
+  };
+}
+
+function objectsOf(file: FileSettings['objects'] = {}, env: NodeJS.ProcessEnv): S3Settings {
+  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || file.endpoint;
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || file.region;
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = env;
+  return {
+    ...(endpoint ? { endpoint } : {}),
+    ...(region ? { region } : {}),
+    ...(file.pathStyle === undefined ? {} : { pathStyle: file.pathStyle }),
+    ...(accessKeyId ? { accessKeyId } : {}),
+    ...(secretAccessKey ? { secretAccessKey } : {}),
+    ...(sessionToken ? { sessionToken } : {}),
   };
 }
 
@@ -292,27 +367,50 @@ function definite(layers: FileSettings['layers'] = {}): Config['layers'] {
   return Object.fromEntries(Object.entries(layers).filter(([, value]) => value !== undefined));
 }
 
-/** The server of the file or of `LONGWATCH_REMOTE_URL` and `LONGWATCH_REMOTE_MODEL`, with the key of `LONGWATCH_REMOTE_KEY`. */
+/** The servers of `LONGWATCH_REMOTE_URL`, else of the file, with the model of `LONGWATCH_REMOTE_MODEL` and the key of `LONGWATCH_REMOTE_KEY`. */
 function remoteOf(file: FileSettings['remote'], env: NodeJS.ProcessEnv): Pick<Config, 'remote'> {
-  const url = env.LONGWATCH_REMOTE_URL || file?.url;
+  const urls = env.LONGWATCH_REMOTE_URL?.split(',').filter(Boolean) ?? [];
+  const named =
+    urls.length > 0 ? urls.map((url) => ({ url })) : (file?.endpoints ?? (file?.url ? [{ url: file.url }] : []));
   const model = env.LONGWATCH_REMOTE_MODEL || file?.model;
-  if (!url) return {};
+  if (named.length === 0) return {};
   if (!model) {
-    throw new LongwatchError('bad_config', `No model is named for the server ${url}.`, {
+    throw new LongwatchError('bad_config', `No model is named for the server ${named[0]?.url}.`, {
       hint: 'Set LONGWATCH_REMOTE_MODEL to the name by which the server knows it.',
     });
   }
-  const key = env.LONGWATCH_REMOTE_KEY;
-  const { frames, pictures, concurrency } = file ?? {};
+  const { frames, pictures, hedge } = file ?? {};
   return {
     remote: {
-      url,
       model,
-      ...(key ? { key } : {}),
+      endpoints: named.map((endpoint) => remoteEndpoint(endpoint, model, file?.concurrency, env)),
       ...(frames === undefined ? {} : { frames }),
       ...(pictures === undefined ? {} : { pictures }),
-      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(hedge === undefined ? {} : { hedge }),
     },
+  };
+}
+
+type FileEndpoint = NonNullable<NonNullable<FileSettings['remote']>['endpoints']>[number];
+
+function remoteEndpoint(
+  { url, model: ownModel, keyEnv, concurrency: ownPlaces }: FileEndpoint,
+  model: string,
+  places: number | undefined,
+  env: NodeJS.ProcessEnv,
+): NonNullable<Config['remote']>['endpoints'][number] {
+  const key = env[keyEnv ?? 'LONGWATCH_REMOTE_KEY'];
+  if (keyEnv !== undefined && !key) {
+    throw new LongwatchError('bad_config', `The key of the server ${url} is to be in ${keyEnv}, which is not set.`, {
+      hint: `Set ${keyEnv}, or take keyEnv out of the settings.`,
+    });
+  }
+  const concurrency = ownPlaces ?? places;
+  return {
+    url,
+    model: ownModel ?? model,
+    ...(key ? { key } : {}),
+    ...(concurrency === undefined ? {} : { concurrency }),
   };
 }
 

@@ -7,7 +7,7 @@ import { findHnsw } from '../index/vectors/hnsw.js';
 import { GRAPH_FROM_ROWS } from '../index/vectors/vector-search.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import { openChosenLayers } from './chosen-layers.js';
-import { installedModel } from './chosen-model.js';
+import { installedModel, openRemote } from './chosen-model.js';
 import type { Config } from './config.js';
 import { toLongwatchError } from './errors.js';
 import { isPostgresAddress, publicAddress } from './library-address.js';
@@ -36,7 +36,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     await meaning(config),
     ...(await layers(config)),
     await vectorIndex(),
-    await languageModel(config),
+    ...(await languageModel(config)),
     await library(config),
   ];
 }
@@ -116,10 +116,40 @@ async function layers(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-/** Looked up, not opened: a model may take gigabytes. `longwatch models verify` opens it. */
-async function languageModel(config: Config): Promise<Finding> {
+/** A model of this machine is looked up, not opened: it may take gigabytes, and `longwatch models verify` opens it. Servers are asked how they are. */
+async function languageModel(config: Config): Promise<Finding[]> {
+  return config.remote ? modelServers(config.remote) : [await installed(config)];
+}
+
+async function modelServers(remote: NonNullable<Config['remote']>): Promise<Finding[]> {
   const name = 'language model';
-  if (config.remote) return { name, state: 'ok', detail: `${config.remote.model} on ${config.remote.url}, not tried` };
+  try {
+    const backend = openRemote(remote);
+    const servers = await backend.checkServers();
+    await backend.close();
+    return servers.map(({ url, model, healthy, problem, maxTokens, concurrency, models }) => {
+      const server = `${model} on ${url}`;
+      if (!healthy)
+        return {
+          name,
+          state: 'broken',
+          detail: `${server}: it ${problem ?? 'is not well'}`,
+          hint: 'Check that it runs, its address and its key.',
+        };
+      const room = maxTokens === undefined ? '' : `, room for ${maxTokens} tokens`;
+      // Some servers take any name.
+      const unknown =
+        models && !models.includes(model) ? `; it lists other models: ${models.slice(0, 5).join(', ')}` : '';
+      return { name, state: 'ok', detail: `${server}, ${concurrency} questions at once${room}${unknown}` };
+    });
+  } catch (thrown) {
+    const error = toLongwatchError(thrown);
+    return [{ name, state: 'broken', detail: error.message, ...(error.hint ? { hint: error.hint } : {}) }];
+  }
+}
+
+async function installed(config: Config): Promise<Finding> {
+  const name = 'language model';
   try {
     const model = await installedModel(config);
     if (typeof model === 'string') return { name, state: 'missing', detail: `${model} Windows have no captions.` };

@@ -7,7 +7,7 @@ import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.j
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
-import { ingestWindows, type PipelineParts } from './pipeline.js';
+import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
 import { readLayers } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { readingOf } from './video-record.js';
@@ -121,7 +121,9 @@ class Trial {
 
   async windows(): Promise<StageEstimate> {
     const { parts, file, probe } = this;
-    const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size > 0;
+    // Of windows that are described at once, the first is written when all of them are nearly done.
+    const enough = Math.min(parts.model?.concurrency ?? 1, WINDOWS_AHEAD_MAX);
+    const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size >= enough;
     return this.#measure('windows', isEnough, async (signal, onProgress) => {
       const words = { tracks: [], warnings: [] };
       const reading = readingOf(parts, probe, words, undefined);

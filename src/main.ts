@@ -1,7 +1,5 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
-import { realpath } from 'node:fs/promises';
-import path from 'node:path';
 import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
@@ -10,9 +8,10 @@ import { openLibrary } from '../index/open-library.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
-import { identifyFile } from '../ingest/file.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
+import { canonicalPlace, identifyMedia } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
@@ -28,6 +27,7 @@ import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Profile } from './profile.js';
+import type { ServerStatus } from './remote/pool-member.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
@@ -44,6 +44,8 @@ export interface Engine {
   /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
+  /** Where `s3://` places are read from. */
+  readonly objects: ObjectStore;
   decoder(): Promise<Decoder>;
   /**
    * See `ingestVideo`.
@@ -70,6 +72,8 @@ export interface Engine {
   model(): Promise<ChosenModel>;
   /** Which models there are, and which one is used; opens none. */
   models(): Promise<ModelOverview>;
+  /** How the model's servers are; none where the model runs here. */
+  modelServers(): Promise<readonly ServerStatus[]>;
   /** Looks after the standing queries once it is started, as a server does. */
   readonly standing: StandingQueries;
   /** Why texts are not searched by meaning, or undefined when they are. Opens the embedder. */
@@ -92,7 +96,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   });
   const ingest: Engine['ingest'] = async (file, options) => {
     // A file that is not there is said to be so by the ingest itself.
-    const place = await realpath(file).catch(() => path.resolve(file));
+    const place = await canonicalPlace(file);
     return jobs.hold(
       place,
       async (fence, signal, report, { profile, tags }) => {
@@ -137,6 +141,9 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     noticeOf: (id, watch, matches) => JSON.stringify(noticeJson(id, watch, matches, hitLinks)),
   });
 
+  // Opening a model that runs elsewhere opens no connection.
+  const modelServers = async () => (config.remote ? ((await model()).remote?.servers() ?? []) : []);
+
   let estimating: Promise<unknown> = Promise.resolve();
 
   return {
@@ -144,9 +151,16 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     library,
     jobs,
     standing,
+    objects: parts.objects,
     decoder,
     ingest,
-    watch: (options) => new FolderWatcher({ ...options, store: library, jobs, identify: identifyFile }),
+    watch: (options) =>
+      new FolderWatcher({
+        ...options,
+        store: library,
+        jobs,
+        identify: (file, signal) => identifyMedia(file, parts.objects, signal),
+      }),
     searcher: engineSearcher,
     searchByPicture: (request, signal) =>
       searchByPicture({ searcher: plainSearcher, decoder, pictures }, request, signal),
@@ -173,7 +187,8 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       return (await summaries()).summary(video, options);
     },
     model,
-    models: () => modelOverview(config),
+    models: async () => modelOverview(config, await modelServers()),
+    modelServers,
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();

@@ -42,6 +42,8 @@ export interface Model {
   readonly frameRate?: number | undefined;
   /** Visual tokens that one pair of frames costs at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
+  /** How many windows are described at once where other machines do it; undefined for a model of this process, which does one after the other. */
+  readonly concurrency?: number | undefined;
   /**
    * Describes one window, with fewer frames where the planned ones are too many for the machine.
    * @throws {LongwatchError} `overloaded` when one pair of frames is too much, `model_failed`; the window is not written and is asked

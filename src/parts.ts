@@ -1,5 +1,6 @@
 /** What works on videos, beside the library: each part is made once, when it is first needed. */
 
+import { ObjectStore } from '../ingest/objects/object-store.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
 import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
@@ -34,6 +35,8 @@ export const LAYERS: Readonly<Partial<Record<LayerName, LayerOpener>>> = {
 };
 
 export interface Parts {
+  /** Where `s3://` places are read from. */
+  readonly objects: ObjectStore;
   decoder(): Promise<Decoder & PictureReader>;
   /** The model that describes and answers, or why there is none. */
   model(): Promise<ChosenModel>;
@@ -50,7 +53,8 @@ export interface Parts {
 
 /** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
 export function openParts(config: Config): Parts {
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath }));
+  const objects = new ObjectStore(config.objects);
+  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, objects }));
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));
@@ -58,6 +62,7 @@ export function openParts(config: Config): Parts {
   const layersOf = perProfile((profile) => openChosenLayers({ ...config, profile }, shared.openers));
   const layers = () => layersOf(config.profile);
   return {
+    objects,
     decoder,
     model,
     meaning,
@@ -68,6 +73,7 @@ export function openParts(config: Config): Parts {
       const { backend } = await model();
       return {
         decoder: await decoder(),
+        objects,
         ...readBy(await layersOf(profile)),
         profile,
         layersOf: async (other) => readBy(await layersOf(other)),

@@ -4,19 +4,22 @@
  * that read sound and screen go through it, each by itself.
  */
 
-import { lstat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
-import type { VideoRecord, WindowWrite } from '../index/store/records.js';
-import { type FileIdentity, identifyFile } from '../ingest/file.js';
+import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
+import type { FileIdentity } from '../ingest/file.js';
+import { identifyMedia, mediaState, type Objects } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
+import type { Picture } from '../ingest/video/frame.js';
 import { LongwatchError, oneLine, toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
+import { InOrder } from './in-order.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
@@ -46,6 +49,8 @@ import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeanin
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
   readonly library: Library;
+  /** Where videos at `s3://` places are. @default nowhere */
+  readonly objects?: ObjectStore;
   /** Without one, texts are searched by their words only. */
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
@@ -100,9 +105,9 @@ export async function ingestVideo(
   const decoding: DecodeOptions = options.signal ? { signal: options.signal } : {};
   options.onProgress?.({ stage: 'reading the file', progress: 0 });
 
-  const identity = await identifyFile(file, options.signal);
+  const identity = await identifyMedia(file, parts.objects, options.signal);
   const probe = await decoder.probe(identity.path, decoding);
-  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding);
+  const subtitles = await readSubtitles(decoder, identity.path, probe, decoding, parts.objects);
   const there = options.force ? undefined : await complete(library, identity);
   let reading = readingOf(parts, probe, subtitles, there);
   const video = await library.addVideo({
@@ -127,13 +132,17 @@ export async function ingestVideo(
         reading = readingOf(parts, probe, subtitles, undefined);
         await library.updateVideo(video.id, { fingerprint: reading.fingerprint });
       }
-      await library.updateVideo(video.id, beginning(parts, probe, subtitles));
+      // What layers have read stays read, and said to be.
+      const kept = options.force ? {} : video.stages;
+      const begun = beginning(parts, probe, subtitles);
+      await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
-      await refuseChangedFile(identity);
+      await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
       await library.updateVideo(video.id, {
         ...concluded,
+        stages: { ...kept, ...concluded.stages },
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
       costs.push({ name: 'windows', took: Date.now() - started });
@@ -235,12 +244,36 @@ async function ingestLayers(
     onProgress,
     onStage: (name, stage) => note(library, videoId, { [name]: stage }),
   });
-  if (costs.length > 0) await refuseChangedFile(identity);
+  if (costs.length > 0) await refuseChangedFile(identity, parts.objects);
   if (profile !== undefined && profile !== before) await library.updateVideo(videoId, { profile });
   return costs;
 }
 
-/** Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. */
+/** A window with the events that ended in it. */
+interface Planned {
+  readonly window: PlannedWindow;
+  readonly events: readonly MediaEvent[];
+}
+
+/** The same with its pictures, and what of it was written before. */
+interface WindowWork extends Planned {
+  readonly shown: readonly Picture[];
+  readonly made: Making | undefined;
+  readonly before: WindowWrite | undefined;
+  readonly described: Meaning | undefined;
+}
+
+/** What a model says of a window, or said of it before. */
+type Meaning = Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'>;
+
+/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
+export const WINDOWS_AHEAD_MAX = 16;
+
+/**
+ * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
+ * describes several windows at once, at most `WINDOWS_AHEAD_MAX` of whose pictures are alive then; they are written in order, so that the
+ * rows are those of one after the other.
+ */
 export async function ingestWindows(
   { decoder, library, model, embedder }: PipelineParts,
   videoId: string,
@@ -256,11 +289,35 @@ export async function ingestWindows(
   const planner = new WindowPlanner(plannerOptions(model, probe));
   const pictures = new PictureRing();
   const events = new EventPool();
-  const planned: { readonly window: PlannedWindow; readonly events: readonly MediaEvent[] }[] = [];
+  const planned: Planned[] = [];
   const progress = new ProgressMeter(probe.claimedDuration, onProgress);
 
   const plan = (windows: readonly PlannedWindow[]) => {
     for (const window of windows) planned.push({ window, events: events.takeEnded(window.end) });
+  };
+  const halt = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal;
+  const ahead = new InOrder<Meaning | undefined>(Math.min(model?.concurrency ?? 1, WINDOWS_AHEAD_MAX));
+
+  const describe = async (model: Model | undefined, { window, shown, described }: WindowWork) => {
+    failpoint('infer');
+    return model ? describeWindow(model, window, shown, stop) : described;
+  };
+  const finish = async (work: WindowWork, meaning: Meaning | undefined) => {
+    const { window, shown, made, before, described } = work;
+    const said = described?.events ?? snapToSignals(meaning?.events ?? [], work.events, window);
+    const pictures = described
+      ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
+      : shown;
+    const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
+    const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
+    const rows = await embedEvents(embedder, [...work.events, ...said], pictures, signal, reused);
+    signal?.throwIfAborted();
+    await library.writeWindow(
+      videoId,
+      { window, precision: 0, ...meaning, events: rows, made: reading.made },
+      embedder?.id,
+    );
   };
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
@@ -271,23 +328,16 @@ export async function ingestWindows(
       if (isMade(made, reading)) continue;
       const before = made && (await library.readWindow(videoId, index));
       const described = made?.model === reading.made.model && before ? meaningOf(before) : undefined;
-      await attemptWindow(library, videoId, index, described ? undefined : model, async (model) => {
-        failpoint('infer');
-        const meaning = model ? await describeWindow(model, next.window, shown, signal) : described;
-        const said = described?.events ?? snapToSignals(meaning?.events ?? [], next.events, next.window);
-        const pictures = described
-          ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
-          : shown;
-        const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
-        const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
-        const rows = await embedEvents(embedder, [...next.events, ...said], pictures, signal, reused);
-        signal?.throwIfAborted();
-        await library.writeWindow(
-          videoId,
-          { window: next.window, precision: 0, ...meaning, events: rows, made: reading.made },
-          embedder?.id,
+      const work: WindowWork = { ...next, shown, made, before, described };
+      const asked = described ? undefined : model;
+      if (model?.concurrency === undefined)
+        await attemptWindow(library, videoId, index, asked, async (model) => finish(work, await describe(model, work)));
+      // What runs elsewhere cannot end this process.
+      else
+        await ahead.add(
+          () => describe(asked, work),
+          (meaning) => finish(work, meaning),
         );
-      });
     }
   };
 
@@ -302,6 +352,7 @@ export async function ingestWindows(
         events.cutAt(duration);
         plan(planner.finish(duration, signals.takeBoundaries()));
         await write();
+        await ahead.finish();
         return step.value;
       }
       failpoint('decode');
@@ -322,19 +373,15 @@ export async function ingestWindows(
       await write();
     }
   } finally {
+    halt.abort();
+    await ahead.abandon();
     // Left in the middle, the decoder is still running.
     await frames.return?.(undefined as never);
   }
 }
 
 /** What a model said of a window, as it is written. */
-function meaningOf({
-  window,
-  caption,
-  model,
-  precision,
-  events,
-}: WindowWrite): Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'> {
+function meaningOf({ window, caption, model, precision, events }: WindowWrite): Meaning {
   return {
     window,
     precision,
@@ -344,9 +391,9 @@ function meaningOf({
   };
 }
 
-async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity): Promise<void> {
-  const now = await lstat(file);
-  if (now.size === sizeBytes && now.mtimeMs === modified) return;
+async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity, objects: Objects): Promise<void> {
+  const now = await mediaState(file, objects);
+  if (now.sizeBytes === sizeBytes && now.modified === modified) return;
   throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
     path: file,
     hint: 'Wait until it is written, then ingest it again.',

@@ -10,6 +10,7 @@ import { tagsSchema } from '../schema/tag.js';
 import { rangeJson, rangeSchema, secondsSchema } from '../schema/units.js';
 import { fpsJson, fpsSchema } from '../schema/video.js';
 import { LAYERS, type Layer } from './layer.js';
+import { READING_SPEED_MAX } from './reading-speed.js';
 import { cleanLine } from './text.js';
 
 /** Rises when a reader of the old shape would misread the new one. */
@@ -35,8 +36,21 @@ export const exportHeadSchema = z.object({
   gaps: z.array(rangeSchema).openapi({ description: 'What was not decoded, so nothing is said about it.' }),
 });
 
+const exportedEventSchema = eventSchema
+  .extend({
+    reading_speed_cps: z
+      .number()
+      .optional()
+      .openapi({
+        description: `Characters a second, wide ones counted twice; above ${READING_SPEED_MAX} a subtitle is hard to read. In the layers captions, subtitles, speech and text.`,
+      }),
+  })
+  .openapi('ExportedEvent');
+
+export type ExportedEventJson = z.infer<typeof exportedEventSchema>;
+
 export const exportSchema = exportHeadSchema
-  .extend({ items: z.union([z.array(eventSchema), z.array(chapterSchema)]) })
+  .extend({ items: z.union([z.array(exportedEventSchema), z.array(chapterSchema)]) })
   .openapi('Export', { description: 'Items are chapters in the layer `summary` and events in every other one.' });
 
 /** All but the items. Holds no clock time and no folder: the same content exports the same bytes everywhere. */

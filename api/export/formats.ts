@@ -4,18 +4,26 @@ import type { Library } from '../../index/library.js';
 import type { VideoRecord } from '../../index/store/records.js';
 import type { Awaitable } from '../../src/awaitable.js';
 import { type ChapterJson, chapterJson } from '../schema/chapter.js';
-import { type EventJson, eventJson } from '../schema/event.js';
+import { eventJson } from '../schema/event.js';
+import { roundTo } from '../schema/units.js';
 import { chaptersOf } from './chapter-list.js';
 import { renderCsv } from './csv.js';
-import { cuesOf } from './cue.js';
+import { type Cue, cueOf, cuesOf } from './cue.js';
+import type { ExportedEventJson } from './document.js';
 import { renderFfmetadata } from './ffmetadata.js';
 import type { Granularity } from './granularity.js';
 import { renderJson } from './json.js';
-import { firstWordLayer, type Layer, layerEvents, layerTexts } from './layer.js';
+import { firstWordLayer, isWordLayer, type Layer, layerEvents, layerTexts } from './layer.js';
 import { renderNdjson } from './ndjson.js';
+import { readingSpeed } from './reading-speed.js';
 import { renderSrt } from './srt.js';
 import { cleanText } from './text.js';
 import { renderVtt } from './vtt.js';
+
+export interface RenderOptions extends Granularity {
+  /** Hears of each cue of a subtitle file as it is written; other formats have none. */
+  readonly onCue?: (cue: Cue) => void;
+}
 
 export interface ExportFormat {
   readonly mediaType: string;
@@ -25,9 +33,9 @@ export interface ExportFormat {
   defaultLayer(library: Library, video: VideoRecord): Awaitable<Layer>;
   /**
    * The file in pieces, as the library is read; at most one page of rows is alive, and where a summary is to be coarser its chapters.
-   * @param granularity of the layer `summary`; makes no difference to others
+   * @param options the granularity is that of the layer `summary`; it makes no difference to others
    */
-  render(library: Library, video: VideoRecord, layer: Layer, granularity?: Granularity): AsyncIterable<string>;
+  render(library: Library, video: VideoRecord, layer: Layer, options?: RenderOptions): AsyncIterable<string>;
 }
 
 export const EXPORT_FORMATS = {
@@ -35,51 +43,49 @@ export const EXPORT_FORMATS = {
     mediaType: 'application/json',
     extension: 'json',
     defaultLayer: () => 'events',
-    render: (library, video, layer, granularity = {}) =>
-      renderJson(video, layer, items(library, video, layer, granularity)),
+    render: (library, video, layer, options = {}) => renderJson(video, layer, items(library, video, layer, options)),
   },
   ndjson: {
     mediaType: 'application/x-ndjson',
     extension: 'ndjson',
     defaultLayer: () => 'events',
-    render: (library, video, layer, granularity = {}) =>
-      renderNdjson(video, layer, items(library, video, layer, granularity)),
+    render: (library, video, layer, options = {}) => renderNdjson(video, layer, items(library, video, layer, options)),
   },
   csv: {
     mediaType: 'text/csv; charset=utf-8; header=present',
     extension: 'csv',
     defaultLayer: () => 'events',
-    render: (library, video, layer, granularity = {}) => renderCsv(items(library, video, layer, granularity)),
+    render: (library, video, layer, options = {}) => renderCsv(items(library, video, layer, options)),
   },
   srt: {
     mediaType: 'application/x-subrip; charset=utf-8',
     extension: 'srt',
     defaultLayer: firstWordLayer,
-    render: (library, video, layer, granularity = {}) =>
-      renderSrt(cuesOf(layerTexts(library, video, layer, granularity))),
+    render: (library, video, layer, options = {}) =>
+      renderSrt(cuesOf(layerTexts(library, video, layer, options), 'lines', options.onCue)),
   },
   vtt: {
     mediaType: 'text/vtt; charset=utf-8',
     extension: 'vtt',
     defaultLayer: firstWordLayer,
-    render: (library, video, layer, granularity = {}) =>
-      renderVtt(cuesOf(layerTexts(library, video, layer, granularity))),
+    render: (library, video, layer, options = {}) =>
+      renderVtt(cuesOf(layerTexts(library, video, layer, options), 'lines', options.onCue)),
   },
   /** WebVTT whose cues are chapter titles, for `<track kind="chapters">`. */
   chapters: {
     mediaType: 'text/vtt; charset=utf-8',
     extension: 'chapters.vtt',
     defaultLayer: () => 'summary',
-    render: (library, video, layer, granularity = {}) =>
-      renderVtt(cuesOf(layerTexts(library, video, layer, granularity), 'title')),
+    render: (library, video, layer, options = {}) =>
+      renderVtt(cuesOf(layerTexts(library, video, layer, options), 'title')),
   },
   /** Always chapters; the layer makes no difference. */
   ffmetadata: {
     mediaType: 'text/plain; charset=utf-8',
     extension: 'ffmetadata.txt',
     defaultLayer: () => 'summary',
-    render: (library, video, _layer, granularity = {}) =>
-      renderFfmetadata(video.title, chaptersOf(library, video, granularity)),
+    render: (library, video, _layer, options = {}) =>
+      renderFfmetadata(video.title, chaptersOf(library, video, options)),
   },
 } as const satisfies Record<string, ExportFormat>;
 
@@ -90,11 +96,15 @@ async function* items(
   library: Library,
   video: VideoRecord,
   layer: Layer,
-  granularity?: Granularity,
-): AsyncGenerator<EventJson | ChapterJson> {
-  if (layer === 'summary')
+  granularity: Granularity,
+): AsyncGenerator<ExportedEventJson | ChapterJson> {
+  if (layer === 'summary') {
     for await (const chapter of chaptersOf(library, video, granularity)) yield chapterJson(chapter);
-  else
-    for await (const event of layerEvents(library, video, layer))
-      yield eventJson({ ...event, text: cleanText(event.text) });
+    return;
+  }
+  for await (const event of layerEvents(library, video, layer)) {
+    const json = eventJson({ ...event, text: cleanText(event.text) });
+    const cue = isWordLayer(layer) ? cueOf(event, 'title') : undefined;
+    yield cue ? { ...json, reading_speed_cps: roundTo(readingSpeed(cue), 1) } : json;
+  }
 }

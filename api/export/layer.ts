@@ -29,6 +29,11 @@ const KINDS = {
 /** The order in which a subtitle file without a wish looks for words. */
 const WORD_LAYERS = ['captions', 'subtitles', 'speech', 'text'] as const;
 
+/** Whether a layer is made of words that are read while they stand. */
+export function isWordLayer(layer: Layer): layer is (typeof WORD_LAYERS)[number] {
+  return WORD_LAYERS.some((name) => name === layer);
+}
+
 export function layerEvents(library: Library, video: VideoRecord, layer: EventLayer): AsyncGenerator<EventRecord> {
   return allEvents(library, video.id, { kinds: KINDS[layer] });
 }

@@ -12,7 +12,13 @@ export async function* renderSrt(cues: AsyncIterable<Cue>): AsyncGenerator<strin
   }
 }
 
-/** SubRip has no escapes, so an arrow in the text is drawn with another character: a reader must not take it for a time line. */
+/**
+ * SubRip has no escapes, so what a player would take for a time line, a tag or an override block is drawn with other characters:
+ * `→` for the arrow, `‹b›` for a tag, and a space behind a brace.
+ */
 function srtLine(line: string): string {
-  return line.replaceAll('-->', '→');
+  return line
+    .replaceAll('-->', '→')
+    .replace(/<(\/?[a-z][^<>]*)>/gi, '‹$1›')
+    .replaceAll('{\\', '{ \\');
 }

@@ -9,7 +9,7 @@ import type { ApiEnv, Context, MiddlewareHandler } from '../hono.js';
 /** Printable ASCII, as a header can carry. */
 const KEY = /^[\x21-\x7e]{1,255}$/;
 /** Of an answer, what belongs to it rather than to the way that it went. */
-const KEPT_HEADERS = ['content-type', 'location', 'upload-offset', 'tus-resumable'];
+const KEPT_HEADERS = ['cache-control', 'content-type', 'location', 'upload-offset', 'tus-resumable'];
 
 /**
  * Only answers that did something are kept: what failed may be tried again under the same key.

@@ -43,7 +43,10 @@ const page = {
 };
 
 /** @param stills For `get_frame`. */
-export function libraryTools({ library, searcher, ask, summary }: ApiParts, stills: StillMaker): readonly Tool[] {
+export function libraryTools(
+  { library, searcher, ask, summary, objects }: ApiParts,
+  stills: StillMaker,
+): readonly Tool[] {
   return [
     tool({
       name: 'search',
@@ -176,7 +179,7 @@ export function libraryTools({ library, searcher, ask, summary }: ApiParts, stil
         if (video.duration > 0 && at >= video.duration)
           throw new LongwatchError('bad_time', `The video ends at ${roundToMilliseconds(video.duration)} s.`);
         // A picture of another file under this video's name would be a lie.
-        await (await openMedia(video)).handle.close();
+        await (await openMedia(video, objects)).close();
         const { jpeg, time } = await stills.still(video, at, Math.min(FRAME_WIDTH, video.width || FRAME_WIDTH));
         return { jpeg, text: `${video.title} (${video.id}) at ${formatTime(time)}` };
       },

@@ -22,6 +22,7 @@ export async function search(query, scope) {
   } catch (error) {
     if (error.name === 'AbortError') return;
     byId('hits').replaceChildren();
+    showNear([]);
     markHits([]);
     note(error.message);
     throw error;
@@ -34,11 +35,13 @@ export function clear() {
   running?.abort();
   byId('answer').hidden = true;
   byId('hits').replaceChildren();
+  showNear([]);
   markHits([]);
 }
 
 function show(answer) {
   byId('hits').replaceChildren(...answer.results.map(hitItem));
+  showNear(answer.near_misses ?? [], answer.no_match);
   markHits(answer.results);
   const count = answer.results.length;
   if (answer.no_match)
@@ -46,6 +49,14 @@ function show(answer) {
       `${answer.note ?? 'Nothing in the library answers this.'} Try other words${byId('scope').value === '' ? '' : ', or search all videos'}.`,
     );
   else note([`${count} ${count === 1 ? 'moment' : 'moments'}.`, answer.note].filter(Boolean).join(' '));
+}
+
+/** What comes nearest without being an answer: open where there is nothing better to look at. */
+function showNear(misses, isOpen = false) {
+  byId('near').hidden = misses.length === 0;
+  byId('near').open = isOpen;
+  byId('near-count').textContent = String(misses.length);
+  byId('near-hits').replaceChildren(...misses.map(hitItem));
 }
 
 function hitItem(hit) {
@@ -64,7 +75,7 @@ function hitItem(hit) {
     ),
   );
   pick.addEventListener('click', async () => {
-    for (const other of byId('hits').querySelectorAll('[aria-current]')) other.removeAttribute('aria-current');
+    for (const other of byId('answer').querySelectorAll('[aria-current]')) other.removeAttribute('aria-current');
     pick.setAttribute('aria-current', 'true');
     try {
       await play(await videoOf(hit.video_id), { start: hit.start_s, end: hit.end_s });
@@ -79,10 +90,10 @@ function note(text) {
   byId('answer-note').textContent = text;
 }
 
-byId('hits').addEventListener('keydown', (event) => {
+byId('answer').addEventListener('keydown', (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step === undefined) return;
-  const picks = [...byId('hits').querySelectorAll('.pick')];
+  if (step === undefined || !document.activeElement.matches('.pick')) return;
+  const picks = [...byId('answer').querySelectorAll('.pick')].filter((pick) => pick.checkVisibility());
   picks[picks.indexOf(document.activeElement) + step]?.focus();
   event.preventDefault();
 });

@@ -9,13 +9,24 @@ const STANDS_STILL_AFTER = 60_000;
 const shown = new Map();
 let stream;
 let onDone = () => {};
+/** @type {((job: object) => void)[]} */
+const listeners = [];
+
+/** Calls back with every change of a job. */
+export function onJob(listener) {
+  listeners.push(listener);
+}
 
 /** Follows all jobs. @param {(videoId: string) => void} done called when the ingest of a video has ended */
 export function followJobs(done) {
   onDone = done;
   stream?.close();
   stream = new EventSource('/v1/events/stream');
-  stream.addEventListener('job', ({ data }) => showJob(JSON.parse(data)));
+  stream.addEventListener('job', ({ data }) => {
+    const job = JSON.parse(data);
+    showJob(job);
+    for (const listener of listeners) listener(job);
+  });
 }
 
 /** Shows the state of a job; one that is over disappears, one that was seen to fail stays with its reason. */

@@ -18,11 +18,13 @@ const KEYS = [
   ['[ ]', 'on the timeline: mark before, next mark'],
   ['Page ↑ ↓', 'on the timeline: a screen back, on'],
   ['C', 'to the clip'],
+  ['S W O', 'search, tell me when, work'],
   ['?', 'this list'],
 ];
 
 const ACTIONS = {
   '/': () => {
+    if (byId('view-search').hidden) byId('to-search').click();
     byId('query').focus();
     byId('query').select();
   },
@@ -34,6 +36,9 @@ const ACTIONS = {
   '.': () => step(1),
   t: () => byId('timeline-canvas').focus(),
   c: () => byId('clip-from').focus(),
+  s: () => byId('to-search').click(),
+  w: () => byId('to-watches').click(),
+  o: () => byId('to-work').click(),
 };
 
 function showKeys() {

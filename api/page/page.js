@@ -4,12 +4,16 @@ import './clip.js';
 import './keys.js';
 import './scenes.js';
 import './timeline.js';
+import './watches.js';
+import './work.js';
 import { askQuestion, clearReply, conversation } from './ask.js';
 import { ask, byId, withCode } from './dom.js';
 import { clear, search } from './hits.js';
+import { mediaTime, opened, play } from './player.js';
+import { onMove, place, show } from './route.js';
 import { guarded, onSignIn } from './session.js';
 import { takeDrops } from './uploads.js';
-import { start } from './videos.js';
+import { start, videoOf } from './videos.js';
 
 const query = byId('query');
 const scope = byId('scope');
@@ -21,13 +25,31 @@ async function sayWhoSpeaks() {
 }
 
 async function begin() {
+  show(true);
   const error = await guarded(start);
   if (error) byId('videos-note').textContent = error.message;
-  else await Promise.all([sayWhoSpeaks(), answer()]);
+  else await Promise.all([sayWhoSpeaks(), answer(), goToPlace()]);
 }
+
+/** Opens the video that the address names, at its time. */
+async function goToPlace() {
+  const { video, time } = place();
+  show();
+  if (video === undefined) return;
+  // What is on screen already was noted there by the player itself.
+  if (opened()?.id === video && Math.abs(mediaTime() - time) < 0.002) return;
+  try {
+    await play(await videoOf(video), { start: time });
+  } catch (error) {
+    byId('videos-note').textContent = error.message;
+  }
+}
+
+let answered;
 
 /** Answers what stands in the address. */
 async function answer() {
+  answered = askedHere();
   const { q = '', ask: asked } = Object.fromEntries(new URL(location.href).searchParams);
   query.value = q;
   if (q === '') clear();
@@ -40,6 +62,11 @@ async function answer() {
       asked === undefined ? undefined : askQuestion(q, scope.value, history.state?.turns ?? []),
     ]),
   );
+}
+
+/** What makes two places in the history different questions: going to another view or time is none. */
+function askedHere() {
+  return JSON.stringify([location.search, history.state]);
 }
 
 async function submit(asked) {
@@ -62,7 +89,10 @@ query.addEventListener('keydown', (event) => {
   event.preventDefault();
   submit(true);
 });
-window.addEventListener('popstate', answer);
+onMove(() => {
+  if (askedHere() !== answered) answer();
+  goToPlace();
+});
 byId('forget').addEventListener('click', () => {
   history.replaceState(undefined, '');
   answer();

@@ -1,6 +1,7 @@
 /** The player: opens a video and lands on the frame that a time means. Other parts of the page hear from it what is open and where it is. */
 
 import { ask, byId, clock, make } from './dom.js';
+import { notePlace, onView } from './route.js';
 
 /** How long the first frame may keep the player waiting before the container's own start is trusted, in milliseconds. */
 const FIRST_FRAME_LIMIT = 4000;
@@ -14,8 +15,9 @@ const INTO_FRAME = 0.0005;
 const video = byId('video');
 const FORMATS = [
   ['srt', 'SRT'],
-  ['vtt', 'VTT'],
+  ['vtt', 'WebVTT'],
   ['chapters', 'Chapters'],
+  ['ffmetadata', 'FFmetadata'],
   ['json', 'JSON'],
   ['ndjson', 'NDJSON'],
   ['csv', 'CSV'],
@@ -68,7 +70,13 @@ export async function play(record, { start, end }) {
   if (open !== target) return;
   video.pause();
   seek(start);
+  notePlace(record.id, start);
   video.scrollIntoView({ block: 'nearest' });
+}
+
+/** The address names the frame on which it was stopped or set, not every one on the way. */
+function noteWhereItStands() {
+  if (open && video.paused) notePlace(open.record.id, Math.max(0, mediaTime() - INTO_FRAME));
 }
 
 /** Shows the frame at a media time of the open video. */
@@ -94,18 +102,30 @@ export function step(direction) {
 function load(record) {
   byId('player-error').hidden = true;
   video.src = `/v1/videos/${record.id}/media`;
+  // Known before the first byte has come, so that nothing jumps when it does.
+  video.style.aspectRatio = record.width > 0 ? `${record.width} / ${record.height}` : '';
   const opening = { record, offset: Math.max(0, record.first_frame_s), zero: Promise.resolve(0) };
   opening.zero = firstFrameTime(record).then((zero) => {
     opening.offset = zero;
   });
   open = opening;
-  const base = `/v1/videos/${record.id}/export?format=`;
-  byId('exports').replaceChildren(
-    'Export ',
-    ...FORMATS.map(([format, label]) => make('a', { href: base + format, download: '' }, label)),
-  );
+  offerExports();
   for (const listener of openListeners) listener(record);
 }
+
+/** Links to the open video in every format, of the layer that is chosen. */
+function offerExports() {
+  if (!open) return;
+  const layer = byId('export-layer').value;
+  byId('exports').replaceChildren(
+    ...FORMATS.map(([format, label]) => {
+      const query = new URLSearchParams(layer === '' ? { format } : { format, layer });
+      return make('a', { href: `/v1/videos/${open.record.id}/export?${query}`, download: '' }, label);
+    }),
+  );
+}
+
+byId('export-layer').addEventListener('change', offerExports);
 
 /**
  * Media time counts from the first presented frame, the player's clock from wherever the container starts. The browser tells the
@@ -129,6 +149,11 @@ function tellTime() {
 }
 
 video.addEventListener('timeupdate', tellTime);
+video.addEventListener('pause', noteWhereItStands);
+onView((view) => {
+  if (view !== 'search') video.pause();
+});
+video.addEventListener('seeked', noteWhereItStands);
 video.addEventListener('play', function follow() {
   tellTime();
   if (!video.paused) requestAnimationFrame(follow);

@@ -2,20 +2,17 @@
 
 import { ask, byId, clock, frameImage, make } from './dom.js';
 import { onOpen, onTime, opened, play } from './player.js';
-
-/** Scenes that are shown at once; a day of video has thousands. */
-const PAGE = 40;
+import { VirtualList } from './virtual-list.js';
 
 /** Beside each other there is room for all; below each other the scenes would push the moments out of sight. */
 const wide = matchMedia('(min-width: 62rem)');
 
+const list = new VirtualList(byId('chapters'), sceneItem);
 let scenes = [];
-let shown = 0;
-let current = -1;
 
 onOpen(async (record) => {
   scenes = [];
-  clear();
+  byId('scenes').hidden = true;
   const { chapters } = await ask(`/v1/videos/${record.id}/chapters`).catch(() => ({ chapters: [] }));
   if (opened()?.id !== record.id) return;
   scenes = chapters;
@@ -23,25 +20,11 @@ onOpen(async (record) => {
   byId('scenes').hidden = scenes.length < 2;
   byId('scenes').open = wide.matches;
   byId('scenes-count').textContent = String(scenes.length);
-  more();
+  list.show(scenes);
 });
 
-function clear() {
-  shown = 0;
-  current = -1;
-  byId('scenes').hidden = true;
-  byId('chapters').replaceChildren();
-}
-
-function more() {
+function sceneItem(scene) {
   const record = opened();
-  const next = scenes.slice(shown, shown + PAGE);
-  byId('chapters').append(...next.map((scene) => sceneItem(record, scene)));
-  shown += next.length;
-  byId('more-scenes').hidden = shown >= scenes.length;
-}
-
-function sceneItem(record, scene) {
   const pick = make(
     'button',
     { type: 'button', class: 'pick', title: scene.title },
@@ -57,14 +40,7 @@ function sceneItem(record, scene) {
   return make('li', {}, pick);
 }
 
-onTime((time) => {
-  const at = lastAtOrBefore(time);
-  if (at === current) return;
-  const picks = byId('chapters').querySelectorAll('.pick');
-  picks[current]?.removeAttribute('aria-current');
-  picks[at]?.setAttribute('aria-current', 'true');
-  current = at;
-});
+onTime((time) => list.mark(lastAtOrBefore(time)));
 
 function lastAtOrBefore(time) {
   let low = -1;
@@ -77,9 +53,3 @@ function lastAtOrBefore(time) {
   }
   return low;
 }
-
-byId('more-scenes').addEventListener('click', () => {
-  const first = shown;
-  more();
-  byId('chapters').querySelectorAll('.pick')[first]?.focus();
-});

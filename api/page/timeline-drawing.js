@@ -136,7 +136,8 @@ function marks(context, { view, picked, colours }, x, top, row, list) {
   for (const { mark, left, right } of words) {
     // About six pixels a letter; measuring each text would take longer than drawing it.
     const letters = Math.floor((right - left - 8) / 6);
-    if (letters > 3) context.fillText(mark.text.slice(0, letters), left + 4, top + ROW / 2, right - left - 6);
+    const text = mark.text.length > letters ? `${mark.text.slice(0, letters - 1).trimEnd()}…` : mark.text;
+    if (letters > 3) context.fillText(text, left + 4, top + ROW / 2, right - left - 6);
     context.fillRect(right - 1, top + 2, 1, ROW - 4);
   }
   if (picked && picked.row === row.id) {

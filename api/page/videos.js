@@ -57,14 +57,16 @@ function draw() {
       ? ''
       : 'The library is empty. Run “longwatch ingest FILE” beside the server, or drop a video on this page.';
   byId('more-videos').hidden = cursor === undefined;
-  const scope = byId('scope');
-  const chosen = scope.value;
-  scope.replaceChildren(
-    make('option', { value: '' }, 'All videos'),
-    ...[...videos.values()].map((video) => make('option', { value: video.id }, video.title)),
-    ...[tagOptions()].filter(Boolean),
-  );
-  scope.value = [...scope.options].some(({ value }) => value === chosen) ? chosen : '';
+  for (const scope of [byId('scope'), byId('watch-scope')]) {
+    const chosen = scope.value;
+    const [all] = scope.options;
+    scope.replaceChildren(
+      all,
+      ...[...videos.values()].map((video) => make('option', { value: video.id }, video.title)),
+      ...[tagOptions()].filter(Boolean),
+    );
+    scope.value = [...scope.options].some(({ value }) => value === chosen) ? chosen : '';
+  }
 }
 
 function videoItem(video) {
@@ -106,7 +108,10 @@ byId('add').addEventListener('submit', async (event) => {
   const note = byId('add-note');
   note.textContent = 'Asking the server…';
   try {
-    const job = await ask('/v1/videos', { method: 'POST', body: { path: byId('path').value.trim() } });
+    const job = await ask('/v1/videos', {
+      method: 'POST',
+      body: { path: byId('path').value.trim(), priority: Number(byId('path-priority').value) },
+    });
     showJob(job);
     note.textContent = 'It is being read; you can search what is finished already.';
     byId('path').value = '';

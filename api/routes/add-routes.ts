@@ -22,6 +22,7 @@ import { overviewRoutes } from './overview.js';
 import { searchRoutes } from './search.js';
 import { segmentRoutes } from './segments.js';
 import { sessionRoutes } from './session.js';
+import { statusRoutes } from './status.js';
 import { summaryRoutes } from './summary.js';
 import { uploadRoutes } from './uploads.js';
 import { videoRoutes } from './videos.js';
@@ -60,6 +61,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, { parts, shutdown, metrics }
     .route('/', watchRoutes(parts))
     .route('/', chatRoutes(parts, shutdown))
     .route('/', mcpRoutes(parts, stills))
+    .route('/', statusRoutes(parts))
     .route('/', healthRoutes(parts, shutdown))
     .route('/', metricsRoutes(parts, metrics, shutdown));
 }

@@ -20,7 +20,7 @@ const get = createRoute({
     'The clip begins with the frame that is on screen at `from`. Where that is a key frame, the stored frames are copied, and a few frames behind `to` may come along; elsewhere the stretch is coded again as H.264, exact to the frame. The headers say which times it covers; `HEAD` says so without making it. The file is written while it is sent, in fragments.',
   request: {
     params: videoParams,
-    query: z.object({
+    query: z.strictObject({
       from: z.string().max(32).openapi({ example: '1:30' }),
       to: z.string().max(32).openapi({ example: '1:42.500' }),
       cut: z.enum(['auto', 'copy', 'encode']).optional().openapi({
@@ -42,7 +42,7 @@ const get = createRoute({
   },
 });
 
-export function clipRoutes({ library, decoder }: ApiParts) {
+export function clipRoutes({ library, decoder, objects }: ApiParts) {
   const desk = new ClipDesk();
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = await videoById(library, c.req.valid('param').id);
@@ -53,7 +53,7 @@ export function clipRoutes({ library, decoder }: ApiParts) {
         hint: 'Wait until its job is done.',
       });
     // Frames of another file under this video's name would be a lie.
-    await (await openMedia(video)).handle.close();
+    await (await openMedia(video, objects)).close();
     const { firstFrameTime, duration } = video;
     const probe = await decoder.probe(video.path);
     const clip = await decoder.clip(

@@ -30,9 +30,9 @@ const estimate = createRoute({
   responses: { 200: json(estimateSchema, 'What it will take.'), ...problems },
 });
 
-export function estimateRoutes({ estimate: ask, config }: ApiParts) {
+export function estimateRoutes({ estimate: ask, config, objects }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(estimate, async (c) => {
-    const file = await allowedFile(c.req.valid('json').path, config.allowedRoots);
+    const file = await allowedFile(c.req.valid('json').path, config.allowedRoots, objects);
     return c.json(estimateJson(await ask(file, c.req.raw.signal)), 200);
   });
 }

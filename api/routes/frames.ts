@@ -24,7 +24,7 @@ const get = createRoute({
         .regex(/^\d{1,9}(?:\.\d{1,9})?\.jpg$/, 'must be seconds and ".jpg", e.g. 12.345.jpg')
         .openapi({ example: '12.345.jpg' }),
     }),
-    query: z.object({
+    query: z.strictObject({
       width: integerQuery(16, 4096).optional().openapi({ description: 'Default: as the video is shown.' }),
     }),
   },
@@ -40,7 +40,7 @@ const get = createRoute({
   },
 });
 
-export function frameRoutes({ library, decoder }: ApiParts, stills: StillMaker) {
+export function frameRoutes({ library, decoder, objects }: ApiParts, stills: StillMaker) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const { id, frame } = c.req.valid('param');
     const { width } = c.req.valid('query');
@@ -55,7 +55,7 @@ export function frameRoutes({ library, decoder }: ApiParts, stills: StillMaker) 
     const caching = { ETag: etag, 'Cache-Control': 'private, max-age=3600' };
     if (matchesEtag(c.req.header('if-none-match'), etag)) return c.newResponse(null, 304, caching);
     // A picture of another file under this video's name would be a lie.
-    await (await openMedia(video)).handle.close();
+    await (await openMedia(video, objects)).close();
     const still = await stills.still(video, time, width);
     return c.newResponse(new Uint8Array(still.jpeg), 200, {
       ...caching,

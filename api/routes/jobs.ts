@@ -5,7 +5,7 @@ import { EVENT_STREAM, EVENT_STREAM_HEADERS, HEARTBEAT, STILL_HERE, serverSentEv
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import { JobFeed } from '../job-feed.js';
 import type { ApiParts } from '../ports.js';
-import { jobJson, jobSchema } from '../schema/job.js';
+import { jobJson, jobSchema, prioritySchema } from '../schema/job.js';
 import { pageJson, pageQuery, pageSchema } from '../schema/page.js';
 import { textStream } from '../text-stream.js';
 import { binary, json, problems } from './responses.js';
@@ -80,6 +80,25 @@ const retry = createRoute({
   responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
 });
 
+const hasten = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/priority',
+  operationId: 'hastenJob',
+  tags: ['Jobs'],
+  summary: 'Let a waiting job come sooner',
+  description: 'A priority that is higher than the one it has counts from now on; a lower one changes nothing.',
+  request: {
+    params: jobParams,
+    body: {
+      required: true,
+      content: {
+        'application/json': { schema: z.strictObject({ priority: prioritySchema }).openapi('NewPriority') },
+      },
+    },
+  },
+  responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
+});
+
 const queueSchema = z.object({ paused: z.boolean() }).openapi('Queue');
 
 const pauseAll = createRoute({
@@ -115,17 +134,24 @@ const stream = createRoute({
 /** @param shutdown Ends the streams, so that the server can close. */
 export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
   const feed = new JobFeed(jobs);
+  const known = async (id: string) => {
+    const job = await jobs.get(id);
+    if (job) return job;
+    throw new LongwatchError('not_found', `There is no job "${id}".`, { hint: 'GET /v1/jobs lists them.' });
+  };
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, async (c) => {
       const { cursor, limit } = c.req.valid('query');
       const page = await jobs.list(cursor === undefined ? { limit } : { cursor, limit });
       return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: await jobs.paused() }, 200);
     })
-    .openapi(read, async (c) => {
-      const { id } = c.req.valid('param');
-      const job = await jobs.get(id);
-      if (!job) throw new LongwatchError('not_found', `There is no job "${id}".`, { hint: 'GET /v1/jobs lists them.' });
-      return c.json(jobJson(job), 200);
+    .openapi(read, async (c) => c.json(jobJson(await known(c.req.valid('param').id)), 200))
+    .openapi(hasten, async (c) => {
+      const { id, path, state } = await known(c.req.valid('param').id);
+      if (state === 'done' || state === 'failed' || state === 'cancelled')
+        throw new LongwatchError('conflict', `The job ${id} is ${state}, so it waits for nothing.`);
+      // Queued again, a path keeps its job and takes the higher priority.
+      return c.json(jobJson(await jobs.enqueue(path, { priority: c.req.valid('json').priority })), 200);
     })
     .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
     .openapi(pause, async (c) => c.json(jobJson(await jobs.pause(c.req.valid('param').id)), 200))

@@ -23,10 +23,11 @@ const get = createRoute({
   },
 });
 
-export function mediaRoutes({ library }: ApiParts) {
+export function mediaRoutes({ library, objects }: ApiParts) {
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
     const video = await videoById(library, c.req.valid('param').id);
-    const { handle, size } = await openMedia(video);
+    const media = await openMedia(video, objects);
+    const { size } = media;
     const etag = `"${video.sha256}"`;
     const headers: Record<string, string> = {
       'Accept-Ranges': 'bytes',
@@ -37,14 +38,14 @@ export function mediaRoutes({ library }: ApiParts) {
       c.newResponse(body ?? null, status, { ...headers, ...more });
 
     if (matchesEtag(c.req.header('if-none-match'), etag)) {
-      await handle.close();
+      await media.close();
       return answer(304);
     }
     // A range of another version would be glued to bytes of this one, so then the whole file goes out.
     const ifRange = c.req.header('if-range');
     const range = parseByteRange(ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined, size);
     if (range === 'unsatisfiable') {
-      await handle.close();
+      await media.close();
       c.header('Content-Range', `bytes */${size}`);
       throw new LongwatchError('range_not_satisfiable', `The file has ${size} bytes.`, {
         hint: `Ask for bytes below ${size}.`,
@@ -55,10 +56,10 @@ export function mediaRoutes({ library }: ApiParts) {
     headers['Content-Length'] = String(end - start);
     if (range !== 'whole') headers['Content-Range'] = `bytes ${start}-${end - 1}/${size}`;
     if (c.req.method === 'HEAD' || end === start) {
-      await handle.close();
+      await media.close();
       return answer(range === 'whole' ? 200 : 206);
     }
-    return answer(range === 'whole' ? 200 : 206, {}, streamBytes(handle, { start, end }));
+    return answer(range === 'whole' ? 200 : 206, {}, streamBytes(media, { start, end }));
   });
 }
 

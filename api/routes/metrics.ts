@@ -6,6 +6,7 @@ import { JOB_STATES } from '../../ingest/jobs/job.js';
 import type { Milliseconds } from '../../src/time.js';
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import { counter, gauge, type RequestMetrics } from '../metrics.js';
+import { modelServerLines } from '../model-metrics.js';
 import type { ApiParts } from '../ports.js';
 import { binary, problems } from './responses.js';
 
@@ -26,7 +27,7 @@ const get = createRoute({
 });
 
 /** @param shutdown Ends the clock that watches the event loop. */
-export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, shutdown: AbortSignal) {
+export function metricsRoutes({ library, modelServers }: ApiParts, requests: RequestMetrics, shutdown: AbortSignal) {
   const delay = monitorEventLoopDelay({ resolution: SAMPLED_EVERY });
   delay.enable();
   shutdown.addEventListener('abort', () => delay.disable());
@@ -37,10 +38,12 @@ export function metricsRoutes({ library }: ApiParts, requests: RequestMetrics, s
     return counted.lines;
   };
   return new OpenAPIHono<ApiEnv>().openapi(get, async (c) => {
+    const servers = (await modelServers?.()) ?? [];
     const lines = [
       ...requests.lines(),
       ...(await gathered(jobsAndNotices(library))),
       ...(await libraryLines()),
+      ...modelServerLines(servers),
       ...processLines(),
     ];
     lines.push(

@@ -7,7 +7,7 @@ import { runnableUrl } from '../../src/thread.js';
 import { docsHtml, type OpenApiDocument } from '../docs-html.js';
 import { type Asset, ffmpegAssets } from '../ffmpeg-assets.js';
 import { type ApiEnv, type Context, OpenAPIHono } from '../hono.js';
-import { streamBytes } from '../media-file.js';
+import { fileBytes, streamBytes } from '../media-file.js';
 import { matchesEtag } from './media.js';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
@@ -16,6 +16,7 @@ const FILES = {
   '/': { name: 'page.html', type: 'text/html; charset=utf-8' },
   '/page/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
   '/page/work.css': { name: 'work.css', type: 'text/css; charset=utf-8' },
+  '/page/views.css': { name: 'views.css', type: 'text/css; charset=utf-8' },
   '/page/ask.js': { name: 'ask.js', type: SCRIPT },
   '/page/clip.js': { name: 'clip.js', type: SCRIPT },
   '/page/clip-worker.js': { name: 'clip-worker.js', type: SCRIPT },
@@ -25,6 +26,7 @@ const FILES = {
   '/page/keys.js': { name: 'keys.js', type: SCRIPT },
   '/page/page.js': { name: 'page.js', type: SCRIPT },
   '/page/player.js': { name: 'player.js', type: SCRIPT },
+  '/page/route.js': { name: 'route.js', type: SCRIPT },
   '/page/scenes.js': { name: 'scenes.js', type: SCRIPT },
   '/page/session.js': { name: 'session.js', type: SCRIPT },
   '/page/tags.js': { name: 'tags.js', type: SCRIPT },
@@ -33,6 +35,9 @@ const FILES = {
   '/page/timeline-tiles.js': { name: 'timeline-tiles.js', type: SCRIPT },
   '/page/uploads.js': { name: 'uploads.js', type: SCRIPT },
   '/page/videos.js': { name: 'videos.js', type: SCRIPT },
+  '/page/virtual-list.js': { name: 'virtual-list.js', type: SCRIPT },
+  '/page/watches.js': { name: 'watches.js', type: SCRIPT },
+  '/page/work.js': { name: 'work.js', type: SCRIPT },
   '/icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
 } as const;
 
@@ -66,7 +71,8 @@ async function sendAsset(c: Context<ApiEnv>, { file, type, version }: Asset): Pr
   const handle = await open(file);
   const { size } = await handle.stat();
   const all = { ...headers, 'Content-Type': type, 'Content-Length': String(size) };
-  if (c.req.method !== 'HEAD') return c.newResponse(streamBytes(handle, { start: 0, end: size }), 200, all);
+  if (c.req.method !== 'HEAD')
+    return c.newResponse(streamBytes(fileBytes(handle, size), { start: 0, end: size }), 200, all);
   await handle.close();
   return c.newResponse(null, 200, all);
 }

@@ -5,7 +5,7 @@ import type { Citation } from '../../src/ask.js';
 import { roundToMilliseconds } from '../../src/time.js';
 import type { PlaceLinks } from '../schema/ask.js';
 import type { HitLinks } from '../schema/search.js';
-import { frameUrl, mediaUrl } from './video-id.js';
+import { clipUrl, frameUrl, mediaUrl } from './video-id.js';
 
 export const placeLinks: PlaceLinks = {
   frameUrl: (place: Citation) => frameUrl(place.videoId, roundToMilliseconds(place.start)),
@@ -15,4 +15,6 @@ export const placeLinks: PlaceLinks = {
 export const hitLinks: HitLinks = {
   frameUrl: (hit: SearchHit) => frameUrl(hit.videoId, roundToMilliseconds(hit.start)),
   mediaUrl: (hit: SearchHit) => mediaUrl(hit.videoId),
+  clipUrl: ({ videoId, start, end }: SearchHit) =>
+    clipUrl(videoId, roundToMilliseconds(start), roundToMilliseconds(end)),
 };

@@ -8,7 +8,7 @@ import { timeQuery } from '../schema/units.js';
 /** Stands for "until the end"; later than any video and exact in every store. */
 const OPEN_END: Seconds = Number.MAX_SAFE_INTEGER;
 
-export const rangeQuery = z.object({
+export const rangeQuery = z.strictObject({
   from: timeQuery('1:30'),
   to: timeQuery('01:01:30.250'),
 });

@@ -31,3 +31,6 @@ export const videoUrl = (id: string) => `/v1/videos/${id}`;
 export const mediaUrl = (id: string) => `${videoUrl(id)}/media`;
 /** @param seconds Media time as JSON carries it. */
 export const frameUrl = (id: string, seconds: number) => `${videoUrl(id)}/frames/${seconds.toFixed(3)}.jpg`;
+/** @param start @param end media time as JSON carries it; nothing is cut out where they are equal */
+export const clipUrl = (id: string, start: number, end: number) =>
+  end > start ? `${videoUrl(id)}/clip?from=${start.toFixed(3)}&to=${end.toFixed(3)}` : undefined;

@@ -35,7 +35,7 @@ const add = createRoute({
   path: '/v1/videos',
   operationId: 'addVideo',
   tags: ['Videos'],
-  summary: 'Ingest a file that this server can read',
+  summary: 'Ingest a file or an object that this server can read',
   request: {
     body: {
       required: true,
@@ -110,7 +110,7 @@ const remove = createRoute({
   responses: { 204: { description: 'It is forgotten.' }, ...problems },
 });
 
-export function videoRoutes({ library, jobs, config }: ApiParts) {
+export function videoRoutes({ library, jobs, config, objects }: ApiParts) {
   return new OpenAPIHono<ApiEnv>()
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
@@ -122,7 +122,7 @@ export function videoRoutes({ library, jobs, config }: ApiParts) {
     })
     .openapi(add, async (c) => {
       const { path, priority, profile, tags } = c.req.valid('json');
-      const file = await allowedFile(path, config.allowedRoots);
+      const file = await allowedFile(path, config.allowedRoots, objects);
       const job = await jobs.enqueue(file, {
         ...(priority === undefined ? {} : { priority }),
         ...(profile === undefined ? {} : { profile }),

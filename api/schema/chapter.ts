@@ -35,7 +35,7 @@ export function chapterJson(chapter: Chapter): ChapterJson {
 export const chaptersSchema = z.object({ video_id: z.string(), chapters: z.array(chapterSchema) }).openapi('Chapters');
 
 /** How coarse a summary is asked for. */
-export const granularityQuery = z.object({
+export const granularityQuery = z.strictObject({
   target_count: integerQuery(1, 10_000).optional(),
   min_length: timeQuery('90'),
 });

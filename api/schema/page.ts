@@ -7,7 +7,7 @@ import { integerQuery } from './units.js';
 export const PAGE_LIMIT_DEFAULT = 100;
 export const PAGE_LIMIT_MAX = 1000;
 
-export const pageQuery = z.object({
+export const pageQuery = z.strictObject({
   cursor: z.string().min(1).max(512).optional().openapi({ description: '`next_cursor` of the page before.' }),
   limit: integerQuery(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
 });

@@ -61,7 +61,7 @@ export const searchRequestSchema = z
   .openapi('SearchRequest', { description: 'One of `query`, `like` and `picture` says what is looked for.' });
 
 /** The same as a query string; repeat `video_id` for several. Times may also be clock times (`1:30`). */
-export const searchQuerySchema = z.object({
+export const searchQuerySchema = z.strictObject({
   q: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
   video_id: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).max(1000)]).optional(),
   tag: tagQuery,
@@ -92,6 +92,7 @@ export const hitSchema = z
     event_ids: z.array(z.string()),
     frame_url: z.string().optional(),
     media_url: z.string().optional(),
+    clip_url: z.string().optional().openapi({ description: 'The stretch as an MP4. Absent where it has no length.' }),
   })
   .openapi('SearchHit');
 
@@ -141,6 +142,8 @@ export type SearchJson = z.infer<typeof searchSchema>;
 export interface HitLinks {
   frameUrl(hit: SearchHit): string;
   mediaUrl(hit: SearchHit): string;
+  /** Undefined for a hit without length. */
+  clipUrl(hit: SearchHit): string | undefined;
 }
 
 export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
@@ -160,6 +163,7 @@ export function searchJson(answer: SearchAnswer, links?: HitLinks): SearchJson {
 }
 
 export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<typeof hitSchema> {
+  const clip = links?.clipUrl(hit);
   return {
     video_id: hit.videoId,
     path: hit.path,
@@ -174,6 +178,7 @@ export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<ty
     precision_s: roundToMilliseconds(hit.precision),
     event_ids: [...hit.eventIds],
     ...(links === undefined ? {} : { frame_url: links.frameUrl(hit), media_url: links.mediaUrl(hit) }),
+    ...(clip === undefined ? {} : { clip_url: clip }),
   };
 }
 

@@ -8,7 +8,7 @@ import { numbersOf, rangeSchema, secondsSchema } from './units.js';
 export const PARTS_MAX = 2000;
 export const PARTS_DEFAULT = 500;
 
-export const timelineQuery = z.object({
+export const timelineQuery = z.strictObject({
   parts: z.coerce
     .number()
     .int()

@@ -93,4 +93,8 @@ export function videoJson(video: VideoRecord): VideoJson {
 }
 
 /** The path of a file on the server's machine that is to be read. */
-export const filePathSchema = z.string().min(1).max(4096).openapi({ description: 'Absolute, in an allowed folder.' });
+export const filePathSchema = z
+  .string()
+  .min(1)
+  .max(4096)
+  .openapi({ description: 'Absolute, in an allowed folder; or `s3://bucket/key` in an allowed place.' });

@@ -6,6 +6,7 @@ import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LongwatchError } from '../../src/errors.js';
+import type { ObjectStore } from '../objects/object-store.js';
 import type { Decoder, PictureReader } from './decoder.js';
 import { FfmpegDecoder } from './ffmpeg-decoder.js';
 import { type NativeBinaries, NativeEngine } from './native-engine.js';
@@ -17,6 +18,8 @@ export interface DecoderChoice {
   readonly kind?: 'auto' | Decoder['id'];
   /** Folders to look for `ffmpeg` and `ffprobe` in, in order: the entries of the PATH variable. @default none */
   readonly searchPath?: readonly string[];
+  /** Where `s3://` places are read from. @default nowhere */
+  readonly objects?: ObjectStore;
 }
 
 /**
@@ -25,16 +28,17 @@ export interface DecoderChoice {
 export async function chooseDecoder({
   kind = 'auto',
   searchPath = [],
+  objects,
 }: DecoderChoice = {}): Promise<Decoder & PictureReader> {
   const native = kind === 'wasm' ? undefined : await findNativeFfmpeg(searchPath);
-  if (native) return new FfmpegDecoder(new NativeEngine(native));
+  if (native) return new FfmpegDecoder(new NativeEngine(native, objects), objects);
   if (kind === 'native') {
     throw new LongwatchError('part_missing', 'There is no ffmpeg with ffprobe of version 5.1 or newer on the PATH.', {
       hint: 'Install ffmpeg, or use the WebAssembly decoder.',
     });
   }
   coreFiles();
-  return new FfmpegDecoder(new WasmEngine());
+  return new FfmpegDecoder(new WasmEngine(objects), objects);
 }
 
 /** libavutil of ffmpeg 5.1, the first release with `-fps_mode`. Builds from a repository carry no release number, but this one. */

@@ -24,10 +24,14 @@ const FORMATS = [
 ].join(',');
 
 /** Options that stand before the input in every command on a video. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
-const INPUT_GUARDS = guards(FORMATS);
+function inputGuards(input: string): string[] {
+  return guards(input, FORMATS);
+}
 
-function guards(formats: string): string[] {
-  return ['-protocol_whitelist', 'file', '-format_whitelist', formats, '-max_pixels', String(MAX_PIXELS)];
+/** An object reaches a native ffmpeg from an address of this machine (`ingest/objects/loopback.ts`), which is then all that it may open. */
+function guards(input: string, formats: string): string[] {
+  const protocols = input.startsWith('http:') ? 'http,tcp' : 'file';
+  return ['-protocol_whitelist', protocols, '-format_whitelist', formats, '-max_pixels', String(MAX_PIXELS)];
 }
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
 
@@ -43,7 +47,7 @@ export function probeCommand(path: string): FfmpegCommand {
     path,
     outputs: 1,
     args: (input, [json = '']) => [
-      ...['-hide_banner', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
+      ...['-hide_banner', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOCATION), ...inputGuards(input)],
       ...['-show_format', '-show_streams', '-show_chapters', '-of', 'json', '-o', json, '-i', input],
     ],
   };
@@ -82,7 +86,7 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...['-i', input, '-filter_complex', graph.join(';')],
         ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
         ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
@@ -128,7 +132,7 @@ export function stillCommand(path: string, video: VideoStream, still: StillReque
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...seek(still.seekTo),
         ...['-i', input, '-filter_complex', graph.join(';'), '-map', '[still]', ...KEEP_EVERY_FRAME, '-frames:v', '1'],
         ...[
@@ -186,7 +190,7 @@ export function stretchCommand(path: string, video: VideoStream, stretch: Stretc
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...seek(stretch.seekTo),
         ...['-i', input, '-filter_complex', graph.join(',')],
         ...rawOutput('[picture]', video.timeBase, name('pictures')),
@@ -202,7 +206,16 @@ export function pictureProbeCommand(path: string, format: PictureFormat): Ffmpeg
     path,
     outputs: 1,
     args: (input, [json = '']) => [
-      ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...guards(format), '-f', format],
+      ...[
+        '-hide_banner',
+        '-loglevel',
+        'error',
+        '-max_alloc',
+        String(MAX_ALLOCATION),
+        ...guards(input, format),
+        '-f',
+        format,
+      ],
       ...['-show_entries', 'stream=width,height', '-of', 'json', '-o', json, '-i', input],
     ],
   };
@@ -219,7 +232,19 @@ export function pictureCommand(
     path,
     outputs: 1,
     args: (input, [pixels = '']) => [
-      ...[...QUIET, ...guards(format), '-noautorotate', '-f', format, '-i', input, '-map', '0:v:0', '-frames:v', '1'],
+      ...[
+        ...QUIET,
+        ...guards(input, format),
+        '-noautorotate',
+        '-f',
+        format,
+        '-i',
+        input,
+        '-map',
+        '0:v:0',
+        '-frames:v',
+        '1',
+      ],
       ...['-vf', `${squareScale(width, height)},format=rgb24`, '-c:v', 'rawvideo', '-f', 'rawvideo', pixels],
     ],
   };
@@ -259,7 +284,7 @@ export function soundCommand(path: string, { stream, sampleRate, seekTo }: Sound
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...seek(seekTo),
         ...['-i', input, '-filter_complex', graph.join(',')],
         ...['-map', '[samples]', ...pcm, '-f', 'f32le', name('samples')],
@@ -287,7 +312,7 @@ export function subtitleCommand(path: string, streamIndex: number): FfmpegComman
       return [
         ...QUIET,
         '-copyts',
-        ...INPUT_GUARDS,
+        ...inputGuards(input),
         ...['-i', input],
         ...[...cues, '-f', 'data', outputs[SUBTITLE_OUTPUT.texts] ?? ''],
         ...[...cues, '-f', 'framecrc', outputs[SUBTITLE_OUTPUT.cues] ?? ''],
@@ -309,7 +334,7 @@ export function packetsCommand(
     path,
     outputs: 1,
     args: (input, [csv = '']) => [
-      ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...INPUT_GUARDS],
+      ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...inputGuards(input)],
       ...['-select_streams', String(streamIndex), ...(interval === '%' ? [] : ['-read_intervals', interval])],
       ...[...PACKET_LIST, '-o', csv, '-i', input],
     ],
@@ -335,7 +360,7 @@ export function clipCommand(path: string, plan: ClipPlan, streams: ClipStreams):
         ...clipArguments(plan, streams, {
           input,
           output: outputs[CLIP_OUTPUT.mp4] ?? '',
-          guards: INPUT_GUARDS,
+          guards: inputGuards(input),
           ...(times === undefined ? {} : { times: printTimes(times) }),
         }),
       ];

@@ -5,12 +5,15 @@
  * input and the outputs are called there.
  */
 
-import { LongwatchError } from '../../src/errors.js';
+import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
+import { required } from '../media.js';
+import type { ObjectReader } from '../objects/object-reader.js';
+import type { ObjectStore } from '../objects/object-store.js';
 
 export interface FfmpegCommand {
   readonly tool: 'ffmpeg' | 'ffprobe';
-  /** Absolute path of a regular file (see `source-file.ts`). Nothing else is readable through the command. */
+  /** Absolute path of a regular file, or an object (see `source-file.ts`). Nothing else is readable through the command. */
   readonly path: string;
   /** How many binary outputs the command writes. */
   readonly outputs: number;
@@ -57,6 +60,28 @@ export interface FfmpegEngine {
 
 /** Bound of what an engine has written and nobody has taken yet. */
 export const MAX_UNDELIVERED_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Runs a command on an object: it is opened for the engine and closed behind it. Why the object could not be read comes before what the engine made
+ * of that.
+ * @param run starts the command on the open object
+ */
+export async function* onObject(
+  objects: ObjectStore | undefined,
+  { path }: FfmpegCommand,
+  { signal }: EngineOptions,
+  run: (reader: ObjectReader) => AsyncGenerator<EngineMessage, void>,
+): AsyncGenerator<EngineMessage, void> {
+  const reader = await required(objects, path).open(path, signal);
+  try {
+    for await (const message of run(reader)) {
+      if (message.kind === 'exit' && reader.failure !== undefined) throw toLongwatchError(reader.failure, path);
+      yield message;
+    }
+  } finally {
+    reader.close();
+  }
+}
 
 /** The running thing behind a mailbox. */
 export interface EngineProcess {

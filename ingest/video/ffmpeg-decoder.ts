@@ -2,6 +2,7 @@
 
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
+import type { ObjectStore } from '../objects/object-store.js';
 import { BlockReader, BoundedBytes, LineReader, readTimeLine } from './byte-readers.js';
 import { type Clip, type ClipRequest, planFile } from './clip.js';
 import {
@@ -84,7 +85,11 @@ const BARE_STREAMS = new Set([
   'dv',
 ]);
 export class FfmpegDecoder implements Decoder, PictureReader {
-  constructor(readonly engine: FfmpegEngine) {}
+  /** @param objects where `s3://` places are read from; the engine reads them from the same */
+  constructor(
+    readonly engine: FfmpegEngine,
+    readonly objects?: ObjectStore,
+  ) {}
 
   get id(): Decoder['id'] {
     return this.engine.id;
@@ -95,7 +100,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
   }
 
   async probe(path: string, options: DecodeOptions = {}): Promise<VideoProbe> {
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const json = new BoundedBytes(MAX_PROBE_BYTES);
     const { log } = await this.#collect(probeCommand(file.path), slowReading(options, file), (_output, bytes) =>
       json.push(bytes),
@@ -104,7 +109,11 @@ export class FfmpegDecoder implements Decoder, PictureReader {
       const text = json.bytes()?.toString('utf8') ?? '';
       return readProbe(text, log, { path, sizeBytes: file.sizeBytes }, this.engine.undecodable);
     } catch (error) {
-      if (!(error instanceof LongwatchError) || error.code !== 'incomplete_media' || (await beginsAsMp4(file)))
+      if (
+        !(error instanceof LongwatchError) ||
+        error.code !== 'incomplete_media' ||
+        (await beginsAsMp4(file, this.objects))
+      )
         throw error;
       throw new LongwatchError('invalid_media', 'The file does not begin like a video.', {
         path,
@@ -120,7 +129,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     options: DecodeOptions = {},
   ): AsyncGenerator<Thumbnail | Picture, DecodeSummary> {
     checkPictureRequest(request);
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const pass = new DecodePass(probe, request);
     for await (const message of this.engine.run(decodeCommand(file.path, probe, request), engineOptions(options))) {
       if (message.kind === 'bytes') {
@@ -140,7 +149,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     request: SoundRequest,
     options: DecodeOptions = {},
   ): AsyncGenerator<SoundBlock, void> {
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     yield* readSound(this.engine, file.path, probe, request, slowReading(options, file));
   }
 
@@ -152,7 +161,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
         { path },
       );
     }
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const texts = new BoundedBytes(MAX_SUBTITLE_BYTES);
     const list = new LineReader();
     const lines: string[] = [];
@@ -187,7 +196,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     const { video } = probe;
     const height = Math.max(1, Math.round((width * video.height) / video.width));
     checkSize(width, height);
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const limits = slowReading(options, file);
     const { num, den } = video.timeBase;
     const firstPts = Math.round((at.firstFrameTime * den) / num);
@@ -210,7 +219,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
   ): Promise<Picture[]> {
     const { range, firstFrameTime, width, height, interval } = request;
     checkPictureRequest({ pictures: { width, height, interval } });
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const { num, den } = probe.video.timeBase;
     const firstPts = Math.round((firstFrameTime * den) / num);
     // The first tick that is not before the time: a range is half-open at both ends alike.
@@ -235,9 +244,9 @@ export class FfmpegDecoder implements Decoder, PictureReader {
   }
 
   async picture(...[path, sizeOf, options = {}]: Parameters<PictureReader['picture']>) {
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     const limits = engineOptions(options);
-    const head = await readHead(file.path, PICTURE_HEAD_BYTES);
+    const head = await readHead(file.path, PICTURE_HEAD_BYTES, this.objects);
     const format = pictureFormat(head);
     if (format === undefined) {
       throw new LongwatchError('unsupported_media_type', 'The file is no JPEG, PNG or WebP picture.', {
@@ -264,7 +273,7 @@ export class FfmpegDecoder implements Decoder, PictureReader {
   }
 
   async clip(path: string, probe: VideoProbe, request: ClipRequest, options: DecodeOptions = {}): Promise<Clip> {
-    const file = await checkSourceFile(path);
+    const file = await checkSourceFile(path, this.objects, options.signal);
     return planFile(
       {
         engine: this.engine,

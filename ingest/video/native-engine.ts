@@ -4,6 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { openLoopback } from '../objects/loopback.js';
+import type { ObjectReader } from '../objects/object-reader.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import { isObjectUrl } from '../objects/object-url.js';
 import {
   EngineMailbox,
   type EngineMessage,
@@ -13,6 +17,7 @@ import {
   type FfmpegEngine,
   LogKeeper,
   MAX_UNDELIVERED_BYTES,
+  onObject,
 } from './engine.js';
 
 export interface NativeBinaries {
@@ -37,21 +42,46 @@ export class NativeEngine implements FfmpegEngine {
   readonly id = 'native';
   readonly undecodable: ReadonlySet<string> = new Set();
 
-  constructor(readonly binaries: NativeBinaries) {}
+  /** @param objects where `s3://` places are read from */
+  constructor(
+    readonly binaries: NativeBinaries,
+    readonly objects?: ObjectStore,
+  ) {}
 
   async version(): Promise<string> {
     return `ffmpeg ${this.binaries.version} (native)`;
   }
 
   run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
-    const mailbox = new EngineMailbox();
-    return mailbox.read(() => this.#start(command, mailbox), options);
+    if (isObjectUrl(command.path)) {
+      return onObject(this.objects, command, options, (reader) => this.#runOver(reader, command, options));
+    }
+    // `file:` keeps a name such as `concat:x.mp4` or `-i.mp4` a name; no shell sees it.
+    return this.#run(command, `file:${command.path}`, options);
   }
 
-  #start(command: FfmpegCommand, mailbox: EngineMailbox): EngineProcess {
+  /** ffmpeg cannot read by ranges from a pipe, so it is given an address of this process that only its child knows. */
+  async *#runOver(
+    reader: ObjectReader,
+    command: FfmpegCommand,
+    options: EngineOptions,
+  ): AsyncGenerator<EngineMessage, void> {
+    const door = await openLoopback(reader);
+    try {
+      yield* this.#run(command, door.url, options);
+    } finally {
+      await door.close();
+    }
+  }
+
+  #run(command: FfmpegCommand, input: string, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
+    const mailbox = new EngineMailbox();
+    return mailbox.read(() => this.#start(command, input, mailbox), options);
+  }
+
+  #start(command: FfmpegCommand, input: string, mailbox: EngineMailbox): EngineProcess {
     const outputNames = Array.from({ length: command.outputs }, (_, index) => `pipe:${FIRST_OUTPUT_FD + index}`);
-    // `file:` keeps a name such as `concat:x.mp4` or `-i.mp4` a name; no shell sees it.
-    const args = command.args(`file:${command.path}`, outputNames);
+    const args = command.args(input, outputNames);
     const child = spawn(this.binaries[command.tool], [...args], {
       stdio: ['ignore', 'ignore', 'pipe', ...outputNames.map(() => 'pipe' as const)],
       env: CHILD_ENVIRONMENT,

@@ -1,20 +1,28 @@
-/** What may be handed to a decoder at all: a regular, readable file with something in it. */
+/** What may be handed to a decoder at all: a regular, readable file, or an object of a store, with something in it. */
 
 import { constants, type Stats } from 'node:fs';
 import { access, open, realpath, stat } from 'node:fs/promises';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
+import { required } from '../media.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import { isObjectUrl } from '../objects/object-url.js';
 
 export interface SourceFile {
-  /** Absolute path with symbolic links resolved. */
+  /** Absolute path with symbolic links resolved, or `s3://bucket/key`. */
   readonly path: string;
   readonly sizeBytes: number;
 }
 
 /**
  * Looks at the file without opening it: opening a FIFO would wait for ever, opening a device may do anything.
- * @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file`, `invalid_media` (empty)
+ * @throws {LongwatchError} `file_not_found`, `not_a_file`, `unreadable_file`, `invalid_media` (empty); for objects as `ObjectStore.facts`
  */
-export async function checkSourceFile(path: string): Promise<SourceFile> {
+export async function checkSourceFile(path: string, objects?: ObjectStore, signal?: AbortSignal): Promise<SourceFile> {
+  if (isObjectUrl(path)) {
+    const { url, sizeBytes } = await required(objects, path).facts(path, signal);
+    if (sizeBytes === 0) throw isEmpty(path);
+    return { path: url, sizeBytes };
+  }
   if (path.includes('\0'))
     throw new LongwatchError('file_not_found', 'A path cannot hold a NUL character.', { hint: 'Check the path.' });
   let real: string;
@@ -32,13 +40,15 @@ export async function checkSourceFile(path: string): Promise<SourceFile> {
       hint: 'Give the path of a video file.',
     });
   }
-  if (stats.size === 0) {
-    throw new LongwatchError('invalid_media', `${JSON.stringify(path)} is empty.`, {
-      path,
-      hint: 'Wait until it is copied, or copy it again.',
-    });
-  }
+  if (stats.size === 0) throw isEmpty(path);
   return { path: real, sizeBytes: stats.size };
+}
+
+function isEmpty(path: string): LongwatchError {
+  return new LongwatchError('invalid_media', `${JSON.stringify(path)} is empty.`, {
+    path,
+    hint: 'Wait until it is copied, or copy it again.',
+  });
 }
 
 function kindOf(stats: Stats): string {
@@ -52,13 +62,21 @@ function kindOf(stats: Stats): string {
 const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'mdat', 'moof', 'sidx', 'free', 'skip', 'wide', 'pnot']);
 
 /** Whether the file begins as an MP4 does. ffmpeg takes any rubbish for one when it has the extension. */
-export async function beginsAsMp4({ path }: SourceFile): Promise<boolean> {
-  const head = Buffer.from(await readHead(path, 8));
+export async function beginsAsMp4({ path }: SourceFile, objects?: ObjectStore): Promise<boolean> {
+  const head = Buffer.from(await readHead(path, 8, objects));
   return head.length === 8 && FIRST_BOXES.has(head.toString('latin1', 4));
 }
 
 /** The first bytes of a file, fewer where it is shorter. */
-export async function readHead(path: string, length: number): Promise<Uint8Array> {
+export async function readHead(path: string, length: number, objects?: ObjectStore): Promise<Uint8Array> {
+  if (isObjectUrl(path)) {
+    const reader = await required(objects, path).open(path);
+    try {
+      return await reader.read(0, length);
+    } finally {
+      reader.close();
+    }
+  }
   const handle = await open(path);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);

@@ -19,7 +19,7 @@ export interface WasmFileSystem {
   mkdir(path: string): void;
   mount(
     type: unknown,
-    options: { readonly blobs: readonly { readonly name: string; readonly data: FileBlob }[] },
+    options: { readonly blobs: readonly { readonly name: string; readonly data: SourceBlob }[] },
     at: string,
   ): void;
   readonly filesystems: { readonly WORKERFS: unknown };
@@ -54,7 +54,7 @@ export async function loadWasmCore(): Promise<WasmCore> {
     'FileReaderSync',
     `${readFileSync(script, 'utf8')};return createFFmpegCore`,
   );
-  const create = evaluate({ location: { href: '' } }, undefined, FileBlobReader) as CreateCore;
+  const create = evaluate({ location: { href: '' } }, undefined, SourceBlobReader) as CreateCore;
   return create({ wasmBinary: readFileSync(binary) });
 }
 
@@ -73,10 +73,22 @@ export function coreFiles(): [script: string, binary: string] {
   }
 }
 
-/** Makes the open file readable in the core as `<folder>/<name>`, by ranges: nothing is loaded before it is asked for. */
-export function mountFile(core: WasmCore, folder: string, name: string, fd: number, sizeBytes: number): void {
+/** Bytes that are read where they lie, on the calling thread. */
+export interface SyncSource {
+  readonly sizeBytes: number;
+  /** Fills `into` from `position` on; returns how much there was, 0 only at the end. */
+  read(into: Uint8Array, position: number): number;
+}
+
+export function openFileSource(fd: number, sizeBytes: number): SyncSource {
+  return { sizeBytes, read: (into, position) => readSync(fd, into, 0, into.length, position) };
+}
+
+/** Makes a source readable in the core as `<folder>/<name>`, by ranges: nothing is loaded before it is asked for. */
+export function mountSource(core: WasmCore, folder: string, name: string, source: SyncSource): void {
   core.FS.mkdir(folder);
-  core.FS.mount(core.FS.filesystems.WORKERFS, { blobs: [{ name, data: new FileBlob(fd, 0, sizeBytes) }] }, folder);
+  const data = new SourceBlob(source, 0, source.sizeBytes);
+  core.FS.mount(core.FS.filesystems.WORKERFS, { blobs: [{ name, data }] }, folder);
 }
 
 /** First device number of the outputs; far from Emscripten's own. */
@@ -124,10 +136,10 @@ export function addInput(core: WasmCore, path: string, chunks: Iterable<Uint8Arr
   core.FS.mkdev(path, device);
 }
 
-/** The part of a browser's `Blob` that WORKERFS uses, over an open file. */
-export class FileBlob {
+/** The part of a browser's `Blob` that WORKERFS uses, over a source. */
+class SourceBlob {
   constructor(
-    readonly fd: number,
+    readonly source: SyncSource,
     readonly start: number,
     readonly end: number,
   ) {}
@@ -136,18 +148,18 @@ export class FileBlob {
     return this.end - this.start;
   }
 
-  slice(start: number, end: number): FileBlob {
-    return new FileBlob(this.fd, this.start + start, Math.min(this.end, this.start + end));
+  slice(start: number, end: number): SourceBlob {
+    return new SourceBlob(this.source, this.start + start, Math.min(this.end, this.start + end));
   }
 }
 
 /** The part of a browser's `FileReaderSync` that WORKERFS uses. A file that has become shorter reads short. */
-class FileBlobReader {
-  readAsArrayBuffer(blob: FileBlob): ArrayBuffer {
+class SourceBlobReader {
+  readAsArrayBuffer(blob: SourceBlob): ArrayBuffer {
     const bytes = new Uint8Array(blob.size);
     let filled = 0;
     while (filled < bytes.length) {
-      const got = readSync(blob.fd, bytes, filled, bytes.length - filled, blob.start + filled);
+      const got = blob.source.read(bytes.subarray(filled), blob.start + filled);
       if (got === 0) break;
       filled += got;
     }

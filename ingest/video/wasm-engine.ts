@@ -4,6 +4,9 @@ import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { LongwatchError } from '../../src/errors.js';
 import { startThread } from '../../src/thread.js';
+import type { ObjectReader } from '../objects/object-reader.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import { isObjectUrl } from '../objects/object-url.js';
 import {
   EngineMailbox,
   type EngineMessage,
@@ -11,7 +14,9 @@ import {
   type EngineProcess,
   type FfmpegCommand,
   type FfmpegEngine,
+  onObject,
 } from './engine.js';
+import { newRemoteInput, serveRead } from './remote-source.js';
 import { coreFiles } from './wasm-core.js';
 import type { WasmReport, WasmTask } from './wasm-thread.js';
 
@@ -23,14 +28,17 @@ export class WasmEngine implements FfmpegEngine {
   readonly undecodable: ReadonlySet<string> = new Set(['av1']);
   #version: Promise<string> | undefined;
 
+  /** @param objects where `s3://` places are read from */
+  constructor(readonly objects?: ObjectStore) {}
+
   version(): Promise<string> {
     this.#version ??= this.#readVersion();
     return this.#version;
   }
 
   run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
-    const mailbox = new EngineMailbox();
-    return mailbox.read(() => startCommand(command, mailbox), options);
+    if (!isObjectUrl(command.path)) return runCommand(command, options, command.path);
+    return onObject(this.objects, command, options, (reader) => runCommand(command, options, reader));
   }
 
   /** The core's build carries its version in the package, and says it only when it runs. */
@@ -45,7 +53,17 @@ export class WasmEngine implements FfmpegEngine {
   }
 }
 
-function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EngineProcess {
+/** @param input path of a file, or an open object, whose bytes this thread fetches for the engine's */
+function runCommand(
+  command: FfmpegCommand,
+  options: EngineOptions,
+  input: string | ObjectReader,
+): AsyncGenerator<EngineMessage, void> {
+  const mailbox = new EngineMailbox();
+  return mailbox.read(() => startCommand(command, mailbox, input), options);
+}
+
+function startCommand(command: FfmpegCommand, mailbox: EngineMailbox, input: string | ObjectReader): EngineProcess {
   // Asked here, because an error that comes out of a thread is no longer of its class.
   coreFiles();
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
@@ -53,9 +71,10 @@ function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EnginePro
   const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
   const outputs = Array.from({ length: command.outputs }, (_, index) => `/out/${index}`);
   const undelivered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const remote = typeof input === 'string' ? undefined : newRemoteInput(input.facts.sizeBytes);
   const task: WasmTask = {
     tool: command.tool,
-    path: command.path,
+    input: remote ?? command.path,
     mount,
     outputs,
     args: command.args(`file:${mount.folder}/${mount.name}`, outputs),
@@ -66,6 +85,10 @@ function startCommand(command: FfmpegCommand, mailbox: EngineMailbox): EnginePro
     // Some flags of the program (`--input-type`) would keep the thread's file from being run.
     execArgv: [],
   });
+  if (remote && typeof input !== 'string')
+    worker.on('message', (report: WasmReport) => {
+      if (report.kind === 'read') void serveRead(input, remote, report);
+    });
   return new ThreadRun(worker, new Int32Array(undelivered), mailbox);
 }
 
@@ -79,7 +102,7 @@ class ThreadRun implements EngineProcess {
   ) {
     worker.on('message', (report: WasmReport) => {
       if (report.kind === 'exit') mailbox.post(report);
-      else for (const write of report.writes) mailbox.post({ kind: 'bytes', ...write });
+      else if (report.kind === 'writes') for (const write of report.writes) mailbox.post({ kind: 'bytes', ...write });
     });
     worker.on('error', (cause) => {
       mailbox.fail(

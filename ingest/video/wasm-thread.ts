@@ -3,12 +3,13 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type EngineLog, LogKeeper, MAX_UNDELIVERED_BYTES } from './engine.js';
-import { addOutput, loadWasmCore, mountFile, type WasmCore } from './wasm-core.js';
+import { type RemoteInput, RemoteSource } from './remote-source.js';
+import { addOutput, loadWasmCore, mountSource, openFileSource, type SyncSource, type WasmCore } from './wasm-core.js';
 
 export interface WasmTask {
   readonly tool: 'ffmpeg' | 'ffprobe';
-  /** Path of the input file on this machine. */
-  readonly path: string;
+  /** Path of the input file on this machine, or an object whose bytes the thread asks for. */
+  readonly input: string | RemoteInput;
   /** Folder and name of the input inside the core. */
   readonly mount: { readonly folder: string; readonly name: string };
   /** Paths of the outputs inside the core. */
@@ -24,6 +25,8 @@ export interface WasmWrite {
 }
 
 export type WasmReport =
+  /** The bytes of [start, end) are to be put into the window of the input; see `RemoteInput`. */
+  | { readonly kind: 'read'; readonly start: number; readonly end: number }
   | { readonly kind: 'writes'; readonly writes: readonly WasmWrite[] }
   | { readonly kind: 'exit'; readonly code: number | undefined; readonly log: EngineLog };
 
@@ -86,9 +89,9 @@ async function main(task: WasmTask): Promise<void> {
   const outbox = new Outbox(task.undelivered);
   const core = await loadWasmCore();
   core.setLogger(({ message }) => log.addLine(message));
-  const fd = openSync(task.path, 'r');
+  const { source, close } = openInput(task.input);
   try {
-    mountFile(core, task.mount.folder, task.mount.name, fd, fstatSync(fd).size);
+    mountSource(core, task.mount.folder, task.mount.name, source);
     core.FS.mkdir('/out');
     task.outputs.forEach((path, index) => {
       addOutput(core, path, index, (bytes) => outbox.add(index, bytes));
@@ -97,8 +100,16 @@ async function main(task: WasmTask): Promise<void> {
     outbox.post();
     report({ kind: 'exit', code, log: log.close() });
   } finally {
-    closeSync(fd);
+    close();
   }
+}
+
+function openInput(input: WasmTask['input']): { readonly source: SyncSource; close(): void } {
+  if (typeof input !== 'string') {
+    return { source: new RemoteSource(input, (start, end) => report({ kind: 'read', start, end })), close() {} };
+  }
+  const fd = openSync(input, 'r');
+  return { source: openFileSource(fd, fstatSync(fd).size), close: () => closeSync(fd) };
 }
 
 await main(workerData as WasmTask);

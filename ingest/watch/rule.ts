@@ -2,7 +2,6 @@
 
 import type { Profile } from '../../src/profile.js';
 import { isVideoName } from '../folder.js';
-import type { JobSettings } from '../jobs/job.js';
 import { globMatcher } from './glob.js';
 
 export interface WatchRule {
@@ -37,23 +36,4 @@ export function matcherOf({ include, exclude }: WatchRule): RuleMatcher {
       (included.length === 0 || included.some((matches) => matches(relative))),
     skips: (relative) => isExcluded(relative) || relative.endsWith('@eaDir'),
   };
-}
-
-/** A rule at work. */
-export interface RootedRule {
-  readonly rule: WatchRule;
-  /** The folder, with symbolic links resolved. */
-  readonly root: string;
-}
-
-/**
- * What the rules that take a file ask of it. Folders may lie in one another: tags add up, and the profile is that of the innermost folder whose rule names
- * one; of two rules for one folder, that of the later.
- */
-export function askedBy(rules: readonly RootedRule[]): JobSettings {
-  let innermost: RootedRule | undefined;
-  for (const one of rules)
-    if (one.rule.profile !== undefined && one.root.length >= (innermost?.root.length ?? 0)) innermost = one;
-  const tags = [...new Set(rules.flatMap(({ rule }) => rule.tags ?? []))].sort();
-  return { tags, ...(innermost?.rule.profile === undefined ? {} : { profile: innermost.rule.profile }) };
 }

@@ -14,11 +14,12 @@ import type { Milliseconds } from '../../src/time.js';
 import type { FileIdentity } from '../file.js';
 import { type FileState, type JobRecord, type JobSettings, type NewJob, WATCH_PRIORITY } from '../jobs/job.js';
 import { Alarm } from './alarm.js';
+import { askedOf, type RootedRule } from './asked.js';
 import { completenessOf } from './completeness.js';
 import { FolderHints } from './hints.js';
 import { findMissing } from './missing.js';
 import { OpenJobs } from './open-jobs.js';
-import { askedBy, matcherOf, type RootedRule, type RuleMatcher, type WatchRule } from './rule.js';
+import { matcherOf, type RuleMatcher, type WatchRule } from './rule.js';
 import { type Scan, scanFolder, stateOf } from './scan.js';
 import { Settling, sameState } from './settling.js';
 import { LibraryView, type Standing } from './standing.js';
@@ -444,25 +445,6 @@ export class FolderWatcher {
   #tell(event: WatchEvent): void {
     this.#options.onEvent?.(event);
   }
-}
-
-/** By file, what the rules that take it ask; what asks nothing is left out. Files of the same rules share one answer. */
-function askedOf(scans: readonly Scan[], rooted: readonly RootedRule[]): ReadonlyMap<string, JobSettings> {
-  const taking = new Map<string, RootedRule[]>();
-  scans.forEach(({ files }, position) => {
-    const rule = rooted[position];
-    if (!rule || (rule.rule.profile === undefined && (rule.rule.tags ?? []).length === 0)) return;
-    for (const file of files.keys()) taking.set(file, [...(taking.get(file) ?? []), rule]);
-  });
-  const known = new Map<string, JobSettings>();
-  return new Map(
-    [...taking].map(([file, rules]) => {
-      const key = rules.map((rule) => rooted.indexOf(rule)).join();
-      const asked = known.get(key) ?? askedBy(rules);
-      known.set(key, asked);
-      return [file, asked];
-    }),
-  );
 }
 
 const EMPTY = { complete: false, why: 'it is empty' } as const;

@@ -1,6 +1,7 @@
 /** What the scripts of the servers share: the questions' pictures, and what comes of asking. */
 
 import { picturesOf } from '../../dist/src/qwen/golden.js';
+import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
 import { actTask } from '../../dist/src/tasks/act.js';
 import { answerTask } from '../../dist/src/tasks/answer.js';
 import { captionTask } from '../../dist/src/tasks/caption.js';
@@ -20,6 +21,11 @@ import { runTask } from '../../dist/src/tasks/task.js';
  *   report: (name: string, holds: boolean, evidence: string) => void,
  * }} World
  */
+
+/** A backend with one server. */
+export function remoteBackend({ baseUrl, model, apiKey, ...others }) {
+  return new RemoteBackend({ endpoints: [{ baseUrl, model, ...(apiKey ? { apiKey } : {}) }], ...others });
+}
 
 /** Half a minute into a video. */
 const WINDOW = { start: 30, end: 34 };

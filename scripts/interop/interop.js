@@ -20,8 +20,7 @@ import { buildModel } from '../../dist/src/qwen/build.js';
 import { LocalBackend } from '../../dist/src/qwen/local-backend.js';
 import { QwenRuntime } from '../../dist/src/qwen/runtime.js';
 import { timeMark } from '../../dist/src/remote/frames.js';
-import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
-import { drawn } from './asking.js';
+import { drawn, remoteBackend } from './asking.js';
 import * as llamaCpp from './llama-cpp.js';
 import * as transformers from './transformers.js';
 import * as vllm from './vllm.js';
@@ -89,7 +88,7 @@ for (const [name, server] of servers) {
   const { options, stop } = await server.start(world);
   try {
     // Lossless, so that the server sees the very same pixels.
-    const remote = new RemoteBackend({ ...options, pictures: 'png' });
+    const remote = remoteBackend({ ...options, pictures: 'png' });
     await compareAnswers(name, remote, (request) => request, server.withoutControl);
     await remote.close();
     await askWithJpeg(name, options);
@@ -127,7 +126,7 @@ async function compareAnswers(where, backend, prepare, withoutControl = (text) =
  */
 async function askWithJpeg(where, options) {
   const [index, question] = [...questions.entries()].find(([, { parts }]) => parts.some(({ video }) => video));
-  const { promptTokens, text } = await new RemoteBackend(options).ask(requestOf(question));
+  const { promptTokens, text } = await remoteBackend(options).ask(requestOf(question));
   const evidence = `${promptTokens} tokens, ${JSON.stringify(text)}`;
   report(`${where}, frames as JPEG`, promptTokens === expected[index].prompt_tokens, evidence);
 }

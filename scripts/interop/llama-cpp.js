@@ -6,8 +6,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
-import { checkChoices, checkTasks, drawn, outcome, WAITING } from './asking.js';
+import { checkChoices, checkTasks, drawn, outcome, remoteBackend, WAITING } from './asking.js';
 import { startServer } from './server.js';
 
 /** @typedef {import('./asking.js').World} World */
@@ -38,10 +37,10 @@ export function withoutControl(text) {
 export async function checkManners({ checkpoint, local, report }, { baseUrl, model, apiKey }) {
   const patient = { baseUrl, model, apiKey, ...WAITING };
   const question = { parts: [{ kind: 'text', text: 'When does the rabbit wake up?' }], maxTokens: 4 };
-  const backend = new RemoteBackend(patient);
+  const backend = remoteBackend(patient);
 
   for (const form of ['/v1', '/v1/', '/v1/chat/completions']) {
-    const { text } = await new RemoteBackend({ ...patient, baseUrl: baseUrl + form }).ask(question);
+    const { text } = await remoteBackend({ ...patient, baseUrl: baseUrl + form }).ask(question);
     report(`base URL with ${form}`, text !== '', JSON.stringify(text));
   }
   // Of the twenty likeliest first words, so that both sides know them.
@@ -49,21 +48,21 @@ export async function checkManners({ checkpoint, local, report }, { baseUrl, mod
   const cut = await backend.ask({ ...question, maxTokens: 3 });
   report('an answer that is cut', cut.finish === 'length' && cut.answerTokens === 3, JSON.stringify(cut));
   const extraFields = { logit_bias: bytesThatAreNoText(checkpoint).map((token) => [token, false]) };
-  await checkTasks(report, new RemoteBackend({ ...patient, extraFields }));
+  await checkTasks(report, remoteBackend({ ...patient, extraFields }));
 
   const long = { parts: [{ kind: 'text', text: 'When? '.repeat(CONTEXT) }], maxTokens: 4 };
   const tooLong = await outcome(backend.ask(long));
   report('a question that is too long', tooLong.startsWith('overloaded'), tooLong);
   const pictures = drawn(1, 2, { width: 56, height: 56 }).map((picture, i) => ({ ...picture, time: i / 2 }));
   const shown = { ...question, parts: [{ kind: 'video', pictures, timeZero: 0 }] };
-  const asVideo = await outcome(new RemoteBackend({ ...patient, frames: 'video' }).ask(shown));
+  const asVideo = await outcome(remoteBackend({ ...patient, frames: 'video' }).ask(shown));
   report('a video of frames', asVideo.startsWith('model_failed'), `the server does not know the form: ${asVideo}`);
-  const stranger = await outcome(new RemoteBackend({ ...patient, apiKey: 'sk-wrong' }).ask(question));
+  const stranger = await outcome(remoteBackend({ ...patient, apiKey: 'sk-wrong' }).ask(question));
   report('a wrong key', stranger.startsWith('bad_config') && !stranger.includes('sk-wrong'), stranger);
-  const nowhere = await outcome(new RemoteBackend({ ...patient, baseUrl: `${baseUrl}/nowhere` }).ask(question));
+  const nowhere = await outcome(remoteBackend({ ...patient, baseUrl: `${baseUrl}/nowhere` }).ask(question));
   report('another path', nowhere.startsWith('bad_config'), nowhere);
   const abort = new AbortController();
-  const endless = new RemoteBackend({ ...patient, extraFields: { ignore_eos: true } });
+  const endless = remoteBackend({ ...patient, extraFields: { ignore_eos: true } });
   const asking = outcome(endless.ask({ ...question, maxTokens: CONTEXT - 100 }, abort.signal));
   setTimeout(() => abort.abort(), 50);
   const stopped = await asking;

@@ -1,7 +1,6 @@
 /** `transformers serve`: what it takes to start it, and its manners, which are few: no schemas, no probabilities, no video. */
 
-import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
-import { drawn, outcome, WAITING } from './asking.js';
+import { drawn, outcome, remoteBackend, WAITING } from './asking.js';
 import { startServer } from './server.js';
 
 /** @typedef {import('./asking.js').World} World */
@@ -37,7 +36,7 @@ export async function checkManners({ report }, options) {
   const patient = { ...options, ...WAITING };
   const question = { parts: [{ kind: 'text', text: 'Say when.' }], maxTokens: 4 };
 
-  const backend = new RemoteBackend(patient);
+  const backend = remoteBackend(patient);
   const chosen = await backend.ask({ ...question, maxTokens: 1, choices: ['yes', 'no'] });
   report(
     'choices',
@@ -49,11 +48,11 @@ export async function checkManners({ report }, options) {
   report('a schema', bound.startsWith('model_failed'), `the server binds no answers and the model babbles: ${bound}`);
   const pictures = drawn(1, 2, { width: 56, height: 56 }).map((picture, i) => ({ ...picture, time: i / 2 }));
   const shown = { ...question, parts: [{ kind: 'video', pictures, timeZero: 0 }] };
-  const asVideo = await outcome(new RemoteBackend({ ...patient, frames: 'video' }).ask(shown));
+  const asVideo = await outcome(remoteBackend({ ...patient, frames: 'video' }).ask(shown));
   report('a video of frames', asVideo.startsWith('model_failed'), `the server does not know the form: ${asVideo}`);
-  const nobody = await outcome(new RemoteBackend({ ...patient, model: 'another-model' }).ask(question));
+  const nobody = await outcome(remoteBackend({ ...patient, model: 'another-model' }).ask(question));
   report('another model', nobody.startsWith('bad_config') && nobody.includes('another-model'), nobody);
-  const lost = new RemoteBackend({ ...patient, baseUrl: `${options.baseUrl}/nowhere` });
+  const lost = remoteBackend({ ...patient, baseUrl: `${options.baseUrl}/nowhere` });
   const nowhere = await outcome(lost.ask(question));
   report('another path', nowhere.startsWith('bad_config'), nowhere);
 }

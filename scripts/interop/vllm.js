@@ -1,7 +1,6 @@
 /** vLLM: what it takes to start it on a processor, and its manners. It binds answers to schemas, tells probabilities and knows frames as a video. */
 
-import { RemoteBackend } from '../../dist/src/remote/remote-backend.js';
-import { checkChoices, checkTasks, drawn, outcome, WAITING } from './asking.js';
+import { checkChoices, checkTasks, drawn, outcome, remoteBackend, WAITING } from './asking.js';
 import { startServer } from './server.js';
 
 /** @typedef {import('./asking.js').World} World */
@@ -40,7 +39,7 @@ export function withoutControl(text) {
 export async function checkManners({ local, report }, options) {
   const patient = { ...options, ...WAITING };
   const question = { parts: [{ kind: 'text', text: 'When does the rabbit wake up?' }], maxTokens: 4 };
-  const backend = new RemoteBackend(patient);
+  const backend = remoteBackend(patient);
 
   // Of the twenty likeliest first words, so that both sides know them.
   await checkChoices(report, local, backend, { ...question, maxTokens: 1, choices: ['K', 'j', 'w'] });
@@ -49,7 +48,7 @@ export async function checkManners({ local, report }, options) {
   const pictures = drawn(9, 4, { width: 84, height: 56 }).map((picture, i) => ({ ...picture, time: i / 2 }));
   const shown = { ...question, parts: [{ kind: 'video', pictures, timeZero: 0 }, ...question.parts] };
   const asImages = await backend.ask(shown);
-  const asVideo = await new RemoteBackend({ ...patient, frames: 'video' }).ask(shown);
+  const asVideo = await remoteBackend({ ...patient, frames: 'video' }).ask(shown);
   const seen = await local.ask(shown);
   report(
     'a video of frames',
@@ -62,8 +61,8 @@ export async function checkManners({ local, report }, options) {
   const many = Array.from({ length: MOST_IMAGES + 1 }, () => ({ kind: 'image', picture: pictures[0] }));
   const crowd = await outcome(backend.ask({ ...question, parts: many }));
   report('too many pictures', crowd.startsWith('overloaded'), crowd);
-  const nobody = await outcome(new RemoteBackend({ ...patient, model: 'another-model' }).ask(question));
+  const nobody = await outcome(remoteBackend({ ...patient, model: 'another-model' }).ask(question));
   report('another model', nobody.startsWith('bad_config'), nobody);
-  const stranger = await outcome(new RemoteBackend({ ...patient, apiKey: 'sk-wrong' }).ask(question));
+  const stranger = await outcome(remoteBackend({ ...patient, apiKey: 'sk-wrong' }).ask(question));
   report('a wrong key', stranger.startsWith('bad_config') && !stranger.includes('sk-wrong'), stranger);
 }

@@ -6,6 +6,7 @@ import { problemJson } from '../../api/schema/problem.js';
 import { toLongwatchError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { askCommand } from './commands/ask.js';
+import { benchCommand } from './commands/bench.js';
 import { backupCommand, checkCommand, rebuildIndexCommand } from './commands/check.js';
 import { clipCommand } from './commands/clip.js';
 import { demoCommand } from './commands/demo.js';
@@ -62,6 +63,7 @@ for (const command of [
   serveCommand,
   modelsCommand,
   evalCommand,
+  benchCommand,
   doctorCommand,
   checkCommand,
   backupCommand,

@@ -1,4 +1,4 @@
-/** One POST and its answer over HTTP, with limits on everything that a server may get wrong. The only file here that opens sockets. */
+/** One request and its answer over HTTP, with limits on everything that a server may get wrong. The only file here that opens sockets. */
 
 import http from 'node:http';
 import https from 'node:https';
@@ -61,10 +61,30 @@ export class HttpClient {
    * Sends `body` and reads the whole answer, whatever its status. Redirects are answers too; nothing is followed.
    * @throws {ExchangeError}
    */
-  async post(
+  post(
     url: URL,
     headers: Readonly<Record<string, string>>,
     body: Buffer,
+    limits: ExchangeLimits,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    return this.#exchange(url, headers, body, limits, signal);
+  }
+
+  /** The same without a body, over a connection of its own: one that was kept open says nothing about who still listens. @throws {ExchangeError} */
+  get(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    limits: ExchangeLimits,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    return this.#exchange(url, headers, undefined, limits, signal);
+  }
+
+  async #exchange(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: Buffer | undefined,
     limits: ExchangeLimits,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
@@ -92,9 +112,9 @@ export class HttpClient {
       const onError = (error: NodeJS.ErrnoException) => stop(describe(error, received));
 
       const request = (secure ? https : http).request(url, {
-        method: 'POST',
-        agent: secure ? this.#agents['https:'] : this.#agents['http:'],
-        headers: { ...headers, 'content-length': body.length, 'accept-encoding': 'identity' },
+        method: body ? 'POST' : 'GET',
+        agent: body ? (secure ? this.#agents['https:'] : this.#agents['http:']) : false,
+        headers: { ...headers, ...(body ? { 'content-length': body.length } : {}), 'accept-encoding': 'identity' },
       });
       request.on('error', onError);
       signal.addEventListener('abort', onAbort, { once: true });

@@ -44,17 +44,34 @@ export const REAL_WAITING: Waiting = {
 export class TransientFailure extends Error {
   override readonly name = 'TransientFailure';
 
+  /** How long the server asks to be left alone. */
+  readonly retryAfter: Milliseconds | undefined;
+  readonly about: FailureSubject;
+  /** Whether another server can be asked at once. */
+  readonly elsewhere: boolean;
+
   constructor(
     readonly error: LongwatchError,
-    /** How long the server asks to be left alone. */
-    readonly retryAfter?: Milliseconds,
+    details: {
+      readonly retryAfter?: Milliseconds | undefined;
+      /** @default server */
+      readonly about?: FailureSubject;
+      /** @default false */
+      readonly elsewhere?: boolean;
+    } = {},
   ) {
     super(error.message);
+    this.retryAfter = details.retryAfter;
+    this.about = details.about ?? 'server';
+    this.elsewhere = details.elsewhere ?? false;
   }
 }
 
+/** What failed: the server, which may be ill; nothing, it has too much to do (`load`); or the words that the model wrote (`answer`). */
+export type FailureSubject = 'server' | 'load' | 'answer';
+
 /**
- * Runs `attempt` until it does not throw a `TransientFailure`.
+ * Runs `attempt` until it does not throw a `TransientFailure`. One whose question can go to another server is followed by the next attempt at once.
  * @throws what else it throws; the last failure's error when there are no attempts left; `overloaded` when the server asks for too
  * long a wait; what `sleep` rejects with
  */
@@ -71,6 +88,7 @@ export async function withRetries<T>(
       if (!(thrown instanceof TransientFailure)) throw thrown;
       const { error, retryAfter } = thrown;
       if (number >= policy.attempts) throw exhausted(error, number);
+      if (thrown.elsewhere) continue;
       if (retryAfter !== undefined && retryAfter > policy.longestAsked) throw tooLongAWait(error, retryAfter);
       const range = Math.min(policy.longest, policy.base * 2 ** (number - 1));
       signal.throwIfAborted();

@@ -29,6 +29,10 @@ const UNREADABLE = /output that does not match|failed to parse input/i;
 export class ModelServer {
   /** Where chat completions are asked for. */
   readonly url: URL;
+  /** Where its models are listed. */
+  readonly modelsUrl: URL;
+  /** Where vLLM and llama.cpp say how they are. */
+  readonly healthUrl: URL;
   /** The address as it is shown: without a query, which may hold secrets. */
   readonly name: string;
   readonly #key: string | undefined;
@@ -39,6 +43,8 @@ export class ModelServer {
    */
   constructor(baseUrl: string, key?: string) {
     this.url = completionsUrl(baseUrl);
+    this.modelsUrl = sibling(this.url, '/models');
+    this.healthUrl = sibling(this.url, '/../health');
     this.name = `${this.url.origin}${this.url.pathname}`;
     this.#key = key === '' ? undefined : key;
     if (this.#key !== undefined && !/^[\x21-\x7e]+$/.test(this.#key)) {
@@ -131,7 +137,8 @@ export class ModelServer {
     }
     if (TRANSIENT.has(status)) {
       const hint = status === 429 ? 'Ask less at once, or wait.' : "See the server's log.";
-      return { throw: new TransientFailure(this.failed(evidence, hint), retryAfter) };
+      const about = status === 429 || retryAfter !== undefined ? 'load' : 'server';
+      return { throw: new TransientFailure(this.failed(evidence, hint), { retryAfter, about }) };
     }
     if (status === 401 || status === 403) return { throw: this.#misconfigured(evidence, this.#keyHint()) };
     if (status === 404 || status === 405) {
@@ -199,6 +206,14 @@ function completionsUrl(baseUrl: string): URL {
   url.pathname = path.endsWith(ENDPOINT) ? path : `${path === '' ? '/v1' : path}${ENDPOINT}`;
   url.hash = '';
   return url;
+}
+
+/** Another path of the same API; `/..` leads out of its version. */
+function sibling(url: URL, path: string): URL {
+  const other = new URL(url);
+  const base = url.pathname.slice(0, -ENDPOINT.length);
+  other.pathname = path.startsWith('/../') ? base.replace(/\/v\d+$/, '') + path.slice(3) : base + path;
+  return other;
 }
 
 function parseUrl(text: string, base?: URL): URL | undefined {

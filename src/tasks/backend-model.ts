@@ -31,6 +31,10 @@ export class BackendModel implements Model {
     return this.#backend.tokensPerPair(size);
   }
 
+  get concurrency(): number | undefined {
+    return this.#backend.concurrency;
+  }
+
   /**
    * One ask, two when a server answers in another form. When it is too much, or the model dies of it, the window is shown with half the pairs
    * of frames, down to one.

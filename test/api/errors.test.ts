@@ -28,7 +28,7 @@ describe('problems', () => {
     harness = openHarness();
     const { status, headers, body } = await harness.get('/v1/videos/3f9a', { method: 'PUT' });
     expect(status).toBe(405);
-    expect(headers.get('allow')).toBe('DELETE, GET, HEAD');
+    expect(headers.get('allow')).toBe('DELETE, GET, HEAD, OPTIONS, PATCH');
     expect(body).toMatchObject({ code: 'method_not_allowed' });
   });
 

@@ -3,9 +3,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { columnsOf } from '../../api/export/columns.js';
 import { EXPORT_FORMATS, type ExportFormatName } from '../../api/export/formats.js';
 import type { Layer } from '../../api/export/layer.js';
-import { cleanText, LINE_WIDTH, wrapText } from '../../api/export/text.js';
+import { cleanText } from '../../api/export/text.js';
+import { LINE_WIDTH, wrapText } from '../../api/export/wrap.js';
 import type { VideoPatch } from '../../index/library.js';
 import type { MediaEvent } from '../../src/event.js';
 import { event, type Harness, openHarness, VIDEO_ID } from './harness.js';
@@ -60,7 +62,7 @@ describe('SubRip', () => {
       [
         '1\r\n00:00:00,000 --> 00:00:01,500\r\nThe rabbit opens its eyes.\r\n\r\n',
         '2\r\n00:00:01,500 --> 00:00:01,501\r\n42\r\n\r\n',
-        '3\r\n00:00:02,001 --> 00:00:03,000\r\na → b & <i>c</i>\r\n\r\n',
+        '3\r\n00:00:02,001 --> 00:00:03,000\r\na → b & ‹i›c‹/i›\r\n\r\n',
         '4\r\n01:01:01,250 --> 01:01:02,750\r\nOne line\r\nand another\r\n\r\n',
         '5\r\n100:00:00,001 --> 100:00:01,000\r\nafter a hundred hours\r\n\r\n',
       ].join(''),
@@ -169,6 +171,62 @@ describe('data', () => {
   });
 });
 
+describe('the reading speed', () => {
+  const said = [event('speech', [0, 2], 'x'.repeat(40)), event('speech', [2, 3], '字'.repeat(11))];
+
+  it('stands beside each text in JSON, a wide character counted twice', async () => {
+    const { items } = JSON.parse(await render('json', 'speech', said));
+    expect(items.map((item: { reading_speed_cps: number }) => item.reading_speed_cps)).toEqual([20, 22]);
+    const cuts = JSON.parse(await render('json', 'events', [event('cut', [1, 2], 'cut')]));
+    expect(cuts.items[0]).not.toHaveProperty('reading_speed_cps');
+  });
+
+  it('of subtitles is told in a header: how many are faster than 20 characters a second', async () => {
+    harness.addVideo(said);
+    const address = `/v1/videos/${VIDEO_ID}/export?format=srt`;
+    for (const method of ['GET', 'HEAD']) {
+      const { headers } = await harness.get(address, { method });
+      expect(headers.get('longwatch-reading-speed')).toBe('cues=2, fast=1, limit_cps=20, fastest_cps=22.0');
+    }
+    const { headers } = await harness.get(address.replace('srt', 'json'));
+    expect(headers.get('longwatch-reading-speed')).toBeNull();
+  });
+});
+
+describe('an export over HTTP', () => {
+  const address = `/v1/videos/${VIDEO_ID}/export?format=ndjson`;
+
+  it('is not sent again to a client that has it, until something new is written', async () => {
+    harness.addVideo([event('speech', [0, 2], 'Hello.')]);
+    const etag = (await harness.get(address)).headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
+    const again = () => harness.get(address, { headers: { 'if-none-match': etag } });
+    expect(await again()).toMatchObject({ status: 304, body: '' });
+    harness.addVideo([event('speech', [0, 2], 'Goodbye.')]);
+    expect(await again()).toMatchObject({ status: 200 });
+  });
+
+  it('of many megabytes goes out as it is read, whole and without a tag', async () => {
+    harness.addVideo(Array.from({ length: 6 }, (_, index) => event('text', [index, index + 1], 'x'.repeat(1e6))));
+    const { headers, body } = await harness.get(address);
+    expect(headers.get('etag')).toBeNull();
+    const items = String(body).trimEnd().split('\n').slice(1);
+    expect(items.map((item) => JSON.parse(item).text.length)).toEqual([1e6, 1e6, 1e6, 1e6, 1e6, 1e6]);
+  });
+
+  it('has a name that no player and no file system trips over', async () => {
+    const name = async (title: string) => {
+      harness.library.updateVideo(harness.addVideo().id, { title });
+      return (await harness.get(address)).headers.get('content-disposition');
+    };
+    expect(await name('Süß "a/b" %41 \u202egpj')).toBe(
+      `attachment; filename="S__ _a_b_ _41 _gpj.ndjson"; filename*=UTF-8''S%C3%BC%C3%9F%20_a_b_%20%2541%20_gpj.ndjson`,
+    );
+    const long = decodeURIComponent((await name('😀'.repeat(300)))?.split("UTF-8''")[1] ?? '');
+    expect(long).toBe(`${'😀'.repeat(193)}.ndjson`);
+  });
+});
+
 describe('the layer of a subtitle file that was not asked for one', () => {
   const layerOf = (events: readonly MediaEvent[]) =>
     EXPORT_FORMATS.srt.defaultLayer(harness.library, harness.addVideo(events));
@@ -195,6 +253,25 @@ describe('text', () => {
     ]);
   });
 
+  it('in wide characters is half as long, and breaks between words where there are no spaces', () => {
+    expect(wrapText('字'.repeat(21))).toEqual(['字'.repeat(21)]);
+    expect(wrapText('東京は日本の首都であり、世界でも最も人口の多い都市の一つです。')).toEqual([
+      '東京は日本の首都であり、世界でも',
+      '最も人口の多い都市の一つです。',
+    ]);
+    expect(wrapText(`see https://example.com/${'path/'.repeat(8)}end now`)).toEqual([
+      'see https://example.com/path/path/',
+      'path/path/path/path/path/path/end now',
+    ]);
+  });
+
+  it('is as wide as it looks: an emoji two columns, a mark above a letter none', () => {
+    expect(['abc', 'e\u0301', '日本', '👩‍👩‍👧‍👦', '🇩🇪', '☀\ufe0f', 'ｱ', '\u200d'].map(columnsOf)).toEqual([
+      3, 1, 4, 2, 2, 2, 1, 0,
+    ]);
+    expect(wrapText('👩‍👩‍👧‍👦'.repeat(22))).toEqual(['👩‍👩‍👧‍👦'.repeat(11), '👩‍👩‍👧‍👦'.repeat(11)]);
+  });
+
   it('never makes a line too long or empty, nor loses or gains a word', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => {
@@ -202,7 +279,7 @@ describe('text', () => {
         fc.pre(clean !== '');
         const wrapped = wrapText(clean);
         for (const line of wrapped) {
-          expect([...line].length).toBeLessThanOrEqual(LINE_WIDTH);
+          expect(columnsOf(line)).toBeLessThanOrEqual(LINE_WIDTH);
           expect(line.trim()).not.toBe('');
         }
         expect(wrapped.join('').replace(/\s/gu, '')).toBe(clean.replace(/\s/gu, ''));

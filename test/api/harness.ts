@@ -45,11 +45,14 @@ export interface HarnessOptions {
   readonly searcher?: Searcher;
   readonly searchByPicture?: NonNullable<ApiParts['searchByPicture']>;
   readonly decoder?: Decoder;
+  readonly objects?: NonNullable<ApiParts['objects']>;
   readonly backend?: Backend;
   readonly look?: NonNullable<ApiParts['look']>;
   readonly summary?: NonNullable<ApiParts['summary']>;
   readonly models?: ApiParts['models'];
+  readonly modelServers?: NonNullable<ApiParts['modelServers']>;
   readonly estimate?: ApiParts['estimate'];
+  readonly examine?: NonNullable<ApiParts['examine']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -69,13 +72,16 @@ export function openHarness(options: HarnessOptions = {}) {
     jobs,
     searcher: options.searcher ?? recordingSearcher(asked),
     decoder: options.decoder ?? standInDecoder(stills),
+    ...(options.objects ? { objects: options.objects } : {}),
     ask: (request, signal) =>
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),
+    ...(options.examine ? { examine: options.examine } : {}),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),
     models: options.models ?? (async () => ({ models: [] })),
+    ...(options.modelServers ? { modelServers: options.modelServers } : {}),
     config: { version: '1.2.3', allowedRoots: [folder], ...options.config },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   };

@@ -137,7 +137,7 @@ describe('/mcp', () => {
     const headers = { authorization: `Bearer ${TOKEN}` };
     for (const method of ['GET', 'DELETE']) {
       const { status, headers: answered } = await harness.get('/mcp', { method, headers });
-      expect([method, status, answered.get('allow')]).toEqual([method, 405, 'POST']);
+      expect([method, status, answered.get('allow')]).toEqual([method, 405, 'OPTIONS, POST']);
     }
   });
 

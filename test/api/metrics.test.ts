@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { event, type Harness, openHarness, VIDEO_ID } from './harness.js';
+import { SERVERS } from './model-servers.js';
 
 let harness: Harness;
 beforeEach(() => {
@@ -8,8 +9,8 @@ beforeEach(() => {
 afterEach(() => harness.close());
 
 /** The value of one series. */
-async function read(): Promise<(series: string) => number | undefined> {
-  const { status, headers, body } = await harness.get('/metrics');
+async function read(house: Harness = harness): Promise<(series: string) => number | undefined> {
+  const { status, headers, body } = await house.get('/metrics');
   expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
   const values = new Map<string, number>();
   for (const line of String(body).split('\n').slice(0, -1)) {
@@ -71,5 +72,25 @@ describe('the metrics', () => {
     expect(value('process_resident_memory_bytes')).toBeGreaterThan(10_000_000);
     expect(value('process_cpu_seconds_total')).toBeGreaterThan(0);
     expect(value('longwatch_event_loop_delay_seconds{quantile="0.95"}')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('tell of each model server how busy it is, whether it is asked, and how long it takes', async () => {
+    const house = openHarness({ modelServers: async () => SERVERS });
+    const value = await read(house);
+    const a = 'server="http://a/v1/chat/completions"';
+    const b = 'server="http://b/v1/chat/completions"';
+    expect([value(`longwatch_model_server_in_flight{${a}}`), value(`longwatch_model_server_places{${a}}`)]).toEqual([
+      2, 4,
+    ]);
+    expect(value(`longwatch_model_server_circuit{${a},state="closed"}`)).toBe(1);
+    expect(value(`longwatch_model_server_circuit{${b},state="open"}`)).toBe(1);
+    expect(value(`longwatch_model_server_circuit{${b},state="closed"}`)).toBe(0);
+    expect(value(`longwatch_model_server_failures_total{${b}}`)).toBe(5);
+    expect(value(`longwatch_model_server_hedges_total{${a}}`)).toBe(1);
+    expect(value(`longwatch_model_server_tokens_total{${a},kind="prompt"}`)).toBe(3000);
+    expect(value(`longwatch_model_server_answer_duration_seconds_bucket{${a},le="1"}`)).toBe(1);
+    expect(value(`longwatch_model_server_answer_duration_seconds_count{${a}}`)).toBe(3);
+    expect(value(`longwatch_model_server_answer_duration_seconds_sum{${a}}`)).toBe(4.7);
+    await house.close();
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LongwatchError } from '../../src/errors.js';
 import type { InstalledModel } from '../../src/qwen/installed-models.js';
 import { openHarness } from './harness.js';
+import { SERVERS } from './model-servers.js';
 
 const ready = (name: string, sees?: string) =>
   ({
@@ -63,5 +64,24 @@ describe('GET /v1/models', () => {
       ...FOR_CHATS,
     });
     await bare.close();
+  });
+
+  it('says how the servers of the model are', async () => {
+    const house = openHarness({ models: async () => ({ models: [], inUse: 'qwen', servers: SERVERS }) });
+    expect((await house.get('/v1/models')).body).toMatchObject({
+      in_use: 'qwen',
+      servers: [
+        {
+          url: 'http://a/v1/chat/completions',
+          model: 'qwen',
+          state: 'up',
+          in_flight: 2,
+          concurrency: 4,
+          max_tokens: 8192,
+        },
+        { url: 'http://b/v1/chat/completions', state: 'open', problem: 'It hung up.' },
+      ],
+    });
+    await house.close();
   });
 });

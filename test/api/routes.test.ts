@@ -37,6 +37,7 @@ describe('search', () => {
           event_ids: [`${VIDEO_ID}-0-0`],
           frame_url: `/v1/videos/${VIDEO_ID}/frames/1.001.jpg`,
           media_url: `/v1/videos/${VIDEO_ID}/media`,
+          clip_url: `/v1/videos/${VIDEO_ID}/clip?from=1.001&to=2.500`,
         },
       ],
     });
@@ -349,6 +350,23 @@ describe('a job that runs', () => {
     await slow.close();
   });
 
+  it('lets another come first, whose priority is raised', async () => {
+    await harness.library.pauseJobs(true);
+    const { id: early } = await harness.jobs.enqueue('/videos/a.mp4');
+    const { id: late } = await harness.jobs.enqueue('/videos/b.mp4');
+    const raise = (id: string, priority = 10) => harness.send('POST', `/v1/jobs/${id}/priority`, { priority });
+    expect(await raise(late)).toMatchObject({ status: 200, body: { id: late, state: 'queued', priority: 10 } });
+    expect(await raise(late, -5)).toMatchObject({ status: 200, body: { priority: 10 } });
+    expect((await raise(late, 101)).status).toBe(422);
+    expect((await raise('none')).status).toBe(404);
+    const done: string[] = [];
+    harness.jobs.subscribe((job) => job.state === 'done' && done.push(job.id));
+    await harness.jobs.resumeAll();
+    await harness.jobs.onIdle();
+    expect(done).toEqual([late, early]);
+    expect(await raise(late)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  });
+
   it('that failed says when it is tried again', async () => {
     const failing = openHarness({
       work: async () => {
@@ -364,6 +382,58 @@ describe('a job that runs', () => {
         run_at: expect.any(String),
       });
     await failing.close();
+  });
+});
+
+describe('the status', () => {
+  it('tells of the queue, the library and the disk', async () => {
+    harness.addVideo([event('cut', [1, 2], 'cut')]);
+    expect((await harness.get('/v1/status')).body).toEqual({
+      version: '1.2.3',
+      queue: { paused: false, jobs: {} },
+      library: { videos: 1, duration_s: 10, segments: 1, events: 1, embeddings: 0 },
+      disk: { free_bytes: expect.any(Number), total_bytes: expect.any(Number) },
+    });
+    await harness.library.pauseJobs(true);
+    await harness.jobs.enqueue('/videos/a.mp4');
+    expect((await harness.get('/v1/status')).body).toMatchObject({
+      queue: { paused: true, jobs: { queued: 1 }, oldest_queued_s: expect.any(Number) },
+    });
+  });
+
+  it('says how fast what runs is, all of it together', async () => {
+    const slow = openHarness({
+      work: (_file, report, signal) => {
+        report({ stage: 'windows', progress: 0.25, speed: 2.504 });
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+      },
+    });
+    await slow.jobs.enqueue('/videos/a.mp4');
+    await expect
+      .poll(async () => (await slow.get('/v1/status')).body)
+      .toMatchObject({ queue: { jobs: { running: 1 }, speed_x: 2.5 } });
+    await slow.close();
+  });
+
+  it('tries what is installed once, and again when that failed', async () => {
+    let tries = 0;
+    const examined = openHarness({
+      examine: async () => {
+        tries++;
+        if (tries === 1) throw new LongwatchError('disk_full', 'No space is left.');
+        return [{ name: 'decoder', state: 'ok', detail: 'ffmpeg 5.1' }];
+      },
+    });
+    expect((await examined.get('/v1/status/parts')).status).toBe(507);
+    for (const _ of ['first', 'second'])
+      expect((await examined.get('/v1/status/parts')).body).toEqual({
+        parts: [{ name: 'decoder', state: 'ok', detail: 'ffmpeg 5.1' }],
+      });
+    expect(tries).toBe(2);
+    await examined.close();
+    expect(await harness.get('/v1/status/parts')).toMatchObject({ status: 501, body: { code: 'part_missing' } });
   });
 });
 

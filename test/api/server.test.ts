@@ -122,6 +122,26 @@ describe('a film over a real connection', () => {
     await expect.poll(() => openDescriptors(file)).toBe(0);
   });
 
+  it.skipIf(!hasProc)('is let go of when the server closes, after a time of grace', async () => {
+    const file = growFilm();
+    const [response] = (await once(request(mediaAddress()).end(), 'response')) as [IncomingMessage];
+    const broken = once(response, 'error');
+    await server.close(50);
+    response.resume();
+    await broken;
+    await expect.poll(() => openDescriptors(file)).toBe(0);
+  });
+
+  it('is sent to its end when the server closes meanwhile', async () => {
+    harness.addVideo();
+    const [response] = (await once(request(mediaAddress()).end(), 'response')) as [IncomingMessage];
+    const closed = server.close(10_000);
+    const pieces: Buffer[] = [];
+    for await (const piece of response) pieces.push(piece);
+    expect(Buffer.concat(pieces)).toHaveLength(MEDIA_BYTES.length);
+    await closed;
+  });
+
   it.skipIf(!hasProc)('leaves no file open after answers without a body', async () => {
     const file = growFilm();
     for (const init of [{ method: 'HEAD' }, { headers: { range: 'bytes=999999999-' } }])

@@ -12,8 +12,8 @@ afterEach(() => harness.close());
 
 const HOOK = 'https://hooks.example/longwatch';
 
-async function add(body: object = {}) {
-  const created = await harness.send('POST', '/v1/watches', { query: 'a car leaves', url: HOOK, ...body });
+async function add(body: object = {}, headers: Record<string, string> = {}) {
+  const created = await harness.send('POST', '/v1/watches', { query: 'a car leaves', url: HOOK, ...body }, headers);
   return { ...created, watch: created.body as { id: string; secret?: string } };
 }
 
@@ -64,6 +64,17 @@ describe('/v1/watches', () => {
     expect(refused).toMatchObject({ status, body: { code } });
     if (pointer) expect(refused.body).toMatchObject({ pointer });
     expect(harness.library.watches.count()).toBe(0);
+  });
+
+  it('is made once, however often it is sent under one key', async () => {
+    const headers = { 'idempotency-key': 'one' };
+    const [first, again] = [await add({}, headers), await add({}, headers)];
+    expect(again.body).toEqual(first.body);
+    expect([again.headers.get('idempotency-replayed'), again.headers.get('cache-control')]).toEqual([
+      'true',
+      'no-store',
+    ]);
+    expect(harness.library.watches.count()).toBe(1);
   });
 
   it('takes a hundred of them', async () => {

@@ -122,7 +122,10 @@ describe('longwatch clip', () => {
 
 describe('longwatch export', () => {
   it('writes the description beside the film back as it was', async () => {
-    const { stdout } = await run('export', film, '--format', 'srt', '--layer', 'subtitles');
+    const { stdout, stderr } = await run('export', film, '--format', 'srt', '--layer', 'subtitles');
+    expect(stderr).toBe(
+      '7 of 11 cues are faster to read than 20 characters a second (the fastest, 122.0, at 0:00:20.417).\n',
+    );
     expect(stdout).toContain(
       '8\r\n00:00:20,417 --> 00:00:20,917\r\nA nut hits the bird on the head\r\nand knocks it off the branch.\r\n',
     );
@@ -226,6 +229,7 @@ describe('the command line', () => {
       'serve',
       'doctor',
       'check',
+      'bench',
     ]) {
       expect(stdout).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
     }
@@ -247,6 +251,20 @@ describe('the command line', () => {
       onStart: (child) => child.stdout?.destroy(),
     });
     expect(exit).toBe(0);
+  });
+});
+
+describe('longwatch bench', () => {
+  it('says how fast the film was read, part by part, and searched, and on which machine', async () => {
+    const { exit, stdout } = await longwatch(['bench', '--profile', 'fast', '--json']);
+    expect(exit).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      machine: { decoder: expect.stringMatching(/^ffmpeg /), processors: expect.stringMatching(/^\d+ x \S/) },
+      video: { title: 'Big Buck Bunny', duration_s: 30, width: 854, height: 480 },
+      parts: [{ name: 'windows' }, { name: 'sound' }],
+      search: { count: 50, p50_ms: expect.any(Number) },
+      peak_memory_bytes: expect.any(Number),
+    });
   });
 });
 

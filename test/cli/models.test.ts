@@ -54,7 +54,7 @@ describe('longwatch models', () => {
   });
 
   it('adds the one that comes along by its name, and says what it knows and that it is used only by name', async () => {
-    const { exit, stdout, stderr } = await run('add', 'nano');
+    const { exit, stdout, stderr } = await run('build', 'nano');
     expect(exit).toBe(0);
     expect(stdout).toMatch(/^nano {2}fp32 .* mit {2}knows films of the drawn world only\n$/);
     expect(stderr).toContain('used only by name: LONGWATCH_MODEL=nano');

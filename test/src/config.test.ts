@@ -100,4 +100,81 @@ describe('settings', () => {
       expect(() => armed(wrong)).toThrow(expect.objectContaining({ code: 'bad_config' }));
     expect(loadConfig({}, {}).failpoint).toBeUndefined();
   });
+
+  describe('of model servers', () => {
+    const settings = (remote: object, env: Record<string, string> = {}) => {
+      const named = path.join(folder, 'remote.json');
+      writeFileSync(named, JSON.stringify({ remote }));
+      return loadConfig({ config: named }, env).remote;
+    };
+
+    it('name one, with the key of the environment', () => {
+      expect(settings({ url: 'http://a', model: 'qwen', concurrency: 2 }, { LONGWATCH_REMOTE_KEY: 'sk' })).toEqual({
+        model: 'qwen',
+        endpoints: [{ url: 'http://a', model: 'qwen', key: 'sk', concurrency: 2 }],
+      });
+    });
+
+    it('name several, each with its own name of the model, its key and its places', () => {
+      const endpoints = [{ url: 'http://a' }, { url: 'http://b', model: 'qwen-awq', keyEnv: 'KEY_B', concurrency: 8 }];
+      expect(settings({ model: 'qwen', concurrency: 2, hedge: false, endpoints }, { KEY_B: 'sk-b' })).toEqual({
+        model: 'qwen',
+        hedge: false,
+        endpoints: [
+          { url: 'http://a', model: 'qwen', concurrency: 2 },
+          { url: 'http://b', model: 'qwen-awq', key: 'sk-b', concurrency: 8 },
+        ],
+      });
+    });
+
+    it('are the addresses of the environment before those of the file', () => {
+      const env = { LONGWATCH_REMOTE_URL: 'http://c,http://d' };
+      expect(settings({ url: 'http://a', model: 'qwen' }, env)?.endpoints.map(({ url }) => url)).toEqual([
+        'http://c',
+        'http://d',
+      ]);
+    });
+
+    it.each([
+      [{ url: 'http://a', model: 'm', endpoints: [{ url: 'http://b' }] }, 'give url or endpoints'],
+      [{ model: 'm' }, 'give url or endpoints'],
+      [{ model: 'm', endpoints: [{ url: 'http://b', keyEnv: 'UNSET' }] }, 'UNSET'],
+    ])('are refused when they are %j', (remote, named) => {
+      expect(() => settings(remote)).toThrowError(
+        expect.objectContaining({ code: 'bad_config', message: expect.stringContaining(named) }),
+      );
+    });
+  });
+
+  describe('of object storage', () => {
+    it('are the usual variables of AWS, and the keys are nowhere else', () => {
+      const env = {
+        AWS_ENDPOINT_URL: 'http://general:9000',
+        AWS_ENDPOINT_URL_S3: 'http://storage:9000',
+        AWS_DEFAULT_REGION: 'eu-north-1',
+        AWS_ACCESS_KEY_ID: 'A',
+        AWS_SECRET_ACCESS_KEY: 'B',
+        AWS_SESSION_TOKEN: 'C',
+      };
+      expect(loadConfig({}, env).objects).toEqual({
+        endpoint: 'http://storage:9000',
+        region: 'eu-north-1',
+        accessKeyId: 'A',
+        secretAccessKey: 'B',
+        sessionToken: 'C',
+      });
+      const named = path.join(folder, 'objects.json');
+      writeFileSync(named, JSON.stringify({ objects: { endpoint: 'http://file', pathStyle: false } }));
+      expect(loadConfig({ config: named }, { AWS_REGION: 'x' }).objects).toEqual({
+        endpoint: 'http://file',
+        region: 'x',
+        pathStyle: false,
+      });
+    });
+
+    it('keep places of objects among the roots as they are', () => {
+      const { roots } = loadConfig({}, { LONGWATCH_ROOTS: ['/films', 's3://films/a', '/more'].join(path.delimiter) });
+      expect(roots).toEqual(['/films', 's3://films/a', '/more']);
+    });
+  });
 });

@@ -10,9 +10,37 @@ import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
+import type { ModelInput } from '../../src/model.js';
 import { ingestVideo } from '../../src/pipeline.js';
 import { contains } from '../../src/time.js';
 import { CountingEmbedder, CountingLayer, ScriptedModel, SeeingEmbedder } from './stand-ins.js';
+
+/** Runs on other machines. It answers when it has no place left or no window is to come, and then what it was asked last first. */
+class ModelElsewhere extends ScriptedModel {
+  open = 0;
+  most = 0;
+  #begun = 0;
+  #ready: (() => void)[] = [];
+
+  constructor(
+    readonly concurrency: number,
+    readonly windows: number,
+  ) {
+    super();
+  }
+
+  override async describe(input: ModelInput) {
+    this.open++;
+    this.most = Math.max(this.most, this.open);
+    this.#begun++;
+    const answered = new Promise<void>((resolve) => this.#ready.push(resolve));
+    if (this.open === this.concurrency || this.#begun === this.windows)
+      for (const answer of this.#ready.splice(0).reverse()) answer();
+    await answered;
+    this.open--;
+    return super.describe(input);
+  }
+}
 
 describe('the pipeline', () => {
   let folder: string;
@@ -187,6 +215,34 @@ describe('the pipeline', () => {
     expect(video).toMatchObject({ state: 'ready' });
     expect(video.error).toBeUndefined();
     expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('asks a model that runs elsewhere about several windows at once, and writes the rows of one after the other', async () => {
+    const twice = await longFilm(2, await smallFilm());
+    const undisturbed = await ingestVideo({ decoder, library, model, embedder }, twice);
+    const expected = await exported(undisturbed.video.id);
+    const windows = model.asked.length;
+    library.removeVideo(undisturbed.video.id);
+
+    const elsewhere = new ModelElsewhere(3, windows);
+    const { video } = await ingestVideo({ decoder, library, model: elsewhere, embedder }, twice);
+    expect(windows).toBeGreaterThan(3);
+    expect([elsewhere.asked.length, elsewhere.most]).toEqual([windows, 3]);
+    expect(await exported(video.id)).toBe(expected);
+  });
+
+  it('keeps what came before a window that such a model failed at, and stops asking about those behind it', async () => {
+    const elsewhere = new ModelElsewhere(3, 2);
+    elsewhere.before = ({ range }) => {
+      if (range.start > 0) throw new LongwatchError('model_failed', 'The server died.');
+    };
+    await expect(ingestVideo({ decoder, library, model: elsewhere, embedder }, film)).rejects.toMatchObject({
+      code: 'model_failed',
+    });
+    const [video] = library.listVideos().items;
+    expect(video).toMatchObject({ state: 'failed', error: { code: 'model_failed' } });
+    expect([...library.writtenWindows(video?.id ?? '')]).toEqual([0]);
+    expect(elsewhere.open).toBe(0);
   });
 
   it('can be cancelled and goes on from there', async () => {

@@ -153,6 +153,7 @@ describe('a video that is there', () => {
     setting.model.before = () => {};
     await ingest(setting);
     expect(setting.model.asked).toHaveLength(windows);
+    expect(setting.library.listVideos().items[0]?.stages.speech).toEqual({ state: 'done', note: 'counting' });
     expect(setting.layer.from).toEqual([]);
     // Captions and events of the model have other words; the others keep their points.
     expect(setting.embedder?.texts.filter((text) => /hello|film|spoken/.test(text))).toEqual([]);

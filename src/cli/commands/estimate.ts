@@ -13,8 +13,8 @@ export const estimateCommand = verb('estimate', 'how long an ingest will take on
   .addOption(profileOption())
   .action((paths: string[], options: ReadingOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
-      const files = await findVideoFiles(paths);
       const parts = openParts(configOf(options));
+      const files = await findVideoFiles(paths, parts.objects);
       try {
         const pipeline = await parts.pipeline();
         const report: object[] = [];

@@ -6,11 +6,12 @@ import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS, type ExportFormatName } from '../../../api/export/formats.js';
 import { LAYERS, type Layer } from '../../../api/export/layer.js';
+import { READING_SPEED_MAX, ReadingTally } from '../../../api/export/reading-speed.js';
 import { failpoint } from '../../failpoint.js';
 import { isProcessAlive } from '../../process.js';
-import { parseTime } from '../../time.js';
+import { formatTime, parseTime } from '../../time.js';
 import { type CommonOptions, verb, withEngine } from '../command.js';
-import { EXIT } from '../terminal.js';
+import { EXIT, type Terminal } from '../terminal.js';
 
 interface ExportOptions extends CommonOptions {
   readonly format: ExportFormatName;
@@ -32,20 +33,41 @@ export const exportCommand = verb('export', 'subtitles, chapters or data of one 
       const video = await engine.library.findVideo(name);
       const format = EXPORT_FORMATS[options.format];
       const layer = options.layer ?? (await format.defaultLayer(engine.library, video));
+      const tally = new ReadingTally();
       const text = format.render(engine.library, video, layer, {
+        onCue: (cue) => tally.count(cue),
         targetCount: options.targetCount,
         minLength: options.minLength === undefined ? undefined : parseTime(options.minLength),
       });
       if (options.output === undefined) {
         for await (const piece of text) await terminal.write(piece);
+        sayFastCues(terminal, tally);
         return EXIT.done;
       }
       await writeWhole(options.output, text, signal);
-      terminal.document({ video_id: video.id, format: options.format, layer, output: options.output });
+      terminal.document({
+        video_id: video.id,
+        format: options.format,
+        layer,
+        output: options.output,
+        ...(tally.cues === 0
+          ? {}
+          : { cues: tally.cues, fast_cues: tally.fast, reading_speed_max_cps: READING_SPEED_MAX }),
+      });
       terminal.line(options.output);
+      sayFastCues(terminal, tally);
       return EXIT.done;
     }),
   );
+
+/** What somebody who makes subtitles has to look at. */
+function sayFastCues(terminal: Terminal, { cues, fast, fastest, fastestStartMs }: ReadingTally): void {
+  if (fast === 0) return;
+  const at = formatTime(fastestStartMs / 1000);
+  terminal.note(
+    `${fast} of ${cues} cues are faster to read than ${READING_SPEED_MAX} characters a second (the fastest, ${fastest.toFixed(1)}, at ${at}).`,
+  );
+}
 
 function wholeNumber(value: string): number {
   if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);

@@ -1,10 +1,10 @@
-import { realpath } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
 import type { JobRecord } from '../../../ingest/jobs/job.js';
 import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
+import { canonicalPlace } from '../../../ingest/media.js';
 import { LongwatchError, toLongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
 import { tagSet } from '../../tag.js';
@@ -27,7 +27,7 @@ export const ingestCommand = verb(
   'ingest',
   'read videos (files, or folders with all that lies in them) into the library',
 )
-  .argument('<path...>', 'video files and folders')
+  .argument('<path...>', 'video files and folders; s3://bucket/key and s3://bucket/folder/ too')
   .addOption(profileOption())
   .option('--force', 'do everything again, also what is already there')
   .option('--tag <tag>', 'put this tag on the videos, beside those that they carry; repeat for several', collect)
@@ -36,7 +36,7 @@ export const ingestCommand = verb(
   .option('--priority <n>', 'with --detach: from -100 to 100, higher ones first (default: 0)')
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
-      const files = await findVideoFiles(paths);
+      const files = await findVideoFiles(paths, context.engine.objects);
       const priority = priorityOf(options.priority);
       const tags = tagSet(options.tag ?? []);
       return options.detach
@@ -50,7 +50,7 @@ async function queue(
   files: readonly string[],
   settings: { readonly priority: number; readonly tags: readonly string[] },
 ): Promise<number> {
-  const places = await Promise.all(files.map((file) => realpath(file)));
+  const places = await Promise.all(files.map(canonicalPlace));
   const jobs: JobRecord[] = [];
   for (const file of places) jobs.push(await engine.jobs.leave(file, settings));
   terminal.document({ jobs: jobs.map((job) => ({ id: job.id, path: job.path })) });

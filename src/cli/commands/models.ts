@@ -72,6 +72,7 @@ const addCommand = modelsVerb(
   'add',
   'build a model from a Qwen2.5-VL checkpoint, or from one of CLIP or SigLIP, which compare pictures: config.json, tokenizer.json, safetensors',
 )
+  .alias('build')
   .argument(
     '<checkpoint>',
     'folder of the checkpoint, as it is published; or `nano`, the small one that comes along and knows drawn films only',

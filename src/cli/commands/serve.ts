@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import pino from 'pino';
 import { startServer } from '../../../api/server.js';
 import { loadConfig } from '../../config.js';
+import { examine } from '../../doctor.js';
 import { LongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
 import { type Engine, openEngine } from '../../main.js';
@@ -22,7 +23,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
   .option('--port <n>', 'port to listen on, 0 for any free one (default: 7333)')
   .addOption(profileOption())
   .option('--watch <dir>', 'a folder to keep in the library; repeat for several (see `longwatch watch`)', collect)
-  .option('--root <dir>', 'a folder that the API may ingest from; repeat for several', collect)
+  .option('--root <dir>', 'a folder, or s3://bucket/prefix, that the API may ingest from; repeat for several', collect)
   .action(async (options: ServeOptions) => {
     const terminal = terminalOf(options);
     const config = loadConfig({
@@ -49,11 +50,14 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           searcher: engine.searcher,
           searchByPicture: engine.searchByPicture,
           decoder: await engine.decoder(),
+          objects: engine.objects,
           jobs: engine.jobs,
           ask: engine.ask,
           look: engine.look,
           summary: engine.summary,
           models: engine.models,
+          modelServers: engine.modelServers,
+          examine: () => examine(config),
           estimate: (file, signal) => engine.estimate(file, { signal }),
           config: {
             version: VERSION,

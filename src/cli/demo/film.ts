@@ -70,7 +70,7 @@ export async function showFilm({ terminal, folder, config: given, signal }: Demo
 }
 
 /** The film, with our description beside it as a subtitle file. */
-async function placeFilm(folder: string): Promise<string> {
+export async function placeFilm(folder: string): Promise<string> {
   const place = (name: string) => fileURLToPath(new URL(`../../demo/${name}`, import.meta.url));
   const film = path.join(folder, 'Big Buck Bunny.mp4');
   await cp(place('big-buck-bunny.mp4'), film);

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseText } from 'media-captions';
+import type { ObjectStore } from '../../../ingest/objects/object-store.js';
+import { isObjectUrl } from '../../../ingest/objects/object-url.js';
 import type { SourceCue } from '../../../ingest/video/decoder.js';
 import { oneLine } from '../../errors.js';
 import { cleanText } from '../../tasks/words.js';
@@ -13,6 +15,8 @@ const FORMATS = { '.srt': 'srt', '.vtt': 'vtt', '.ass': 'ssa', '.ssa': 'ssa' } a
 
 /** A subtitle file of ten hours is about 1 MB; a larger one than this is no subtitle file. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Objects that are looked at for a video's subtitles. */
+const MAX_BESIDE = 100;
 
 /** `film.en.srt`, `film.en-US.forced.vtt`: what may stand between the video's name and the extension. */
 const SUFFIX = /^(?:\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?(?:\.(forced|sdh|cc|default))?$/;
@@ -33,18 +37,21 @@ export interface CaptionFile {
  * Reads every subtitle file beside `videoPath` that carries its name, sorted by file name.
  * A file that cannot be read is not an error of the video: it is left out and named in `problems`.
  */
-export async function readCaptionFiles(videoPath: string): Promise<{ files: CaptionFile[]; problems: string[] }> {
-  const folder = path.dirname(videoPath);
-  const stem = path.basename(videoPath, path.extname(videoPath));
+export async function readCaptionFiles(
+  videoPath: string,
+  objects?: ObjectStore,
+  signal?: AbortSignal,
+): Promise<{ files: CaptionFile[]; problems: string[] }> {
   const files: CaptionFile[] = [];
   const problems: string[] = [];
-  for (const name of (await readdir(folder).catch(() => [])).sort()) {
-    const extension = path.extname(name).toLowerCase();
-    const suffix = name.startsWith(stem) ? SUFFIX.exec(name.slice(stem.length, -extension.length || undefined)) : null;
-    if (!suffix || !isFormat(extension)) continue;
+  const neighbours = isObjectUrl(videoPath)
+    ? await objectsBeside(videoPath, objects, signal)
+    : await filesBeside(videoPath);
+  for (const { name, type, language, read } of captionsOf(videoPath, neighbours)) {
     try {
-      files.push(await readCaptionFile(path.join(folder, name), FORMATS[extension], suffix[1]));
+      files.push(await parseCaptions(path.join(path.dirname(videoPath), name), type, await read(), language));
     } catch (error) {
+      if (signal?.aborted) throw error;
       problems.push(
         `The subtitle file ${oneLine(name)} was not read: ${oneLine(error instanceof Error ? error.message : String(error))}`,
       );
@@ -53,14 +60,74 @@ export async function readCaptionFiles(videoPath: string): Promise<{ files: Capt
   return { files, problems };
 }
 
-async function readCaptionFile(file: string, type: 'srt' | 'vtt' | 'ssa', language?: string): Promise<CaptionFile> {
+/** Something in the folder of a video. */
+interface Neighbour {
+  readonly name: string;
+  readonly read: () => Promise<Uint8Array>;
+}
+
+async function filesBeside(videoPath: string): Promise<Neighbour[]> {
+  const folder = path.dirname(videoPath);
+  const names = await readdir(folder).catch(() => []);
+  return names.sort().map((name) => ({ name, read: () => readBeside(path.join(folder, name)) }));
+}
+
+/** Those whose names begin like the video's. */
+async function objectsBeside(
+  videoUrl: string,
+  objects: ObjectStore | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Neighbour[]> {
+  const found: Neighbour[] = [];
+  const stem = videoUrl.slice(0, videoUrl.length - path.posix.extname(videoUrl).length);
+  for await (const facts of objects?.list(stem, signal) ?? []) {
+    if (path.posix.dirname(facts.url) !== path.posix.dirname(videoUrl)) continue;
+    found.push({
+      name: path.posix.basename(facts.url),
+      read: async () => {
+        refuseTooLarge(facts.sizeBytes);
+        const reader = objects?.openVersion(facts);
+        try {
+          return (await reader?.read(0, facts.sizeBytes)) ?? new Uint8Array(0);
+        } finally {
+          reader?.close();
+        }
+      },
+    });
+    if (found.length === MAX_BESIDE) break;
+  }
+  return found;
+}
+
+function captionsOf(videoPath: string, neighbours: readonly Neighbour[]) {
+  const stem = path.basename(videoPath, path.extname(videoPath));
+  return neighbours.flatMap(({ name, read }) => {
+    const extension = path.extname(name).toLowerCase();
+    const suffix = name.startsWith(stem) ? SUFFIX.exec(name.slice(stem.length, -extension.length || undefined)) : null;
+    return suffix && isFormat(extension) ? [{ name, read, type: FORMATS[extension], language: suffix[1] }] : [];
+  });
+}
+
+function refuseTooLarge(size: number): void {
+  if (size > MAX_BYTES) throw new Error(`it has ${size} bytes; the limit is ${MAX_BYTES}.`);
+}
+
+async function readBeside(file: string): Promise<Uint8Array> {
   // It is taken because of its name, not because somebody named it, so it may not lead anywhere else.
   if (!(await realpath(file)).startsWith((await realpath(path.dirname(file))) + path.sep))
     throw new Error('it is a link that leads out of its folder.');
   const facts = await stat(file);
   if (!facts.isFile()) throw new Error('it is not a regular file.');
-  if (facts.size > MAX_BYTES) throw new Error(`it has ${facts.size} bytes; the limit is ${MAX_BYTES}.`);
-  const bytes = await readFile(file);
+  refuseTooLarge(facts.size);
+  return readFile(file);
+}
+
+async function parseCaptions(
+  file: string,
+  type: 'srt' | 'vtt' | 'ssa',
+  bytes: Uint8Array,
+  language?: string,
+): Promise<CaptionFile> {
   const parsed = await parseText(decodeText(bytes), { type, strict: false, errors: true });
   const cues = parsed.cues
     .map((cue) => ({ containerStart: cue.startTime, containerEnd: cue.endTime, text: cue.text }))

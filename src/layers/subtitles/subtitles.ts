@@ -1,5 +1,6 @@
 /** The subtitle layer: text streams inside the file and text files beside it become events. */
 
+import type { ObjectStore } from '../../../ingest/objects/object-store.js';
 import type { DecodeOptions, Decoder, SourceCue, VideoProbe } from '../../../ingest/video/decoder.js';
 import { toLongwatchError } from '../../errors.js';
 import type { MediaEvent } from '../../event.js';
@@ -26,12 +27,16 @@ export interface SubtitleTracks {
   readonly warnings: readonly string[];
 }
 
-/** Reads all text tracks of a video. A track that cannot be read is left out and named in `warnings`. */
+/**
+ * Reads all text tracks of a video. A track that cannot be read is left out and named in `warnings`.
+ * @param objects where a video at an `s3://` place is
+ */
 export async function readSubtitles(
   decoder: Decoder,
   videoPath: string,
   probe: VideoProbe,
   options: DecodeOptions = {},
+  objects?: ObjectStore,
 ): Promise<SubtitleTracks> {
   const tracks: SubtitleTrack[] = [];
   const warnings: string[] = [];
@@ -54,7 +59,7 @@ export async function readSubtitles(
       warnings.push(`The subtitles in ${origin} were not read: ${toLongwatchError(error).message}`);
     }
   }
-  const beside = await readCaptionFiles(videoPath);
+  const beside = await readCaptionFiles(videoPath, objects, options.signal);
   const playerZero = probe.containerStart ?? 0;
   for (const file of beside.files) {
     tracks.push({

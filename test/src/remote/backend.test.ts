@@ -45,7 +45,7 @@ backendContract(
   async () => {
     server = await new MisbehavingServer().listen();
     server.script = [obedient];
-    return new RemoteBackend({ baseUrl: server.origin, model: 'qwen' });
+    return new RemoteBackend({ endpoints: [{ baseUrl: server.origin, model: 'qwen' }] });
   },
   () => server.close(),
 );
@@ -55,7 +55,7 @@ backendContract(
   async () => {
     server = await new MisbehavingServer().listen();
     server.script = [obedient];
-    return new RemoteBackend({ baseUrl: server.origin, model: 'qwen', frames: 'video' });
+    return new RemoteBackend({ endpoints: [{ baseUrl: server.origin, model: 'qwen' }], frames: 'video' });
   },
   () => server.close(),
 );

@@ -20,14 +20,24 @@ export type Act = (exchange: Exchange) => void;
 
 export class MisbehavingServer {
   readonly asked: Asked[] = [];
-  /** One act per request in order; the last one is done again and again. */
+  /** One act per question in order; the last one is done again and again. */
   script: Act[] = [];
   /** Whether it acts before it has read the question; that one is remembered without its body. */
   hasty = false;
+  /** What it does when it is asked how it is: it knows no such question. */
+  whenChecked: Act = raw('', 404);
+  /** Paths of such questions. */
+  readonly checks: string[] = [];
   #sockets = new Set<Socket>();
   readonly #server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('error', () => {});
+    if (request.method === 'GET') {
+      const asked: Asked = { path: request.url ?? '', headers: request.headers, body: {} };
+      this.checks.push(asked.path);
+      this.whenChecked({ asked, response, socket: request.socket });
+      return;
+    }
     if (this.hasty) {
       const asked: Asked = { path: request.url ?? '', headers: request.headers, body: {} };
       this.asked.push(asked);
@@ -48,13 +58,14 @@ export class MisbehavingServer {
     });
   });
 
-  async listen(): Promise<this> {
+  /** @param port @default any free one */
+  async listen(port = 0): Promise<this> {
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('error', () => {});
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     return this;
   }
 

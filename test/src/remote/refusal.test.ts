@@ -143,12 +143,14 @@ describe('the key', () => {
     ['a space', { apiKey: 'sk 1' }],
     ['a password in the base URL', { baseUrl: 'http://me:sk-1@localhost/v1' }],
   ])('is refused with %s, and not repeated', (_, options) => {
-    const made = () => new RemoteBackend({ baseUrl: 'http://localhost', model: 'm', ...options });
+    const made = () => new RemoteBackend({ endpoints: [{ baseUrl: 'http://localhost', model: 'm', ...options }] });
     expect(made).toThrow(expect.objectContaining({ code: 'bad_config' }));
     expect(made).toThrow(/^(?!.*sk.1).*$/);
   });
 
   it.each(['localhost:8000', 'ftp://localhost', '', 'not a url'])('needs a base URL, and "%s" is none', (baseUrl) => {
-    expect(() => new RemoteBackend({ baseUrl, model: 'm' })).toThrow(expect.objectContaining({ code: 'bad_config' }));
+    expect(() => new RemoteBackend({ endpoints: [{ baseUrl, model: 'm' }] })).toThrow(
+      expect.objectContaining({ code: 'bad_config' }),
+    );
   });
 });

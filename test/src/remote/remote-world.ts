@@ -1,9 +1,9 @@
 /** Two servers per test, backends that ask them without waiting, and what both are asked with. */
 
-import { afterEach, beforeEach, expect } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import type { Picture } from '../../../ingest/video/frame.js';
 import type { BackendRequest } from '../../../src/backend.js';
-import type { LongwatchError } from '../../../src/errors.js';
+import type { EndpointOptions } from '../../../src/remote/endpoint.js';
 import { RemoteBackend, type RemoteBackendOptions } from '../../../src/remote/remote-backend.js';
 import { MisbehavingServer } from './misbehaving-server.js';
 
@@ -46,18 +46,20 @@ afterEach(async () => {
   await other.close();
 });
 
-export function backend(options: Partial<RemoteBackendOptions> = {}): RemoteBackend {
+/** A backend with one server, unless `endpoints` names others, and a clock that only sleeping moves. */
+export function backend(options: Partial<RemoteBackendOptions & EndpointOptions> = {}): RemoteBackend {
+  const { baseUrl = server.origin, model = 'qwen', apiKey = KEY, concurrency, ...others } = options;
+  let clock = Date.parse('2026-01-01T00:00:00Z');
   const made = new RemoteBackend({
-    baseUrl: server.origin,
-    model: 'qwen',
-    apiKey: KEY,
-    ...options,
+    endpoints: [{ baseUrl, model, apiKey, ...(concurrency === undefined ? {} : { concurrency }) }],
+    ...others,
     waiting: {
       random: () => 0.5,
       sleep: async (time) => {
         waits.push(time);
+        clock += time;
       },
-      now: () => Date.parse('2026-01-01T00:00:00Z'),
+      now: () => clock,
       ...options.waiting,
     },
   });
@@ -65,19 +67,7 @@ export function backend(options: Partial<RemoteBackendOptions> = {}): RemoteBack
   return made;
 }
 
-export async function failure(promise: Promise<unknown>): Promise<LongwatchError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown as LongwatchError,
-  );
-  expect(error).toMatchObject({ name: 'LongwatchError' });
-  return error as LongwatchError;
-}
-
-export function everythingSaid(error: unknown): string {
-  const { message, stack, hint, cause } = error as LongwatchError;
-  return [message, stack, hint, JSON.stringify(error), ...(cause ? [everythingSaid(cause)] : [])].join('\n');
-}
+export { everythingSaid, failure } from './failure.js';
 
 export function schemaSent(): object {
   return { ...SCHEMA, additionalProperties: false };

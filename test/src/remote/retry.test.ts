@@ -9,7 +9,7 @@ function waiting(random: number): Waiting & { readonly waits: number[] } {
   return { waits, random: () => random, now: () => 0, sleep: async (time) => void waits.push(time) };
 }
 
-const busy = (retryAfter?: number) => new TransientFailure(new LongwatchError('model_failed', 'Busy.'), retryAfter);
+const busy = (retryAfter?: number) => new TransientFailure(new LongwatchError('model_failed', 'Busy.'), { retryAfter });
 
 describe('waits between attempts', () => {
   it('are anything from nothing to a range that doubles up to its limit', async () => {
