@@ -5,6 +5,7 @@ import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
 import { openLibrary } from '../index/open-library.js';
+import { LibraryReaders } from '../index/readers/library-readers.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
@@ -21,8 +22,10 @@ import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
 import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
+import { isPostgresAddress } from './library-address.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
+import { questionEmbedder } from './meaning/question-embedder.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
@@ -81,13 +84,21 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+export interface EngineOptions {
+  /** Whether a missing library is made. */
+  readonly create: boolean;
+  /** Whether it is searched in threads of their own: for who serves others meanwhile. @default false */
+  readonly readers?: boolean;
+}
+
 /**
- * @param create Whether a missing library is made.
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+export async function openEngine(config: Config, { create, readers = false }: EngineOptions): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = await openLibrary(config, { create });
+  // A database searches outside of this process anyway.
+  const threads = readers && !isPostgresAddress(config.library) ? new LibraryReaders(library) : undefined;
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({
@@ -122,7 +133,12 @@ export async function openEngine(config: Config, { create }: { readonly create: 
   const plainSearcher = once(async () => {
     const { embedder } = await meaning();
     const { embedder: compared } = await pictures();
-    return createSearcher({ library, ...(embedder ? { embedder } : {}), ...(compared ? { pictures: compared } : {}) });
+    return createSearcher({
+      library,
+      ...(threads ? { retrieval: threads } : {}),
+      ...(embedder ? { embedder: questionEmbedder(embedder) } : {}),
+      ...(compared ? { pictures: compared } : {}),
+    });
   });
   const searcher = once(async () => groundedSearcher({ library, searcher: await plainSearcher(), decoder, model }));
 
@@ -195,6 +211,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();
+      await threads?.close();
       await library.close();
     },
   };

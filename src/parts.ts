@@ -54,7 +54,9 @@ export interface Parts {
 /** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
 export function openParts(config: Config): Parts {
   const objects = new ObjectStore(config.objects);
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, objects }));
+  const decoder = once(() =>
+    chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, workers: config.decodeWorkers, objects }),
+  );
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));

@@ -137,7 +137,7 @@ describe('the page', () => {
     const files = [...html.matchAll(/(?:src|href)="(\/(?:page\/)?[\w.]+\.(?:js|css|svg))"/g)].map(
       (match) => match[1] ?? '',
     );
-    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/work.css']);
+    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/views.css', '/page/work.css']);
     const seen = new Set(files);
     for (const file of seen) {
       const { status, body } = await harness.get(file);

@@ -28,6 +28,11 @@ describe('settings', () => {
     });
   });
 
+  it('leave the number of decoding engines to the decoder unless one is given', () => {
+    expect(loadConfig({}, {})).not.toHaveProperty('decodeWorkers');
+    expect(loadConfig({}, { LONGWATCH_DECODE_WORKERS: '3' }).decodeWorkers).toBe(3);
+  });
+
   it('keep models in the library unless a folder for them is named', () => {
     expect(loadConfig({ library: '/films' }, {}).models).toBe('/films/models');
     expect(loadConfig({ library: '/films' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/weights');
@@ -54,6 +59,7 @@ describe('settings', () => {
     [{ LONGWATCH_PORT: 'http' }, 'port'],
     [{ LONGWATCH_DECODER: 'vlc' }, 'LONGWATCH_DECODER'],
     [{ LONGWATCH_TOKEN: 'short' }, 'token'],
+    [{ LONGWATCH_DECODE_WORKERS: '0' }, 'decodeWorkers'],
     [{ LONGWATCH_CONFIG: path.join(folder, 'missing.json') }, 'missing.json'],
   ])('that are wrong are named: %j', (env, named) => {
     expect(() => loadConfig({}, env)).toThrowError(

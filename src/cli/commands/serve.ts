@@ -42,7 +42,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       },
       pino.destination(2),
     );
-    const engine = await openEngine(config, { create: true });
+    const engine = await openEngine(config, { create: true, readers: true });
     try {
       const server = await startServer(
         {
