@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/setup/build.ts'],
+    globalSetup: ['test/setup/build.ts', 'test/setup/postgres.ts'],
     // Real decoders, databases and processes: slow machines need room, and two files at once are what two cores carry.
     testTimeout: 180_000,
     hookTimeout: 180_000,

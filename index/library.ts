@@ -24,6 +24,7 @@ import type {
 } from './store/records.js';
 import type { StandingStore } from './store/standing-store.js';
 import type { Timeline } from './store/timeline.js';
+import type { VectorIndexStatus } from './vectors/vector-index.js';
 
 /** Facts of a file that are known before anything is decoded. */
 export interface NewVideo
@@ -224,6 +225,8 @@ export interface Library extends JobStore, WatchStore {
   check(): Promise<IntegrityReport>;
   /** Consistent copy while the library is in use. */
   backup(file: string): Promise<void>;
+  /** Which vector index answers for each embedder, and why. */
+  vectorIndexStatus(): Promise<VectorIndexStatus[]>;
   /** Drops and rebuilds the derived vector index. */
   rebuildIndex(): Promise<void>;
   close(): Promise<void>;

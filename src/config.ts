@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { LongwatchError } from './errors.js';
 import { type ArmedFailpoint, parseFailpoint } from './failpoint.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
+import { isPostgresAddress } from './library-address.js';
 import { PROFILE_NAMES, type Profile } from './profile.js';
 import { MAX_TAGS, tagSet } from './tag.js';
 
@@ -46,8 +47,10 @@ const DECODERS = ['auto', 'wasm', 'native'] as const;
 const MODEL_DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 
 const fileSchema = z.strictObject({
-  /** Folder of the library. */
+  /** Folder of the library, or the address of its PostgreSQL database. */
   library: z.string().min(1).optional(),
+  /** Folder of what this machine keeps for a library that lies in a database. */
+  state: z.string().min(1).optional(),
   /** Folder of the built models. */
   models: z.string().min(1).optional(),
   /** Which decoder: `auto` takes a native ffmpeg on the PATH, else the WebAssembly build. */
@@ -163,9 +166,14 @@ const fileSchema = z.strictObject({
 type FileSettings = z.infer<typeof fileSchema>;
 
 export interface Config {
-  /** Absolute path of the library folder. @default ./longwatch-library */
+  /** Absolute path of the library folder, or `postgres://…`, perhaps with a password: shown as `publicAddress` has it. @default ./longwatch-library */
   readonly library: string;
-  /** Absolute path of the folder that holds the built models, one folder each. @default `models` in the library folder */
+  /**
+   * Absolute path of the folder for what belongs to this machine: built models, uploads, the vector index. @default the library folder; of a library in a
+   * database ./longwatch-library
+   */
+  readonly state: string;
+  /** Absolute path of the folder that holds the built models, one folder each. @default `models` in the folder of this machine */
   readonly models: string;
   /** @default auto */
   readonly decoder: (typeof DECODERS)[number];
@@ -248,6 +256,7 @@ export type ConfigFlags = { readonly [K in keyof FileSettings]?: FileSettings[K]
 /** Environment variables that are settings: name → reader. */
 const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } = {
   LONGWATCH_LIBRARY: (library) => ({ library }),
+  LONGWATCH_STATE: (state) => ({ state }),
   LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
   LONGWATCH_DECODE_WORKERS: (workers) => ({ decodeWorkers: Number(workers) }),
@@ -268,6 +277,8 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_LOG_LEVEL: (logLevel) => fileSchema.pick({ logLevel: true }).parse({ logLevel }),
 };
 
+const DEFAULT_FOLDER = 'longwatch-library';
+
 /**
  * @throws {LongwatchError} `bad_config` with the file or variable and the value that is wrong
  */
@@ -275,10 +286,13 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
   const file = flags.config ?? env.LONGWATCH_CONFIG;
   const settings = { ...(file === undefined ? {} : readConfigFile(file)), ...readEnvironment(env), ...given(flags) };
   const checked = check(settings, 'the settings');
-  const library = path.resolve(checked.library ?? 'longwatch-library');
+  const place = checked.library ?? DEFAULT_FOLDER;
+  const inDatabase = isPostgresAddress(place);
+  const state = path.resolve(inDatabase ? (checked.state ?? DEFAULT_FOLDER) : place);
   return {
-    library,
-    models: path.resolve(checked.models ?? path.join(library, 'models')),
+    library: inDatabase ? place : state,
+    state,
+    models: path.resolve(checked.models ?? path.join(state, 'models')),
     decoder: checked.decoder ?? 'auto',
     meaning: checked.meaning ?? true,
     profile: checked.profile ?? 'standard',

@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
-import { openLibrary } from '../index/store/sqlite-library.js';
+import { openLibrary } from '../index/open-library.js';
 import { findHnsw } from '../index/vectors/hnsw.js';
 import { GRAPH_FROM_ROWS } from '../index/vectors/vector-search.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
@@ -10,6 +10,7 @@ import { openChosenLayers } from './chosen-layers.js';
 import { installedModel, openRemote } from './chosen-model.js';
 import type { Config } from './config.js';
 import { toLongwatchError } from './errors.js';
+import { isPostgresAddress, publicAddress } from './library-address.js';
 import { openMiniLm } from './meaning/minilm.js';
 import { LAYERS } from './parts.js';
 import { formatTime } from './time.js';
@@ -36,7 +37,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     ...(await layers(config)),
     await vectorIndex(),
     ...(await languageModel(config)),
-    library(config),
+    await library(config),
   ];
 }
 
@@ -177,24 +178,27 @@ async function vectorIndex(): Promise<Finding> {
   };
 }
 
-function library(config: Config): Finding {
+async function library(config: Config): Promise<Finding> {
   const name = 'library';
+  const place = publicAddress(config.library);
   try {
-    const opened = openLibrary(config.library, { create: false });
-    const { videos, duration, events } = opened.stats();
-    const vectors = opened
-      .vectorIndexStatus()
-      .map(({ rows, kind, reason }) => `${rows} embeddings searched by ${kind} (${reason})`);
-    void opened.close();
+    const opened = await openLibrary(config, { create: false });
+    const { videos, duration, events } = await opened.stats();
+    const vectors = (await opened.vectorIndexStatus()).map(
+      ({ rows, kind, reason }) => `${rows} embeddings searched by ${kind} (${reason})`,
+    );
+    await opened.close();
     return {
       name,
       state: 'ok',
-      detail: [`${config.library}: ${videos} videos, ${formatTime(duration)}, ${events} events`, ...vectors].join('; '),
+      detail: [`${place}: ${videos} videos, ${formatTime(duration)}, ${events} events`, ...vectors].join('; '),
     };
   } catch (thrown) {
     const error = toLongwatchError(thrown);
     if (error.code !== 'library_not_found')
       return { name, state: 'broken', detail: error.message, ...(error.hint ? { hint: error.hint } : {}) };
+    if (isPostgresAddress(config.library))
+      return { name, state: 'unused', detail: `${error.message} The first ingest makes the tables.` };
     return writable(path.dirname(config.library))
       ? { name, state: 'unused', detail: `${config.library} does not exist yet; the first ingest makes it` }
       : { name, state: 'broken', detail: `${config.library} cannot be made: its folder is not writable` };

@@ -41,6 +41,7 @@ export const ERROR_TABLE = {
   library_newer: { status: 500, title: 'The library was written by a newer Longwatch' },
   library_damaged: { status: 500, title: 'The library is damaged' },
   library_busy: { status: 503, title: 'The library is in use', transient: true },
+  library_unreachable: { status: 503, title: 'The library does not answer', transient: true },
   lease_lost: { status: 409, title: 'The work was taken from this process' },
   disk_full: { status: 507, title: 'No space is left', transient: true },
   // parts

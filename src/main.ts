@@ -4,11 +4,11 @@ import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
+import { openLibrary } from '../index/open-library.js';
 import { LibraryReaders } from '../index/readers/library-readers.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
-import { openLibrary } from '../index/store/sqlite-library.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JobQueue } from '../ingest/jobs/queue.js';
 import { canonicalPlace, identifyMedia } from '../ingest/media.js';
@@ -22,6 +22,7 @@ import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
 import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
+import { isPostgresAddress } from './library-address.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
 import { questionEmbedder } from './meaning/question-embedder.js';
@@ -91,12 +92,13 @@ export interface EngineOptions {
 }
 
 /**
- * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `unreadable_file`
+ * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
 export async function openEngine(config: Config, { create, readers = false }: EngineOptions): Promise<Engine> {
   armFailpoint(config.failpoint);
-  const library = openLibrary(config.library, { create });
-  const threads = readers ? new LibraryReaders(library) : undefined;
+  const library = await openLibrary(config, { create });
+  // A database searches outside of this process anyway.
+  const threads = readers && !isPostgresAddress(config.library) ? new LibraryReaders(library) : undefined;
   const parts = openParts(config);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({

@@ -11,14 +11,11 @@ import type { Database } from '../store/database.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from '../store/event-row.js';
 import { eventsInScope, type ScopeClause, scopeClause } from '../store/scope.js';
 import { type Combination, combine, type Listed } from './combinations.js';
+import { coverageOf, MOST_CORRECTED, rarityOf } from './coverage.js';
 import { NearestWords } from './nearest-words.js';
 import { Postings } from './postings.js';
 import { parseTextQuery, phrase, type TextTerm } from './text-query.js';
 
-/** Words of one query that are looked for as others: whoever mistypes more is asked better than guessed at. */
-const MOST_CORRECTED = 4;
-/** What a word counts that stands there as another one, beside 1 for one that stands there as it was asked. */
-const CORRECTED_WORTH = 0.8;
 /** See `FullTextOptions`. */
 const COMPARED = 500;
 /** Keys that are looked at together when a scope picks among them. */
@@ -166,8 +163,7 @@ export class FullText {
       : sum(lists.map((keys) => keys.length));
     const labels = [...new Set(found.flatMap(({ labels }) => labels))];
     const count = worded + (labels.length === 0 ? 0 : this.#uses(labels));
-    // ln(1 + N / n), with n = 1/2 for a word that is nowhere.
-    return { label, found, rarity: Math.log(1 + events / Math.max(count, 0.5)) };
+    return { label, found, rarity: rarityOf(count, events) };
   }
 
   #uses(labels: readonly number[]): number {
@@ -325,17 +321,6 @@ function within(keys: readonly number[], extents: readonly Extent[]): number[] {
       last = Math.max(last, extent.last_key);
     return key <= last;
   });
-}
-
-/** Coverages that differ by less are equal but for the order in which they were summed. */
-const ROUNDED = 1e9;
-
-/** Half by number, half by rarity; see `TextHit`. */
-function coverageOf(own: readonly Matched[], all: readonly Asked[]): number {
-  const worthOf = ({ way }: Matched) => (way.corrected === undefined ? 1 : CORRECTED_WORTH);
-  const byNumber = sum(own.map(worthOf)) / all.length;
-  const byRarity = sum(own.map((one) => worthOf(one) * one.asked.rarity)) / sum(all.map(({ rarity }) => rarity));
-  return Math.round(((byRarity + byNumber) / 2) * ROUNDED) / ROUNDED;
 }
 
 function byRank(a: Found, b: Found): number {

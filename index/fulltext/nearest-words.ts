@@ -6,28 +6,14 @@
  */
 
 import type { Database } from '../store/database.js';
+import { hasNeighbours, isLong, type NearWord, nearestFirst, neighboursWithin } from './near-words.js';
 import { type Neighbour, neighboursOf } from './neighbours.js';
 import { wordsOf } from './text-query.js';
 
 /** As the schema says of `event_text` and `label_text`. */
 const TOKENIZER = 'porter unicode61 remove_diacritics 2';
-/** Shorter stems have neighbours everywhere. */
-const MIN_LETTERS = 4;
-/** Stems from this length on may be two edits away, shorter ones one. */
-const LONG_LETTERS = 8;
-/** Words that are equally near and all taken. */
-const MOST_NEAREST = 3;
 /** Look-ups for one word and one beginning, about 15 ms: several times what ordinary words need. */
 const LOOKUPS = 1000;
-
-/** One word of the library. */
-export interface NearWord {
-  /** As it stands somewhere in the library, in lower case. */
-  readonly word: string;
-  /** Its stem. */
-  readonly stem: string;
-  readonly edits: number;
-}
 
 export class NearestWords {
   readonly #db: Database;
@@ -44,16 +30,10 @@ export class NearestWords {
     this.#make();
     const stem = this.#stemOf(word);
     if (stem === undefined) return [];
-    const { length } = [...stem];
-    if (length < MIN_LETTERS) return [];
+    if (!hasNeighbours(stem)) return [];
     const near = this.#within(stem, 1);
-    const found = near.length > 0 || length < LONG_LETTERS ? near : this.#within(stem, 2);
-    const fewest = Math.min(...found.map(({ edits }) => edits));
-    return found
-      .filter(({ edits }) => edits === fewest)
-      .sort((a, b) => Math.abs(a.term.length - stem.length) - Math.abs(b.term.length - stem.length))
-      .slice(0, MOST_NEAREST)
-      .map(({ term, edits }) => ({ stem: term, edits, word: this.#formOf(term) }));
+    const found = near.length > 0 || !isLong(stem) ? near : this.#within(stem, 2);
+    return nearestFirst(stem, found).map(({ term, edits }) => ({ stem: term, edits, word: this.#formOf(term) }));
   }
 
   /** Again and again, since a transaction that is undone takes along what was made in it. */
@@ -74,13 +54,8 @@ export class NearestWords {
   }
 
   #within(stem: string, most: number): Neighbour[] {
-    const [first = '', second = ''] = [...stem];
-    const starts = new Set(most === 1 ? [first, second + first] : [first + second, second + first]);
-    const found = [...starts].flatMap((start) =>
+    return neighboursWithin(stem, most, (start) =>
       neighboursOf(stem, start, most, (from) => this.#firstFrom(from), LOOKUPS),
-    );
-    return [...new Map(found.map((neighbour) => [neighbour.term, neighbour])).values()].filter(
-      ({ term }) => [...term].length >= MIN_LETTERS && !/\p{N}/u.test(term),
     );
   }
 

@@ -7,7 +7,7 @@
 import { isStopWord } from './stop-words.js';
 
 /** Words beyond these are left out: a query is a sentence, and every word costs a look into the index. */
-const MAX_TERMS = 48;
+export const MAX_TERMS = 48;
 /** A shorter beginning of a word would match half the dictionary. */
 const MIN_PREFIX_LETTERS = 3;
 
@@ -70,6 +70,17 @@ export function parseTextQuery(query: string): TextQuery {
 /** The words of a text, as the index takes it apart. */
 export function wordsOf(text: string): string[] {
   return (text.normalize('NFC').match(WORD) ?? []).filter((word) => /[\p{L}\p{N}\p{Co}]/u.test(word));
+}
+
+/** Letters of a longer word are left out: no language has one, and an index takes no word of any length. */
+const MOST_LETTERS = 200;
+
+/** The same as an index keeps them that makes no words itself: small letters without accents, as unicode61 with `remove_diacritics 2` has them. */
+export function indexWordsOf(text: string): string[] {
+  return wordsOf(text).flatMap((word) => {
+    const plain = word.normalize('NFD').replace(/\p{M}/gu, '').normalize('NFC').toLowerCase();
+    return plain === '' ? [] : [[...plain].slice(0, MOST_LETTERS).join('')];
+  });
 }
 
 /** These words in this order, in the index's query language. Letters and digits only, so there is nothing to escape. */

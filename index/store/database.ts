@@ -132,6 +132,10 @@ export class Database {
     }
   }
 
+  get inTransaction(): boolean {
+    return this.#db.inTransaction;
+  }
+
   /** Another text after every change of the database, be it by this connection or by another one. */
   state(): string {
     const [others = 0] = this.column<number>('SELECT data_version FROM pragma_data_version()');

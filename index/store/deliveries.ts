@@ -4,6 +4,13 @@ import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import {
+  DELIVERIES_KEPT,
+  type DeliveryCount,
+  type DeliveryRow,
+  deliveryCounts,
+  toDeliveryRecord,
+} from './delivery-row.js';
 import type { Page } from './records.js';
 import type {
   ClaimedDelivery,
@@ -12,24 +19,9 @@ import type {
   DeliveryState,
   DeliveryStore,
 } from './standing-store.js';
-import { type ErrorColumns, errorColumns, errorField, optional } from './values.js';
+import { errorColumns } from './values.js';
 
-/** Ended deliveries that are kept of each watch. */
-const KEPT = 500;
 const LIST = 'deliveries';
-
-interface DeliveryRow extends ErrorColumns {
-  readonly key: number;
-  readonly id: string;
-  readonly watch_id: string;
-  readonly body: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly next_ms: number;
-  readonly status: number | null;
-  readonly created_ms: number;
-  readonly updated_ms: number;
-}
 
 export class Deliveries implements DeliveryStore {
   readonly #db: Database;
@@ -48,7 +40,7 @@ export class Deliveries implements DeliveryStore {
     );
     this.#db.run(
       `DELETE FROM delivery WHERE watch_key = @watch AND state <> 'pending' AND key <= (
-         SELECT key FROM delivery WHERE watch_key = @watch AND state <> 'pending' ORDER BY key DESC LIMIT 1 OFFSET ${KEPT})`,
+         SELECT key FROM delivery WHERE watch_key = @watch AND state <> 'pending' ORDER BY key DESC LIMIT 1 OFFSET ${DELIVERIES_KEPT})`,
       { watch: watchKey },
     );
   }
@@ -89,15 +81,8 @@ export class Deliveries implements DeliveryStore {
   }
 
   counts(): Readonly<Record<DeliveryState, number>> {
-    const rows = this.#db.all<{ readonly state: DeliveryState; readonly count: number }>(
-      'SELECT state, count(*) AS count FROM delivery GROUP BY state',
-    );
-    return {
-      pending: 0,
-      delivered: 0,
-      failed: 0,
-      ...Object.fromEntries(rows.map(({ state, count }) => [state, count])),
-    };
+    const rows = this.#db.all<DeliveryCount>('SELECT state, count(*) AS count FROM delivery GROUP BY state');
+    return deliveryCounts(rows);
   }
 
   list(
@@ -112,21 +97,6 @@ export class Deliveries implements DeliveryStore {
       { watch: watchId, limit: size + 1, ...(before && { key: before[0] }) },
     );
     const page = toPage(LIST, rows, size, (row) => [row.key]);
-    return { ...page, items: page.items.map(toRecord) };
+    return { ...page, items: page.items.map(toDeliveryRecord) };
   }
-}
-
-function toRecord(row: DeliveryRow): DeliveryRecord {
-  return {
-    id: row.id,
-    watchId: row.watch_id,
-    body: row.body,
-    state: row.state,
-    attempts: row.attempts,
-    ...(row.state === 'pending' ? { next: row.next_ms } : {}),
-    ...optional('status', row.status),
-    ...errorField(row),
-    created: row.created_ms,
-    updated: row.updated_ms,
-  };
 }

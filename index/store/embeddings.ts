@@ -1,10 +1,11 @@
 /** Embeddings: unit vectors of events, the generation that counts their changes, and the view of one embedder for the indexes. */
 
-import { LongwatchError } from '../../src/errors.js';
 import type { SearchScope } from '../library.js';
+import type { HnswSource } from '../vectors/hnsw-index.js';
 import { unitVector } from '../vectors/vector.js';
-import type { VectorRow, VectorSource } from '../vectors/vector-index.js';
+import type { VectorRow, VectorState } from '../vectors/vector-index.js';
 import type { Database } from './database.js';
+import { type EmbeddingRow, fromBytes, noEmbedder, toBytes, toVectorRow } from './embedding-row.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
 import type { EventRecord } from './records.js';
 import { eventsInScope, scopeClause } from './scope.js';
@@ -44,9 +45,7 @@ export class Embeddings {
   ): void {
     const length = embedded[0]?.vector.length;
     if (!embedderId || !length) {
-      throw new LongwatchError('invalid_input', 'Embeddings were given without the id of their embedder.', {
-        hint: 'Pass `embedderId` with them.',
-      });
+      throw noEmbedder();
     }
     this.#db.run('INSERT INTO embedder (id, dim) VALUES (@id, @dim) ON CONFLICT (id) DO NOTHING', {
       id: embedderId,
@@ -58,7 +57,7 @@ export class Embeddings {
     for (const { eventKey, vector } of embedded) {
       this.#db.run(
         'INSERT INTO embedding (event_key, embedder_key, dim, gen, vec) VALUES (@event_key, @embedder_key, @dim, @gen, @vec)',
-        { event_key: eventKey, embedder_key, dim, gen, vec: toBlob(unitVector(vector, dim)) },
+        { event_key: eventKey, embedder_key, dim, gen, vec: toBytes(unitVector(vector, dim)) },
       );
     }
   }
@@ -70,7 +69,7 @@ export class Embeddings {
        WHERE ${IN_STRETCH} AND embedding.embedder_key = (SELECT key FROM embedder WHERE id = @embedder)`,
       { ...stretch, embedder: embedderId },
     );
-    return new Map(rows.map(({ position, vec }) => [position, fromBlob(vec)]));
+    return new Map(rows.map(({ position, vec }) => [position, fromBytes(vec)]));
   }
 
   /** Takes the vectors of one embedder away from one stretch, inside the caller's transaction. */
@@ -118,7 +117,7 @@ export class Embeddings {
   }
 }
 
-export class EmbeddingSource implements VectorSource {
+export class EmbeddingSource implements HnswSource {
   readonly embedderId: string;
   readonly dim: number;
   readonly #db: Database;
@@ -159,28 +158,13 @@ export class EmbeddingSource implements VectorSource {
   }
 
   rowsAfter(afterId: number, limit: number): VectorRow[] {
-    interface Row {
-      readonly id: number;
-      readonly vec: Buffer;
-      readonly video_id: string;
-      readonly start_s: number;
-      readonly end_s: number;
-      readonly source: string;
-    }
-    const rows = this.#db.all<Row>(
+    const rows = this.#db.all<EmbeddingRow>(
       `SELECT embedding.id, embedding.vec, video.id AS video_id, event.start_s, event.end_s, event.source
        FROM embedding JOIN event ON event.key = embedding.event_key JOIN video ON video.key = event.video_key
        WHERE embedding.embedder_key = @key AND embedding.id > @after ORDER BY embedding.id LIMIT @limit`,
       { key: this.#key, after: afterId, limit },
     );
-    return rows.map((row) => ({
-      id: row.id,
-      vector: fromBlob(row.vec),
-      videoId: row.video_id,
-      start: row.start_s,
-      end: row.end_s,
-      source: row.source,
-    }));
+    return rows.map(toVectorRow);
   }
 
   vectors(ids: readonly number[]): Map<number, Float32Array> {
@@ -188,11 +172,21 @@ export class EmbeddingSource implements VectorSource {
       'SELECT id, vec FROM embedding WHERE id IN (SELECT value FROM json_each(@ids)) AND embedder_key = @key ORDER BY id',
       { ids: JSON.stringify(ids), key: this.#key },
     );
-    return new Map(rows.map(({ id, vec }) => [id, fromBlob(vec)]));
+    return new Map(rows.map(({ id, vec }) => [id, fromBytes(vec)]));
   }
 
-  read<T>(work: () => T): T {
-    return this.#db.read(work);
+  newer(afterId: number, limit: number): VectorState & { readonly rows: VectorRow[] } {
+    return this.#db.read(() => ({ rows: this.rowsAfter(afterId, limit), ...this.state() }));
+  }
+
+  state(): VectorState {
+    return this.#db.read(() => {
+      const newest = this.#db.get<{ id: number | null }>(
+        'SELECT max(id) AS id FROM embedding WHERE embedder_key = @key',
+        { key: this.#key },
+      );
+      return { generation: this.generation(), count: this.count(), newest: newest?.id ?? 0 };
+    });
   }
 
   /** The token of the index file that was made from these rows. */
@@ -212,14 +206,4 @@ export class EmbeddingSource implements VectorSource {
       });
     });
   }
-}
-
-function toBlob(vector: Float32Array): Buffer {
-  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-}
-
-function fromBlob(blob: Buffer): Float32Array {
-  const vector = new Float32Array(blob.byteLength / Float32Array.BYTES_PER_ELEMENT);
-  new Uint8Array(vector.buffer).set(blob);
-  return vector;
 }

@@ -1,8 +1,8 @@
 /** An event as a row, and as the record that it stands for. */
 
-import type { EventAttributes, EventKind, EventSource } from '../../src/event.js';
+import type { EventAttributes, EventKind, EventSource, MediaEvent } from '../../src/event.js';
 import type { EventRecord } from './records.js';
-import { fromJson, optional } from './values.js';
+import { finite, fromJson, optional, toJson } from './values.js';
 
 /** Columns of `EventRow`, for a query over `event JOIN video ON video.key = event.video_key`. */
 export const EVENT_COLUMNS = `video.id AS video_id, event.layer, event.window_index, event.position, event.start_s, event.end_s, event.kind, event.source,
@@ -38,5 +38,20 @@ export function toEventRecord(row: EventRow): EventRecord {
     ...optional('confidence', row.confidence),
     ...optional('model', row.model),
     attributes: fromJson<EventAttributes>(row.attributes),
+  };
+}
+
+/** @throws {LongwatchError} `invalid_input` for what is no number */
+export function eventColumns(event: MediaEvent) {
+  return {
+    start_s: finite(event.start, 'event.start'),
+    end_s: finite(event.end, 'event.end'),
+    kind: event.kind,
+    source: event.source,
+    precision_s: finite(event.precision, 'event.precision'),
+    text: event.text,
+    confidence: event.confidence === undefined ? null : finite(event.confidence, 'event.confidence'),
+    model: event.model ?? null,
+    attributes: toJson(event.attributes),
   };
 }

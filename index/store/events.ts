@@ -4,10 +4,9 @@ import type { MediaEvent } from '../../src/event.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import type { Embeddings, EventPlace } from './embeddings.js';
-import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
+import { EVENT_COLUMNS, type EventRow, eventColumns, toEventRecord } from './event-row.js';
 import type { EventFilter, EventRecord, EventWrite, Page } from './records.js';
 import { eventsInRange, rangeParameters } from './scope.js';
-import { finite, toJson } from './values.js';
 import type { Videos } from './videos.js';
 
 const LIST = 'events';
@@ -85,15 +84,7 @@ export class Events {
        VALUES (@video_key, @layer, @window_index, @position, @start_s, @end_s, @kind, @source, @precision_s, @text, @confidence, @model, @attributes)`,
       {
         ...place,
-        start_s: finite(event.start, 'event.start'),
-        end_s: finite(event.end, 'event.end'),
-        kind: event.kind,
-        source: event.source,
-        precision_s: finite(event.precision, 'event.precision'),
-        text: event.text,
-        confidence: event.confidence === undefined ? null : finite(event.confidence, 'event.confidence'),
-        model: event.model ?? null,
-        attributes: toJson(event.attributes),
+        ...eventColumns(event),
       },
     );
     return rowid;

@@ -16,7 +16,7 @@ export interface KeptAnswer {
   readonly body: string;
 }
 
-interface AnswerRow {
+export interface AnswerRow {
   readonly request: string;
   readonly status: number;
   readonly headers: string;
@@ -27,6 +27,10 @@ interface AnswerRow {
 export interface AnswerStore {
   get(caller: string, key: string, now?: Milliseconds): Awaitable<KeptAnswer | undefined>;
   put(caller: string, key: string, answer: KeptAnswer, now?: Milliseconds): Awaitable<void>;
+}
+
+export function toKeptAnswer(row: AnswerRow): KeptAnswer {
+  return { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
 }
 
 export class KeptAnswers implements AnswerStore {
@@ -42,7 +46,7 @@ export class KeptAnswers implements AnswerStore {
        WHERE caller = @caller AND idempotency_key = @key AND created_ms > @since`,
       { caller, key, since: now - KEPT_FOR },
     );
-    return row && { ...row, headers: fromJson<KeptAnswer['headers']>(row.headers) };
+    return row && toKeptAnswer(row);
   }
 
   put(caller: string, key: string, answer: KeptAnswer, now: Milliseconds = Date.now()): void {

@@ -4,18 +4,10 @@ import { LongwatchError } from '../../src/errors.js';
 import type { Database } from './database.js';
 import type { Embeddings } from './embeddings.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from './event-row.js';
+import { MAKING, type MakingRow, noStretch, toMaking } from './making-row.js';
 import type { EventRecord, Making, StretchPlace } from './records.js';
 import type { Videos } from './videos.js';
 
-interface MakingRow {
-  readonly making_key: number | null;
-  readonly model: string | null;
-  readonly frames: string | null;
-  readonly subtitles: string | null;
-  readonly meaning: string | null;
-}
-
-const MAKING = 'making.model, making.frames, making.subtitles, making.meaning';
 const STRETCH = 'segment.video_key = @video_key AND segment.layer = @layer AND segment.window_index = @window_index';
 
 export class Makings {
@@ -57,7 +49,7 @@ export class Makings {
         ...this.#parameters(videoId, place),
         making: this.keyOf(made),
       });
-      if (changes === 0) notThere(videoId, place);
+      if (changes === 0) noStretch(videoId, place);
     });
   }
 
@@ -92,7 +84,7 @@ export class Makings {
   ): void {
     this.#db.write(() => {
       const parameters = this.#parameters(videoId, place);
-      const before = this.of(videoId, place) ?? notThere(videoId, place);
+      const before = this.of(videoId, place) ?? noStretch(videoId, place);
       for (const former of [before.meaning, before.frames]) this.#embeddings.drop(parameters, former);
       const keys = this.#db.all<{ key: number }>(
         `SELECT key FROM event WHERE video_key = @video_key AND layer = @layer AND window_index = @window_index ORDER BY position`,
@@ -126,16 +118,4 @@ export function makingKey(db: Database, { model, frames, subtitles, meaning }: M
   );
   if (!row) throw new LongwatchError('internal', 'How a stretch was made was stored and is not there.');
   return row.key;
-}
-
-function toMaking({ making_key, model, frames, subtitles, meaning }: MakingRow): Making | undefined {
-  if (making_key === null) return undefined;
-  return { model: model ?? '', frames: frames ?? '', subtitles: subtitles ?? '', meaning: meaning ?? '' };
-}
-
-function notThere(videoId: string, { layer, index }: StretchPlace): never {
-  throw new LongwatchError(
-    'not_found',
-    `The video ${videoId} has no stretch ${index} of "${layer}", or nothing is known of it.`,
-  );
 }

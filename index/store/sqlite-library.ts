@@ -14,6 +14,7 @@ import { Database, type OpenOptions } from './database.js';
 import { Embeddings } from './embeddings.js';
 import { Events } from './events.js';
 import { checkIntegrity } from './integrity.js';
+import { leaseLost } from './job-row.js';
 import { Jobs } from './jobs.js';
 import { KeptAnswers } from './kept-answers.js';
 import { LayerPasses } from './layer-passes.js';
@@ -333,14 +334,7 @@ export class SqliteLibrary implements Library {
 
   underJob(fence: JobFence): SqliteLibrary {
     const mayWrite = () => {
-      if (this.#jobs.holds(fence)) return;
-      throw new LongwatchError(
-        'lease_lost',
-        `The job ${fence.jobId} was cancelled, paused or taken over by another process.`,
-        {
-          hint: 'Nothing is lost: what it wrote before is kept. See `longwatch jobs`.',
-        },
-      );
+      if (!this.#jobs.holds(fence)) throw leaseLost(fence);
     };
     const db = this.#db.guardedBy(mayWrite);
     return new SqliteLibrary(this.directory, this.#options, { db, fence, attempts: this.#attempts });
@@ -394,9 +388,9 @@ export class SqliteLibrary implements Library {
     });
   }
 
-  /** Which vector index answers for each embedder, and why. */
-  vectorIndexStatus(): VectorIndexStatus[] {
-    return this.#embeddings.embedders().flatMap(({ id }) => this.#vectorSearch(id)?.status() ?? []);
+  async vectorIndexStatus(): Promise<VectorIndexStatus[]> {
+    const searches = this.#embeddings.embedders().flatMap(({ id }) => this.#vectorSearch(id) ?? []);
+    return Promise.all(searches.map((search) => search.status()));
   }
 
   /**

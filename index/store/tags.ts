@@ -64,9 +64,12 @@ export function addTags(db: Database, key: number, texts: readonly string[]): vo
   const { count } = db.get<{ count: number }>('SELECT count(*) AS count FROM video_tag WHERE video_key = @key', {
     key,
   }) ?? { count: 0 };
-  if (count > MAX_TAGS)
-    throw new LongwatchError('invalid_input', `The video would carry ${count} tags.`, {
-      hint: `At most ${MAX_TAGS} are possible; take some away first.`,
-      pointer: '/tags',
-    });
+  if (count > MAX_TAGS) throw tooManyTags(count);
+}
+
+export function tooManyTags(count: number): LongwatchError {
+  return new LongwatchError('invalid_input', `The video would carry ${count} tags.`, {
+    hint: `At most ${MAX_TAGS} are possible; take some away first.`,
+    pointer: '/tags',
+  });
 }

@@ -25,6 +25,27 @@ export interface Timeline {
   readonly activity: readonly TimelineActivity[];
 }
 
+export interface MarkRow {
+  readonly kind: EventKind;
+  readonly source: EventSource;
+  readonly start_s: number;
+  readonly end_s: number;
+  readonly count: number;
+}
+
+export interface ActivityRow {
+  readonly start_s: number;
+  readonly end_s: number;
+  readonly activity: number;
+}
+
+export function toTimeline(marks: readonly MarkRow[], windows: readonly ActivityRow[]): Timeline {
+  return {
+    marks: marks.map(({ start_s, end_s, ...mark }) => ({ ...mark, start: start_s, end: end_s })),
+    activity: windows.map(({ start_s, end_s, activity }) => ({ start: start_s, end: end_s, activity })),
+  };
+}
+
 export class Timelines {
   readonly #db: Database;
   readonly #videos: Videos;
@@ -40,22 +61,19 @@ export class Timelines {
    */
   of(videoId: string, range: TimeRange, part: Seconds): Timeline {
     const parameters = { video_key: this.#videos.key(videoId), part, ...rangeParameters(range) };
-    const rows = this.#db.all<{ kind: EventKind; source: EventSource; start_s: number; end_s: number; count: number }>(
+    const rows = this.#db.all<MarkRow>(
       `SELECT kind, source, min(start_s) AS start_s, max(end_s) AS end_s, count(*) AS count
        FROM (${eventsInRange('kind, source, start_s, end_s', 'video_key = @video_key')}) AS event
        GROUP BY kind, source, ${PART} ORDER BY 3, 1, 2`,
       parameters,
     );
-    const windows = this.#db.all<{ start_s: number; end_s: number; activity: number }>(
+    const windows = this.#db.all<ActivityRow>(
       `SELECT min(start_s) AS start_s, max(end_s) AS end_s, coalesce(sum(activity * (end_s - start_s)) / sum(end_s - start_s), 0) AS activity
        FROM segment AS event WHERE video_key = @video_key AND layer = 'windows' AND ${OVERLAPS_RANGE}
        GROUP BY ${PART} ORDER BY 1`,
       parameters,
     );
-    return {
-      marks: rows.map(({ start_s, end_s, ...mark }) => ({ ...mark, start: start_s, end: end_s })),
-      activity: windows.map(({ start_s, end_s, activity }) => ({ start: start_s, end: end_s, activity })),
-    };
+    return toTimeline(rows, windows);
   }
 }
 

@@ -3,13 +3,15 @@
 import path from 'node:path';
 import type { FilePlace, VideoFile } from '../../ingest/watch/watch-store.js';
 import type { Profile } from '../../src/profile.js';
+import type { VideoPatch } from '../library.js';
 import type { Database } from './database.js';
 import type { VideoRecord, VideoState } from './records.js';
 import { TAGS } from './tags.js';
 import { finite, fromJson, optional } from './values.js';
+import { MARK_MISSING } from './video-row.js';
 import type { Videos } from './videos.js';
 
-interface PlaceRow {
+export interface PlaceRow {
   readonly id: string;
   readonly path: string;
   readonly size_bytes: number;
@@ -23,6 +25,33 @@ interface PlaceRow {
 /** Most videos of large libraries carry none, and parsing is dear. */
 const NO_TAGS = '[]';
 
+/** @param tags the tags of `video` as a JSON list, in the engine's SQL */
+export function allPlaces(tags: string): string {
+  return `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy, profile, ${tags} FROM video
+    UNION ALL
+    SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1, profile, ${tags}
+    FROM video_copy JOIN video ON video.key = video_copy.video_key`;
+}
+
+export function toVideoFile(row: PlaceRow): VideoFile {
+  return {
+    videoId: row.id,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+    modified: row.modified_ms,
+    state: row.state,
+    copy: row.copy === 1,
+    ...optional('profile', row.profile),
+    tags: row.tags === NO_TAGS ? [] : fromJson<string[]>(row.tags),
+  };
+}
+
+/** What a video at one place becomes at another: a title that was only the file's name goes with it. */
+export function movedTo(video: VideoRecord, { path: file, sizeBytes, modified }: FilePlace): VideoPatch {
+  const title = video.title === nameOf(video.path) ? { title: nameOf(file) } : {};
+  return { path: file, sizeBytes, modified, ...title };
+}
+
 export class VideoPlaces {
   readonly #db: Database;
   readonly #videos: Videos;
@@ -33,37 +62,16 @@ export class VideoPlaces {
   }
 
   list(): VideoFile[] {
-    const rows = this.#db.all<PlaceRow>(
-      `SELECT id, path, size_bytes, modified_ms, state, 0 AS copy, profile, ${TAGS} FROM video
-       UNION ALL
-       SELECT id, video_copy.path, video_copy.size_bytes, video_copy.modified_ms, state, 1, profile, ${TAGS}
-       FROM video_copy JOIN video ON video.key = video_copy.video_key`,
-    );
-    return rows.map((row) => ({
-      videoId: row.id,
-      path: row.path,
-      sizeBytes: row.size_bytes,
-      modified: row.modified_ms,
-      state: row.state,
-      copy: row.copy === 1,
-      ...optional('profile', row.profile),
-      tags: row.tags === NO_TAGS ? [] : fromJson<string[]>(row.tags),
-    }));
+    return this.#db.all<PlaceRow>(allPlaces(TAGS)).map(toVideoFile);
   }
 
-  /** The video is there from now on. A title that was only the file's name goes with it; one that was missing is what it was before. */
+  /** The video is there from now on; one that was missing is what it was before. */
   move(id: string, place: FilePlace): VideoRecord {
     return this.#db.write(() => {
       const video = this.#videos.require(id);
-      const { path: file, sizeBytes, modified } = place;
-      this.dropCopy(file);
+      this.dropCopy(place.path);
       this.#videos.markFound(id);
-      return this.#videos.update(id, {
-        path: file,
-        sizeBytes,
-        modified,
-        ...(video.title === nameOf(video.path) ? { title: nameOf(file) } : {}),
-      });
+      return this.#videos.update(id, movedTo(video, place));
     });
   }
 
@@ -82,16 +90,12 @@ export class VideoPlaces {
     this.#db.write(() => this.#db.run('DELETE FROM video_copy WHERE path = @path', { path: file }));
   }
 
-  /** All that was learnt is kept, and the state for the day when the file is back. */
   miss(id: string): void {
-    this.#db.write(() =>
-      this.#db.run("UPDATE video SET found_state = state, state = 'missing' WHERE id = @id AND state <> 'missing'", {
-        id,
-      }),
-    );
+    this.#db.write(() => this.#db.run(MARK_MISSING, { id }));
   }
 }
 
-function nameOf(file: string): string {
+/** What a title is that nobody gave. */
+export function nameOf(file: string): string {
   return path.basename(file, path.extname(file));
 }

@@ -1,7 +1,6 @@
 /** Standing queries, the stretches that they have not looked at yet, and the times that they were told of. */
 
-import { LongwatchError } from '../../src/errors.js';
-import { type Milliseconds, mergeRanges, type TimeRange } from '../../src/time.js';
+import type { Milliseconds, TimeRange } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { Deliveries } from './deliveries.js';
@@ -13,30 +12,18 @@ import {
   type WatchFinding,
   type WatchRecord,
 } from './standing-store.js';
-import { fromJson, optional } from './values.js';
+import {
+  FRESH_MAX,
+  type FreshRow,
+  freshByVideo,
+  noWatch,
+  tooManyWatches,
+  toWatchRecord,
+  type WatchRow,
+  watchColumns,
+} from './watch-row.js';
 
 const LIST = 'watches';
-/** Stretches that are looked at in one go: a day of video, in windows of 8 s. */
-const FRESH_MAX = 10_000;
-
-interface WatchRow {
-  readonly key: number;
-  readonly id: string;
-  readonly query: string;
-  readonly video_ids: string | null;
-  readonly tags: string | null;
-  readonly min_score: number;
-  readonly url: string;
-  readonly secret: string;
-  readonly created_ms: number;
-}
-
-interface FreshRow {
-  readonly key: number;
-  readonly video_id: string;
-  readonly start_s: number;
-  readonly end_s: number;
-}
 
 export class Watches implements StandingStore {
   readonly #db: Database;
@@ -49,30 +36,18 @@ export class Watches implements StandingStore {
 
   add(watch: WatchRecord, secret: string): void {
     this.#db.write(() => {
-      if (this.count() >= WATCHES_MAX)
-        throw new LongwatchError('conflict', `There are ${WATCHES_MAX} standing queries already.`, {
-          hint: 'Delete one first.',
-        });
+      if (this.count() >= WATCHES_MAX) throw tooManyWatches();
       this.#db.run(
         `INSERT INTO watch (id, query, video_ids, tags, min_score, url, secret, created_ms)
          VALUES (@id, @query, @video_ids, @tags, @min_score, @url, @secret, @created_ms)`,
-        {
-          id: watch.id,
-          query: watch.query,
-          video_ids: watch.videoIds ? JSON.stringify(watch.videoIds) : null,
-          tags: watch.tags ? JSON.stringify(watch.tags) : null,
-          min_score: watch.minScore,
-          url: watch.url,
-          secret,
-          created_ms: watch.created,
-        },
+        watchColumns(watch, secret),
       );
     });
   }
 
   get(id: string): WatchRecord | undefined {
     const row = this.#db.get<WatchRow>('SELECT * FROM watch WHERE id = @id', { id });
-    return row && toRecord(row);
+    return row && toWatchRecord(row);
   }
 
   list({ cursor, limit }: { readonly cursor?: string; readonly limit?: number } = {}): Page<WatchRecord> {
@@ -83,7 +58,7 @@ export class Watches implements StandingStore {
       { limit: size + 1, ...(before && { key: before[0] }) },
     );
     const page = toPage(LIST, rows, size, (row) => [row.key]);
-    return { ...page, items: page.items.map(toRecord) };
+    return { ...page, items: page.items.map(toWatchRecord) };
   }
 
   count(): number {
@@ -92,9 +67,7 @@ export class Watches implements StandingStore {
 
   remove(id: string): void {
     if (this.#db.run('DELETE FROM watch WHERE id = @id', { id }).changes > 0) return;
-    throw new LongwatchError('not_found', `There is no standing query "${id}".`, {
-      hint: 'GET /v1/watches lists them.',
-    });
+    throw noWatch(id);
   }
 
   fresh(): FreshStretches[] {
@@ -103,17 +76,7 @@ export class Watches implements StandingStore {
        FROM watch_fresh JOIN video ON video.key = watch_fresh.video_key
        ORDER BY watch_fresh.key LIMIT ${FRESH_MAX}`,
     );
-    const byVideo = new Map<string, FreshRow[]>();
-    for (const row of rows) {
-      const ofVideo = byVideo.get(row.video_id);
-      if (ofVideo) ofVideo.push(row);
-      else byVideo.set(row.video_id, [row]);
-    }
-    return [...byVideo].map(([videoId, ofVideo]) => ({
-      videoId,
-      ranges: mergeRanges(ofVideo.map(({ start_s, end_s }) => ({ start: start_s, end: end_s }))),
-      upTo: Math.max(...ofVideo.map(({ key }) => key)),
-    }));
+    return freshByVideo(rows);
   }
 
   settle<Match extends TimeRange>(
@@ -136,7 +99,7 @@ export class Watches implements StandingStore {
         if (!watch) continue;
         const untold = matches.filter((match) => this.#tell(watch.key, video.key, match));
         if (untold.length === 0) continue;
-        this.deliveries.add(watch.key, (id) => noticeOf(id, toRecord(watch), untold), now);
+        this.deliveries.add(watch.key, (id) => noticeOf(id, toWatchRecord(watch), untold), now);
         owed++;
       }
       return owed;
@@ -165,16 +128,4 @@ export class Watches implements StandingStore {
     );
     return true;
   }
-}
-
-function toRecord(row: WatchRow): WatchRecord {
-  return {
-    id: row.id,
-    query: row.query,
-    ...optional('videoIds', row.video_ids === null ? null : fromJson<readonly string[]>(row.video_ids)),
-    ...optional('tags', row.tags === null ? null : fromJson<readonly string[]>(row.tags)),
-    minScore: row.min_score,
-    url: row.url,
-    created: row.created_ms,
-  };
 }

@@ -27,7 +27,7 @@ export class ExactIndex implements VectorIndex {
   }
 
   async search(query: Float32Array, limit: number, scope?: SearchScope): Promise<Neighbour[]> {
-    while (this.#source.generation() !== this.#generation) {
+    while ((await this.#source.generation()) !== this.#generation) {
       this.#refreshing ??= this.#refresh().finally(() => {
         this.#refreshing = undefined;
       });
@@ -41,21 +41,19 @@ export class ExactIndex implements VectorIndex {
     return nearest.toArray();
   }
 
-  /** Adds what is new, a batch a turn; the last batch and the deletions are read from one state of the store. */
+  /** Adds what is new, a batch a turn; what the last batch is compared with is of the same moment. */
   async #refresh(): Promise<void> {
-    while (!this.#catchUp()) await nextTurn();
+    while (!(await this.#catchUp())) await nextTurn();
   }
 
-  #catchUp(): boolean {
-    return this.#source.read(() => {
-      const rows = this.#source.rowsAfter(this.#lastId, BATCH_ROWS);
-      for (const row of rows) this.#add(row);
-      if (rows.length === BATCH_ROWS) return false;
-      // Every living row is in the copy now, so a surplus is exactly what was deleted.
-      if (this.#places.length !== this.#source.count()) this.#drop(new Set(this.#source.ids()));
-      this.#generation = this.#source.generation();
-      return true;
-    });
+  async #catchUp(): Promise<boolean> {
+    const { rows, count, generation } = await this.#source.newer(this.#lastId, BATCH_ROWS);
+    for (const row of rows) this.#add(row);
+    if (rows.length === BATCH_ROWS) return false;
+    // Every row that lived at that moment is in the copy now, so a surplus is exactly what was deleted.
+    if (this.#places.length !== count) this.#drop(new Set(await this.#source.ids()));
+    this.#generation = generation;
+    return true;
   }
 
   #add({ vector, ...place }: VectorRow): void {

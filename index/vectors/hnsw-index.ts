@@ -6,16 +6,16 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Awaitable } from '../../src/awaitable.js';
 import { LongwatchError } from '../../src/errors.js';
 import { failpoint } from '../../src/failpoint.js';
 import type { SearchScope } from '../library.js';
-import type { EmbeddingSource } from '../store/embeddings.js';
 import { HnswGraph } from './hnsw.js';
 import { HnswFiles, type Manifest } from './hnsw-file.js';
 import { runHnswTask } from './hnsw-task.js';
 import { scanNearest } from './scan.js';
 import { dot, Nearest } from './vector.js';
-import type { Neighbour, VectorIndex } from './vector-index.js';
+import type { Neighbour, VectorIndex, VectorSource } from './vector-index.js';
 
 /** Share of removed points above which a graph is built anew: they are walked through in every search and never freed. */
 export const MAX_TOMBSTONES = 0.2;
@@ -25,19 +25,16 @@ const BATCH_ROWS = 50;
 const PROBES = 16;
 
 /** What an index needs of the store: its rows, and the memory of which file was made from them. */
-export type HnswSource = Pick<
-  EmbeddingSource,
-  | 'embedderId'
-  | 'dim'
-  | 'generation'
-  | 'count'
-  | 'ids'
-  | 'rowsAfter'
-  | 'vectors'
-  | 'read'
-  | 'indexToken'
-  | 'publishIndex'
->;
+export interface HnswSource extends VectorSource {
+  /** The token of the index file that was made from these rows. */
+  indexToken(): Awaitable<string | undefined>;
+  /** Runs `publish` once (which puts the files in place) and remembers `token`, while no other process can do the same. */
+  publishIndex(token: string, publish: () => void): Awaitable<void>;
+}
+
+async function historyOf(source: HnswSource) {
+  return { generation: await source.generation(), token: await source.indexToken() };
+}
 
 export class HnswIndex implements VectorIndex {
   readonly kind = 'hnsw';
@@ -64,7 +61,7 @@ export class HnswIndex implements VectorIndex {
     signal: AbortSignal,
   ): Promise<{ readonly index: HnswIndex; readonly manifest: Manifest } | { readonly refused: string }> {
     const files = new HnswFiles(folder, source.embedderId, source.dim);
-    const found = await files.verified({ generation: source.generation(), token: source.indexToken() });
+    const found = await files.verified(await historyOf(source));
     if ('refused' in found) return found;
     const { manifest } = found;
     const file = files.graphPath(manifest.generation);
@@ -76,7 +73,7 @@ export class HnswIndex implements VectorIndex {
       writeFileSync(files.loadingPath, String(process.pid));
       const graph = await HnswGraph.read(file, source.dim);
       rmSync(files.loadingPath, { force: true });
-      const strange = strangePoint(graph, manifest, source);
+      const strange = await strangePoint(graph, manifest, source);
       return strange ? { refused: strange } : { index: new HnswIndex(source, graph, manifest), manifest };
     } catch (error) {
       return { refused: error instanceof Error ? error.message : String(error) };
@@ -93,12 +90,10 @@ export class HnswIndex implements VectorIndex {
     { folder, library, signal, anew = false }: { folder: string; library: string; signal: AbortSignal; anew?: boolean },
   ): Promise<void> {
     const files = new HnswFiles(folder, source.embedderId, source.dim);
-    const found = anew
-      ? undefined
-      : await files.verified({ generation: source.generation(), token: source.indexToken() });
+    const found = anew ? undefined : await files.verified(await historyOf(source));
     const manifest = found && 'manifest' in found ? found.manifest : undefined;
     const base = manifest && { file: files.graphPath(manifest.generation), maxId: manifest.maxId };
-    const usable = manifest && manifest.count <= source.count() * (1 + MAX_TOMBSTONES);
+    const usable = manifest && manifest.count <= (await source.count()) * (1 + MAX_TOMBSTONES);
     const output = files.temporaryPath();
     try {
       const facts = await runHnswTask(
@@ -108,7 +103,7 @@ export class HnswIndex implements VectorIndex {
       if (!facts) throw new LongwatchError('internal', 'The vector index was built without a result.');
       failpoint('index_tmp');
       const token = randomUUID();
-      source.publishIndex(token, () => files.publish(output, facts, token));
+      await source.publishIndex(token, () => files.publish(output, facts, token));
     } finally {
       rmSync(output, { force: true });
     }
@@ -122,7 +117,7 @@ export class HnswIndex implements VectorIndex {
   async search(query: Float32Array, limit: number, scope?: SearchScope): Promise<Neighbour[]> {
     // A graph cannot be asked for a part of itself without losing hits.
     if (scope) return scanNearest(this.#source, query, limit, scope);
-    while (this.#source.generation() !== this.#generation) {
+    while ((await this.#source.generation()) !== this.#generation) {
       this.#refreshing ??= this.#refresh().finally(() => {
         this.#refreshing = undefined;
       });
@@ -130,44 +125,42 @@ export class HnswIndex implements VectorIndex {
     }
     const nearest = new Nearest(limit);
     const candidates = this.#graph.search(query, limit);
-    for (const [id, vector] of this.#source.vectors(candidates)) nearest.offer(id, dot(query, vector));
+    for (const [id, vector] of await this.#source.vectors(candidates)) nearest.offer(id, dot(query, vector));
     const found = nearest.toArray();
     // Deletions can cut parts of a graph off. Then the rows themselves are read.
-    const expected = Math.min(limit, this.#source.count());
+    const expected = Math.min(limit, await this.#source.count());
     return found.length < expected ? scanNearest(this.#source, query, limit) : found;
   }
 
   async #refresh(): Promise<void> {
-    while (!this.#catchUp()) await nextTurn();
+    while (!(await this.#catchUp())) await nextTurn();
   }
 
-  #catchUp(): boolean {
-    return this.#source.read(() => {
-      const rows = this.#source.rowsAfter(this.#lastId, BATCH_ROWS);
-      for (const { id, vector } of rows) {
-        this.#graph.add(id, vector);
-        this.#lastId = id;
-      }
-      if (rows.length === BATCH_ROWS) return false;
-      if (this.#graph.labels.size !== this.#source.count()) {
-        const living = new Set(this.#source.ids());
-        for (const id of [...this.#graph.labels]) if (!living.has(id)) this.#graph.remove(id);
-      }
-      this.#generation = this.#source.generation();
-      return true;
-    });
+  async #catchUp(): Promise<boolean> {
+    const { rows, count, generation } = await this.#source.newer(this.#lastId, BATCH_ROWS);
+    for (const { id, vector } of rows) {
+      this.#graph.add(id, vector);
+      this.#lastId = id;
+    }
+    if (rows.length === BATCH_ROWS) return false;
+    if (this.#graph.labels.size !== count) {
+      const living = new Set(await this.#source.ids());
+      for (const id of [...this.#graph.labels]) if (!living.has(id)) this.#graph.remove(id);
+    }
+    this.#generation = generation;
+    return true;
   }
 }
 
 /** Why a loaded graph is not the one that the manifest describes, found by comparing some of its points with the store. */
-function strangePoint(graph: HnswGraph, manifest: Manifest, source: HnswSource): string | undefined {
+async function strangePoint(graph: HnswGraph, manifest: Manifest, source: HnswSource): Promise<string | undefined> {
   const labels = [...graph.labels];
   if (labels.length !== manifest.count) return 'the index holds another number of points than its manifest says';
   const last = labels.reduce((most, label) => Math.max(most, label), 0);
   if (last !== manifest.maxId) return 'the index ends with another embedding than its manifest says';
   const step = Math.max(1, Math.floor(labels.length / PROBES));
   const probes = labels.filter((_, i) => i % step === 0);
-  for (const [id, vector] of source.vectors(probes)) {
+  for (const [id, vector] of await source.vectors(probes)) {
     const held = graph.vector(id);
     if (held.length !== vector.length || held.some((value, i) => value !== vector[i])) {
       return `the index holds another vector for embedding ${id} than the store`;

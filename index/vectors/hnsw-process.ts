@@ -2,6 +2,7 @@
 
 import { setPriority } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isPostgresAddress } from '../../src/library-address.js';
 import { Database } from '../store/database.js';
 import { Embeddings } from '../store/embeddings.js';
 import { HnswGraph, MAX_LABEL } from './hnsw.js';
@@ -31,31 +32,38 @@ async function answer(task: HnswTask): Promise<HnswReply> {
 
 async function build({ library, embedderId, output, base }: HnswTask & { task: 'build' }): Promise<GraphFacts> {
   setPriority(LOW_PRIORITY);
-  const db = Database.open(library, { readonly: true });
-  const source = new Embeddings(db).source(embedderId);
+  const { source, close } = await openSource(library, embedderId);
   if (!source) throw new Error(`the library has no embeddings of ${embedderId}`);
   // Rows that come after this moment have a larger id and a later generation: the reader of the file adds them.
-  const { generation, count, newest } = source.read(() => ({
-    generation: source.generation(),
-    count: source.count(),
-    newest: source.ids().at(-1) ?? 0,
-  }));
+  const { generation, count, newest } = await source.state();
   if (newest > MAX_LABEL) throw new Error(`embedding ${newest} is larger than a label of the index may be`);
   const graph = base ? await HnswGraph.read(base.file, source.dim) : await HnswGraph.create(source.dim, count);
   let maxId = base?.maxId ?? 0;
   for (let more = true; more; await nextTurn()) {
-    const rows = source.rowsAfter(maxId, BATCH_ROWS).filter((row) => row.id <= newest);
+    const rows = (await source.rowsAfter(maxId, BATCH_ROWS)).filter((row) => row.id <= newest);
     for (const { id, vector } of rows) {
       graph.add(id, vector);
       maxId = id;
     }
     more = rows.length > 0;
   }
-  db.close();
+  await close();
   graph.write(output);
   const measured = syncAndMeasure(output);
   await check(output, source.dim, graph.points);
   return { generation, count: graph.points, maxId, ...measured };
+}
+
+/** The rows of an embedder where they lie. */
+async function openSource(library: string, embedderId: string) {
+  if (isPostgresAddress(library)) {
+    const { openDatabase } = await import('../postgres/open-database.js');
+    const { embeddingSource } = await import('../postgres/embeddings.js');
+    const db = await openDatabase(library, { readonly: true });
+    return { source: await embeddingSource(db, embedderId), close: () => db.close() };
+  }
+  const db = Database.open(library, { readonly: true });
+  return { source: new Embeddings(db).source(embedderId), close: async () => db.close() };
 }
 
 /** A graph whose every point can be read, and from which searches start that end. Broken links end this process. */

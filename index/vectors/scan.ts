@@ -16,9 +16,9 @@ export async function scanNearest(
   scope?: SearchScope,
 ): Promise<Neighbour[]> {
   const nearest = new Nearest(limit);
-  const ids = source.ids(scope);
+  const ids = await source.ids(scope);
   for (let from = 0; from < ids.length; from += BATCH_ROWS) {
-    for (const [id, vector] of source.vectors(ids.slice(from, from + BATCH_ROWS)))
+    for (const [id, vector] of await source.vectors(ids.slice(from, from + BATCH_ROWS)))
       nearest.offer(id, dot(query, vector));
     await nextTurn();
   }

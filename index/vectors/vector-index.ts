@@ -1,5 +1,6 @@
 /** Nearest-neighbour search over the embeddings of one embedder: what it reads (the store) and what it promises. */
 
+import type { Awaitable } from '../../src/awaitable.js';
 import type { SearchScope } from '../library.js';
 
 /** One stored embedding and where its event lies. Rows never change; they are added and deleted. */
@@ -14,21 +15,30 @@ export interface VectorRow {
   readonly source: string;
 }
 
+/** What a store has of one embedder at one moment. */
+export interface VectorState {
+  readonly generation: number;
+  readonly count: number;
+  /** The largest id, 0 where there is none. */
+  readonly newest: number;
+}
+
 /** The truth that every index is derived from. */
 export interface VectorSource {
   readonly embedderId: string;
   readonly dim: number;
   /** Changes whenever an embedding of any embedder is added or deleted. */
-  generation(): number;
-  count(): number;
+  generation(): Awaitable<number>;
+  count(): Awaitable<number>;
   /** Ids of the rows in scope, ascending. */
-  ids(scope?: SearchScope): number[];
+  ids(scope?: SearchScope): Awaitable<number[]>;
   /** Up to `limit` rows with an id above `afterId`, by id. Since ids count up, these are also the rows that are newer. */
-  rowsAfter(afterId: number, limit: number): VectorRow[];
+  rowsAfter(afterId: number, limit: number): Awaitable<VectorRow[]>;
+  /** The same with the state that they were read from: all in one moment. */
+  newer(afterId: number, limit: number): Awaitable<VectorState & { readonly rows: VectorRow[] }>;
+  state(): Awaitable<VectorState>;
   /** The vectors of those ids that are (still) there. */
-  vectors(ids: readonly number[]): Map<number, Float32Array>;
-  /** Runs `work` over one unchanging state of the store. */
-  read<T>(work: () => T): T;
+  vectors(ids: readonly number[]): Awaitable<Map<number, Float32Array>>;
 }
 
 export interface Neighbour {
@@ -50,7 +60,7 @@ export interface VectorIndex {
 /** Which index answers, and why. For `doctor` and `check`. */
 export interface VectorIndexStatus {
   readonly embedderId: string;
-  readonly kind: 'exact' | 'hnsw';
+  readonly kind: 'exact' | 'hnsw' | 'pgvector';
   readonly rows: number;
   /** Why it is this one, in a sentence. */
   readonly reason: string;

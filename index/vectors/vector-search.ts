@@ -21,7 +21,7 @@ const MAX_CACHED_ROWS = 300_000;
 const MAX_REPLAYED = 0.1;
 
 export interface VectorSearchOptions {
-  /** The library's database file. */
+  /** The library's database: its file, or the address of one in PostgreSQL. */
   readonly library: string;
   /** Folder of the index files. */
   readonly folder: string;
@@ -50,7 +50,7 @@ export class VectorSearch {
   }
 
   async search(query: Float32Array, limit: number, scope?: SearchScope): Promise<Neighbour[]> {
-    const rows = this.#source.count();
+    const rows = await this.#source.count();
     if (rows >= this.#options.graphFromRows && !this.#graph && !this.#gaveUp) {
       this.#preparing ??= this.#prepare().finally(() => {
         this.#preparing = undefined;
@@ -68,8 +68,8 @@ export class VectorSearch {
     }
   }
 
-  status(): VectorIndexStatus {
-    const rows = this.#source.count();
+  async status(): Promise<VectorIndexStatus> {
+    const rows = await this.#source.count();
     const { embedderId } = this.#source;
     const few = `${rows} embeddings are fewer than ${this.#options.graphFromRows}, where exact search is fast enough`;
     if (rows < this.#options.graphFromRows) return { embedderId, kind: 'exact', rows, reason: few };
@@ -84,7 +84,7 @@ export class VectorSearch {
     this.#exact = undefined;
     if (this.#options.readonly) return;
     this.#files().discard();
-    if (this.#source.count() < this.#options.graphFromRows) return;
+    if ((await this.#source.count()) < this.#options.graphFromRows) return;
     const hnsw = await findHnsw();
     if ('missing' in hnsw) {
       this.#graphReason = hnsw.missing;
@@ -121,7 +121,7 @@ export class VectorSearch {
     try {
       this.#loading = this.#loadFirst();
       const covered = await this.#loading;
-      const enough = covered >= this.#source.count() * (1 - MAX_REPLAYED);
+      const enough = covered >= (await this.#source.count()) * (1 - MAX_REPLAYED);
       if (this.#graph && (enough || this.#options.readonly)) return;
       if (this.#options.readonly)
         throw new LongwatchError('part_missing', `${this.#graphReason}, and the library is read-only`);

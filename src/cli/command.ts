@@ -36,7 +36,10 @@ export interface VerbContext {
 export function verb(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--library <dir>', 'the library folder (default: LONGWATCH_LIBRARY, else ./longwatch-library)')
+    .option(
+      '--library <place>',
+      'the library: a folder, or postgres://USER@HOST/DATABASE (default: LONGWATCH_LIBRARY, else ./longwatch-library)',
+    )
     .option('--config <file>', 'settings as JSON')
     .option('--json', 'one JSON document on stdout and nothing else there')
     .option('--quiet', 'no progress and no remarks')

@@ -20,6 +20,7 @@ import { ingestCommand } from './commands/ingest.js';
 import { jobsCommand } from './commands/jobs.js';
 import { listCommand } from './commands/list.js';
 import { lookCommand } from './commands/look.js';
+import { migrateCommand } from './commands/migrate.js';
 import { modelsCommand } from './commands/models.js';
 import { removeCommand } from './commands/remove.js';
 import { searchCommand } from './commands/search.js';
@@ -67,6 +68,7 @@ for (const command of [
   checkCommand,
   backupCommand,
   rebuildIndexCommand,
+  migrateCommand,
 ]) {
   program.addCommand(command.exitOverride());
 }

@@ -70,11 +70,11 @@ async function bench(): Promise<void> {
   const counts = [`${videos} videos`, `${segments} segments`, `${events} events`, `${embeddings} embeddings`];
   console.log(`${counts.join(', ')}; ${megabytes(statSync(path.join(directory, DATABASE_FILE)).size)} of database\n`);
   await library.nearest(EMBEDDER, await vectorOf('a question'), 10);
-  if (library.vectorIndexStatus()[0]?.kind !== 'hnsw') {
+  if ((await library.vectorIndexStatus())[0]?.kind !== 'hnsw') {
     const [, took] = await timed(() => library.rebuildIndex());
     console.log(`building and loading the graph: ${(took / 1000).toFixed(0)} s\n`);
   }
-  console.log(library.vectorIndexStatus()[0]?.reason);
+  console.log((await library.vectorIndexStatus())[0]?.reason);
   await library.close();
   const parts = {
     starts: printStarts,
@@ -218,7 +218,7 @@ async function printRecall(directory: string): Promise<void> {
     all += truth.filter(({ id }) => found.has(id)).length;
   }
   console.log(
-    `\n${library.vectorIndexStatus()[0]?.kind}: recall@10 ${(ten / vectors.length / 10).toFixed(4)}, recall@200 ${(all / vectors.length / 200).toFixed(4)}, ${vectors.length} questions`,
+    `\n${(await library.vectorIndexStatus())[0]?.kind}: recall@10 ${(ten / vectors.length / 10).toFixed(4)}, recall@200 ${(all / vectors.length / 200).toFixed(4)}, ${vectors.length} questions`,
   );
   db.close();
   await library.close();

@@ -39,6 +39,22 @@ describe('settings', () => {
     expect(loadConfig({ models: '/mine' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/mine');
   });
 
+  it("leave the address of a database as it is, and keep what is this machine's in a folder", () => {
+    const library = 'postgres://ann@db.example/films';
+    const inDatabase = {
+      library,
+      state: path.resolve('longwatch-library'),
+      models: path.resolve('longwatch-library/models'),
+    };
+    expect(loadConfig({ library }, {})).toMatchObject(inDatabase);
+    expect(loadConfig({ library }, { LONGWATCH_STATE: '/cache' })).toMatchObject({
+      library,
+      state: '/cache',
+      models: '/cache/models',
+    });
+    expect(loadConfig({ library: '/films' }, { LONGWATCH_STATE: '/cache' }).state).toBe('/films');
+  });
+
   it.each([
     [{ LONGWATCH_PORT: 'http' }, 'port'],
     [{ LONGWATCH_DECODER: 'vlc' }, 'LONGWATCH_DECODER'],

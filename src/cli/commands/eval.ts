@@ -153,7 +153,9 @@ function openWay(way: Way, parts: AskingParts, folder: MediaFolder): Promise<Ask
 /** The user's settings and models, with a library of the evaluation's own: thousands of clips do not belong among somebody's videos. */
 function configOf(options: EvalOptions, output: string): Config {
   const config = loadConfig({ library: options.library, config: options.config });
-  return options.library === undefined ? { ...config, library: path.join(output, 'library') } : config;
+  if (options.library !== undefined) return config;
+  const folder = path.join(output, 'library');
+  return { ...config, library: folder, state: folder };
 }
 
 function print(terminal: Terminal, report: Report, output: string): void {

@@ -6,6 +6,7 @@ import type { JobRecord } from '../../../ingest/jobs/job.js';
 import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
 import { canonicalPlace } from '../../../ingest/media.js';
 import { LongwatchError, toLongwatchError } from '../../errors.js';
+import { publicAddress } from '../../library-address.js';
 import { tagSet } from '../../tag.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
@@ -54,7 +55,7 @@ async function queue(
   for (const file of places) jobs.push(await engine.jobs.leave(file, settings));
   terminal.document({ jobs: jobs.map((job) => ({ id: job.id, path: job.path })) });
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
-  terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${engine.config.library}.`);
+  terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${publicAddress(engine.config.library)}.`);
   return EXIT.done;
 }
 

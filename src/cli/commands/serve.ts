@@ -4,6 +4,7 @@ import { startServer } from '../../../api/server.js';
 import { loadConfig } from '../../config.js';
 import { examine } from '../../doctor.js';
 import { LongwatchError } from '../../errors.js';
+import { publicAddress } from '../../library-address.js';
 import { type Engine, openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
 import { collect, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
@@ -74,8 +75,10 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       engine.jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       engine.jobs.takeUpWaiting();
       engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
-      terminal.document({ url: server.url, library: config.library });
-      terminal.line(`Longwatch ${VERSION} on ${server.url} (library ${config.library}). Stop with Ctrl-C.`);
+      terminal.document({ url: server.url, library: publicAddress(config.library) });
+      terminal.line(
+        `Longwatch ${VERSION} on ${server.url} (library ${publicAddress(config.library)}). Stop with Ctrl-C.`,
+      );
       if (config.roots.length === 0) terminal.note('The API ingests from no folder: give --root DIR to allow one.');
       const watching = new AbortController();
       const watcher = config.watch.length === 0 ? undefined : await watchFolders(engine, log, watching.signal);
@@ -96,7 +99,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
 async function watchFolders(engine: Engine, log: pino.Logger, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
   const watcher = engine.watch({
     rules: engine.config.watch,
-    leaveOut: await realpath(engine.config.library),
+    leaveOut: await realpath(engine.config.state),
     onEvent: (event) => log[event.kind === 'remark' ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
   });
   await watcher.requireFolders();

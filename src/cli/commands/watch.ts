@@ -44,7 +44,7 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
       const changes: WatchEvent[] = [];
       const watcher = engine.watch({
         rules,
-        leaveOut: await realpath(engine.config.library),
+        leaveOut: await realpath(engine.config.state),
         hints: !options.poll,
         ...(options.settle === undefined ? {} : { settle: seconds('--settle', options.settle, 0) }),
         ...(options.interval === undefined ? {} : { interval: seconds('--interval', options.interval, 1) }),

@@ -23,45 +23,6 @@ describe('a tag', () => {
   });
 });
 
-describe('tags of a video', () => {
-  it('are a set that is added to and taken from, and stay when it is added again, moves or is missing', () => {
-    const library = temporaryLibrary();
-    const { id } = library.addVideo({ ...newVideo('film'), tags: ['Match'] });
-    expect(library.tagVideo(id, { add: ['b', 'A', 'a'], remove: ['B', 'never'] }).tags).toEqual(['a', 'match']);
-    expect(library.addVideo({ ...newVideo('film', { fingerprint: 'settings-2' }), tags: ['c'] }).tags).toEqual([
-      'a',
-      'c',
-      'match',
-    ]);
-    library.missVideo(id);
-    library.placeVideo(id, { path: '/elsewhere.mp4', sizeBytes: 1, modified: 1 });
-    expect(library.findVideo(id).tags).toEqual(['a', 'c', 'match']);
-    const { id: other } = library.addVideo({ ...newVideo('other'), tags: ['a'] });
-    expect(library.tags()).toEqual([
-      { tag: 'a', videos: 2 },
-      { tag: 'c', videos: 1 },
-      { tag: 'match', videos: 1 },
-    ]);
-    expect(library.taggedVideos(['A', 'match'])).toEqual([id]);
-    expect(library.listVideos({ tags: ['a'], limit: 1 })).toMatchObject({
-      items: [{ id }],
-      nextCursor: expect.any(String),
-    });
-    library.removeVideo(id);
-    expect(library.tags()).toEqual([{ tag: 'a', videos: 1 }]);
-    expect(library.listVideos({ tags: ['a'] }).items.map((video) => video.id)).toEqual([other]);
-  });
-
-  it('are 64 at most; what would be more changes nothing', () => {
-    const library = temporaryLibrary();
-    const { id } = library.addVideo(newVideo('film'));
-    const many = Array.from({ length: 64 }, (_, i) => `tag ${i}`);
-    expect(library.tagVideo(id, { add: many }).tags).toHaveLength(64);
-    expect(() => library.tagVideo(id, { add: ['one more'], remove: ['tag 0'] })).toThrow(/would carry 65 tags/);
-    expect(library.findVideo(id).tags).toContain('tag 0');
-  });
-});
-
 describe('a search that names tags', () => {
   it.each([
     ['exact', 1_000_000],

@@ -53,7 +53,7 @@ async function libraryWithGraph(directory = temporaryFolder(), seed = 1): Promis
   library.addVideo(newVideo('film'));
   write(library, 0, ROWS, seed);
   await library.rebuildIndex();
-  expect(library.vectorIndexStatus()).toMatchObject([{ kind: 'hnsw', rows: ROWS }]);
+  expect(await library.vectorIndexStatus()).toMatchObject([{ kind: 'hnsw', rows: ROWS }]);
   await library.close();
   return directory;
 }
@@ -254,7 +254,9 @@ needed('the files of the graph', { timeout: 120_000 }, () => {
     writeFileSync(join(directory, 'vectors'), 'somebody else');
     const library = temporaryLibrary({ directory, graphFromRows: 10 });
     expect(await ids(library)).toEqual(truth);
-    await expect.poll(() => library.vectorIndexStatus()[0]?.reason, { timeout: 20_000 }).toContain('EEXIST');
+    await expect
+      .poll(() => library.vectorIndexStatus().then(([status]) => status?.reason), { timeout: 20_000 })
+      .toContain('EEXIST');
     expect(await ids(library)).toEqual(truth);
   });
 
@@ -305,7 +307,7 @@ needed('the files of the graph', { timeout: 120_000 }, () => {
     const library = temporaryLibrary({ directory, create: false, readonly: true, graphFromRows: 10 });
     expect(await ids(library)).toEqual(truth);
     await expect
-      .poll(() => library.vectorIndexStatus()[0]?.reason, { timeout: 20_000 })
+      .poll(() => library.vectorIndexStatus().then(([status]) => status?.reason), { timeout: 20_000 })
       .toContain('should check the vector index');
   });
 

@@ -9,7 +9,7 @@ import { findHnsw } from '../../../index/vectors/hnsw.js';
 import { HnswIndex } from '../../../index/vectors/hnsw-index.js';
 import { scanNearest } from '../../../index/vectors/scan.js';
 import { dot, Nearest, unitVector } from '../../../index/vectors/vector.js';
-import type { Neighbour, VectorIndex, VectorSource } from '../../../index/vectors/vector-index.js';
+import type { Neighbour, VectorIndex } from '../../../index/vectors/vector-index.js';
 import { latentVectors, newVideo, randomFrom, subtitle, temporaryLibrary, windowOf } from '../support.js';
 
 const DIM = 48;
@@ -73,7 +73,7 @@ const IMPLEMENTATIONS: readonly {
 ];
 
 /** The slow, obvious twin. */
-function bruteForce(source: VectorSource, query: Float32Array, limit: number): Neighbour[] {
+function bruteForce(source: EmbeddingSource, query: Float32Array, limit: number): Neighbour[] {
   return [...source.vectors(source.ids())]
     .map(([id, vector]) => ({
       id,

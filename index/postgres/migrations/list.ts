@@ -1,0 +1,8 @@
+/** Every schema step in order. The last one's version is what this program writes and the newest that it reads. */
+
+import type { Migration } from '../../store/migrations/migration.js';
+import { firstSchema } from './first-schema.js';
+
+export const MIGRATIONS: readonly Migration[] = [firstSchema];
+
+export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
