@@ -49,6 +49,7 @@ export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | '
 /** An event that the full text matched. */
 export interface TextHit {
   readonly event: EventRecord;
+  /** Higher is better; they compare only within one call. */
   readonly score: number;
   /** The words and phrases of the query that the event contains, as they were asked. */
   readonly words: readonly string[];

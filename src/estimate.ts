@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.js';
+import { timeToIdentify } from '../ingest/file.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
@@ -70,7 +71,7 @@ export async function estimateIngest(
       path: file,
       hint: 'Its time cannot be estimated; it can be ingested all the same.',
     });
-  const opening = Date.now() - started;
+  const opening = Date.now() - started + (await timeToIdentify(file, probe.sizeBytes, signal));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-estimate-'));
   const library = openLibrary(folder, { create: true });
   try {
@@ -177,6 +178,7 @@ class Trial {
     const started = Date.now();
     let progress = 0;
     let wall = 0;
+    let first: { readonly progress: number; readonly wall: Milliseconds } | undefined;
     const timer = setInterval(() => {
       const passed = Date.now() - started;
       if ((passed > sample && progress > 0 && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
@@ -186,6 +188,7 @@ class Trial {
         if (step.progress <= progress) return;
         progress = step.progress;
         wall = Date.now() - started;
+        first ??= { progress, wall };
       });
       progress = 1;
       wall = Date.now() - started;
@@ -198,16 +201,32 @@ class Trial {
     if (name === 'windows' && this.parts.model && progress < 1) {
       progress = this.plan().covered / this.duration;
       wall = Date.now() - started;
+      first = undefined;
     }
     const speed = (progress * this.duration) / (Math.max(1, wall) / 1000);
     return {
       name,
-      ...(progress > 0 ? { took: wall / progress } : {}),
+      ...(progress > 0 ? { took: wholeTime({ progress, wall }, first) } : {}),
       speed,
       measuredOver: progress * this.duration,
       diskBytes: progress > 0 ? Math.round(((await sizeOf(this.parts.library, this.folder)) - before) / progress) : 0,
     };
   }
+}
+
+/** A first step that is later than this part of the way there says too little about the rest. */
+const SET_UP_KNOWN = 0.5;
+
+interface Reached {
+  /** 0..1 */
+  readonly progress: number;
+  readonly wall: Milliseconds;
+}
+
+/** What all of it takes. Starting the decoder and opening a model, which end with the first step, are not paid again for every part of the film. */
+function wholeTime(last: Reached, first: Reached = { progress: 0, wall: 0 }): Milliseconds {
+  if (first.progress > SET_UP_KNOWN * last.progress) return last.wall / last.progress;
+  return last.wall + ((last.wall - first.wall) / (last.progress - first.progress)) * (1 - last.progress);
 }
 
 /** Bytes of the library as one file, without what its log holds twice. */

@@ -26,7 +26,7 @@ export class SliceProof {
     this.#reader = new StampedFrameReader(request);
   }
 
-  /** Reading began far before the slice. It would come there, but as late as one pass. */
+  /** Reading began far before the slice. */
   get strayed(): boolean {
     return this.#strayed;
   }

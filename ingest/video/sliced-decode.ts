@@ -113,7 +113,10 @@ class SlicedDecode {
       this.#beginMore();
       const decoded = await await this.#next(this.#decoding);
       if (!decoded?.proof.continues(proof)) return undefined;
-      for (let frame = decoded.frames.shift(); frame; frame = decoded.frames.shift()) yield frame;
+      for (let frame = decoded.frames.shift(); frame; frame = decoded.frames.shift()) {
+        if (this.#abort.signal.aborted) return undefined;
+        yield frame;
+      }
       ({ proof } = decoded);
     }
     return CLEAN_EXIT;
@@ -181,9 +184,14 @@ class SlicedDecode {
   async #decode(slice: Slice): Promise<DecodedSlice | undefined> {
     const proof = new SliceProof(slice, this.task.request);
     const frames: StampedFrame[] = [];
+    let bytes = 0;
     for await (const message of this.#run(slice)) {
-      frames.push(...proof.take(message));
-      if (proof.strayed) break;
+      for (const frame of proof.take(message)) {
+        frames.push(frame);
+        bytes += frame.rgb.length;
+      }
+      // Reading from far before it would take as long as one pass, and more frames than were planned are no slice.
+      if (proof.strayed || bytes > this.sizes.bytes) break;
     }
     this.#busy--;
     if (!proof.isSound) return this.#fail();

@@ -145,7 +145,7 @@ describe('the page', () => {
       if (file.endsWith('.js'))
         for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(20);
+    expect(seen.size).toBe(25);
   });
 
   it('is not sent again to a browser that has it', async () => {
