@@ -15,6 +15,7 @@ import { takeApart } from './question.js';
 import { type Candidate, retrieve } from './retrieve.js';
 import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
 import { type Stretch, stretchesOf } from './stretches.js';
+import { Turns } from './turns.js';
 import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } from './types.js';
 
 export interface SearcherParts {
@@ -31,6 +32,7 @@ export interface SearcherParts {
 interface Parts extends SearcherParts {
   readonly retrieval: Retrieval;
   readonly looks?: Looks;
+  readonly turns: Turns;
 }
 
 /** A picture that others are compared with. */
@@ -73,7 +75,7 @@ export interface LibrarySearcher extends Searcher {
 export function createSearcher(given: SearcherParts): LibrarySearcher {
   const { library, pictures, retrieval = library } = given;
   const looks = pictures ? { looks: new Looks(library, retrieval, pictures) } : {};
-  const parts: Parts = { ...given, retrieval, ...looks };
+  const parts: Parts = { ...given, retrieval, ...looks, turns: new Turns() };
   return {
     resembling: (filters, picture, signal) => resembling(filters, picture, parts, signal),
     async search(request, signal) {
@@ -224,12 +226,14 @@ async function matchesOf(
 /** An embedder that fails takes its own evidence away, not the answer. */
 async function gather(
   parsed: ParsedSearch,
-  { retrieval, embedder, looks }: Parts,
+  { retrieval, embedder, looks, turns }: Parts,
   signal: AbortSignal | undefined,
 ): Promise<Gathered> {
   const found = await orLost(retrieve(parsed, retrieval, embedder, signal));
   const candidates = found.value ?? (await retrieve(parsed, retrieval, undefined, signal));
   const meaningLost = found.lost === undefined ? {} : { meaningLost: found.lost };
+  // What was asked together is found together: ranking all of it at once would hold up everybody else.
+  await turns.next();
   if (!looks || !(await looks.any())) return { candidates, looked: false, ...meaningLost };
   const seen = await orLost(looks.find(parsed.sentence, parsed.scope, signal));
   return {
