@@ -1,5 +1,6 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
+import os from 'node:os';
 import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
@@ -9,7 +10,9 @@ import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobFence } from '../ingest/jobs/job.js';
-import { JobQueue } from '../ingest/jobs/queue.js';
+import { JOB_PARTS } from '../ingest/jobs/job-part.js';
+import { Presence } from '../ingest/jobs/presence.js';
+import { JobQueue, type JobQueueOptions } from '../ingest/jobs/queue.js';
 import { canonicalPlace, identifyMedia } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
@@ -28,8 +31,10 @@ import { type PictureSearchRequest, searchByPicture } from './picture-search.js'
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Profile } from './profile.js';
 import type { ServerStatus } from './remote/pool-member.js';
+import { ingestShare } from './shared-ingest.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
+import { VERSION } from './version.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
 export { loadConfig } from './config.js';
@@ -44,6 +49,8 @@ export interface Engine {
   /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
+  /** Says to others that this process does jobs, once it is started. */
+  readonly presence: Presence;
   /** Where `s3://` places are read from. */
   readonly objects: ObjectStore;
   decoder(): Promise<Decoder>;
@@ -81,14 +88,21 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+export interface EngineOptions {
+  /** Whether a missing library is made. */
+  readonly create: boolean;
+  /** Which jobs this process does, once it takes them up, and how. @default each, whole */
+  readonly work?: Pick<JobQueueOptions, 'parts' | 'lease' | 'heartbeat'>;
+}
+
 /**
- * @param create Whether a missing library is made.
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create }: { readonly create: boolean }): Promise<Engine> {
+export async function openEngine(config: Config, { create, work = {} }: EngineOptions): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = await openLibrary(config, { create });
-  const parts = openParts(config);
+  // Who does no jobs may be asked for an estimate or a look all the same.
+  const parts = openParts(config, work.parts?.length === 0 ? undefined : work.parts);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({
     ...(await parts.pipeline(profile)),
@@ -111,14 +125,26 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     );
   };
   const jobs = new JobQueue({
+    ...work,
     store: library,
     profile: config.profile,
-    work: async (file, report, signal, fence, { profile, tags }) => {
-      const parts = await pipelineUnder(fence, profile);
-      const { video } = await ingestVideo(parts, file, { tags, signal, onProgress: report });
-      return { videoId: video.id };
+    work: async (file, report, signal, fence, { profile, tags, parts: todo, videoId }) => {
+      const share = {
+        ...(todo ? { todo } : {}),
+        ...(work.parts ? { own: work.parts } : {}),
+        ...(videoId ? { videoId } : {}),
+      };
+      const options = { tags, signal, onProgress: report };
+      return ingestShare(await pipelineUnder(fence, profile), file, share, options);
     },
   });
+  const presence = new Presence(library.workers, () => ({
+    owner: jobs.owner,
+    host: os.hostname(),
+    version: VERSION,
+    parts: work.parts ?? JOB_PARTS,
+    draining: jobs.draining,
+  }));
   const plainSearcher = once(async () => {
     const { embedder } = await meaning();
     const { embedder: compared } = await pictures();
@@ -150,6 +176,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     config,
     library,
     jobs,
+    presence,
     standing,
     objects: parts.objects,
     decoder,
@@ -192,6 +219,7 @@ export async function openEngine(config: Config, { create }: { readonly create: 
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
+      await presence.stop();
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();

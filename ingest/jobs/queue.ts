@@ -18,9 +18,11 @@ import {
   type JobRecord,
   type JobSettings,
   type JobStore,
+  type JobTask,
   type NewJob,
   STANDS_STILL_AFTER,
 } from './job.js';
+import type { JobPart } from './job-part.js';
 import { isGone, ownerName } from './owner.js';
 
 /** What a running job says about itself. */
@@ -34,21 +36,24 @@ export interface JobProgress {
 /**
  * The work itself. A rejection fails the job or puts it back, by the class of its error; when `signal` aborted, neither.
  * @param fence What its writes are made under.
- * @param settings What it was made for.
+ * @param task What it was made for, and what of it is to be done.
+ * @returns with `left`: the parts that others are to do
  */
 export type JobWork = (
   path: string,
   report: (progress: JobProgress) => void,
   signal: AbortSignal,
   fence: JobFence,
-  settings: JobSettings,
-) => Promise<{ readonly videoId: string }>;
+  task: JobTask,
+) => Promise<{ readonly videoId: string; readonly left?: readonly JobPart[] }>;
 
 export interface JobQueueOptions {
   readonly store: JobStore;
   readonly work: JobWork;
   /** What a job is made for that names none. @default what the process reads that does it */
   readonly profile?: Profile;
+  /** Only jobs that one of these parts is to be done of; with none of them, none. @default every job */
+  readonly parts?: readonly JobPart[];
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
   /** How long a job is held without a sign of life. @default LEASE */
@@ -75,9 +80,10 @@ interface RunningJob {
 }
 
 export class JobQueue {
-  readonly #options: Required<Omit<JobQueueOptions, 'profile'>> & Pick<JobQueueOptions, 'profile'>;
+  readonly #options: Required<Omit<JobQueueOptions, 'profile' | 'parts'>> & Pick<JobQueueOptions, 'profile' | 'parts'>;
   readonly #queue: PQueue;
-  readonly #owner = ownerName(randomUUID());
+  /** The name of this process in leases. */
+  readonly owner = ownerName(randomUUID());
   readonly #mine = new Map<string, RunningJob>();
   readonly #listeners = new Set<(job: JobRecord) => void>();
   readonly #troubled = new Set<(error: LongwatchError) => void>();
@@ -86,10 +92,17 @@ export class JobQueue {
   /** The run after the present one, once it is asked for. */
   #takingNext: Promise<boolean> | undefined;
   #closed = false;
+  /** No more jobs are taken. */
+  #draining = false;
 
   constructor(options: JobQueueOptions) {
     this.#options = { concurrency: 1, lease: LEASE, heartbeat: HEARTBEAT, wait: backOff, ...options };
     this.#queue = new PQueue({ concurrency: this.#options.concurrency });
+  }
+
+  /** Whether it takes no more jobs. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   get #store(): JobStore {
@@ -115,7 +128,7 @@ export class JobQueue {
 
   /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
   takeUpWaiting(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#options.parts?.length === 0) return;
     this.#sweeper ??= setInterval(() => void this.#takeUp(), SWEEP_EVERY).unref();
     void this.#takeUp();
   }
@@ -229,6 +242,19 @@ export class JobQueue {
     while (!(await this.#takeUp()) || this.#mine.size > 0);
   }
 
+  /** Takes no more jobs, and waits until those that run have ended, no longer than `patience`. */
+  async drain(patience: Milliseconds): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#sweeper);
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    const all = this.#taking.then(() => Promise.all([...this.#mine.values()].map(({ ended }) => ended)));
+    await Promise.race([all, enough]);
+    clearTimeout(timer);
+  }
+
   /** Takes no more jobs, stops what runs and waits for it. What was unfinished is queued again in the store, to be taken up later. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -255,10 +281,13 @@ export class JobQueue {
 
   async #take(): Promise<boolean> {
     while (this.#mine.size < this.#options.concurrency) {
-      if (this.#closed) return true;
-      const claimed = await this.#attempt(() => this.#store.claimJob(this.#claim()));
+      if (this.#closed || this.#draining) return true;
+      const { parts } = this.#options;
+      const claim = parts === undefined ? this.#claim() : { ...this.#claim(), parts };
+      const claimed = await this.#attempt(() => this.#store.claimJob(claim));
       if (!claimed) return true;
-      if (this.#closed) await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
+      if (this.#closed || this.#draining)
+        await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
       else this.#start(claimed);
     }
     return false;
@@ -281,8 +310,8 @@ export class JobQueue {
     const letGo = this.#keepAlive(mine);
     let end: JobEnd | undefined;
     try {
-      const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence, mine.job);
-      end = { kind: 'done', videoId };
+      const { videoId, left = [] } = await this.#options.work(mine.job.path, report, abort.signal, fence, mine.job);
+      end = left.length > 0 ? { kind: 'handed', videoId, parts: left } : { kind: 'done', videoId };
     } catch (thrown) {
       end = await this.#endOf(mine, thrown);
     } finally {
@@ -309,7 +338,7 @@ export class JobQueue {
   }
 
   #claim(): JobClaim {
-    return { owner: this.#owner, lease: this.#options.lease, isGone };
+    return { owner: this.owner, lease: this.#options.lease, isGone };
   }
 
   /** Gives signs of life and stores how far the job is, until the returned function is called. */

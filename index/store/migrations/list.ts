@@ -4,6 +4,7 @@ import { durableJobs } from './durable-jobs.js';
 import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
+import { sharedWork } from './shared-work.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
 import { tagsAndMakings } from './tags-and-makings.js';
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   durableJobs,
   standingQueries,
   tagsAndMakings,
+  sharedWork,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
