@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../../index/postgres/database.js';
 import { Jobs, requireHeld } from '../../../index/postgres/jobs.js';
 import { connectPool } from '../../../index/postgres/pool.js';
@@ -24,6 +24,7 @@ async function opening(): Promise<{ readonly db: Database; readonly address: str
   return { db, address };
 }
 
+const NO_FENCE = { jobId: '', token: 0 };
 const CLAIM = { owner: 'one', lease: 60_000, isGone: () => false };
 
 describe('the address of a library', () => {
@@ -46,7 +47,7 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     const address = await temporaryDatabase();
     await Promise.all([1, 2, 3].map(() => prepareSchema(connect(address), { create: true })));
     const steps = await connect(address).all<{ version: number }>('SELECT version FROM longwatch.schema_step');
-    expect(steps).toEqual([{ version: 1 }]);
+    expect(steps).toEqual([{ version: 1 }, { version: 2 }]);
   });
 
   it('without a library, with a newer one, or not there at all is refused by name', async () => {
@@ -97,6 +98,42 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
       code: 'lease_lost',
     });
     expect(await db.get("SELECT value FROM meta WHERE key = 'vec_generation'")).toEqual({ value: 0 });
+  });
+
+  it('goes by its own clock alone: a host whose clock is an hour off neither takes a job too early nor loses its own', async () => {
+    const { db, address } = await opening();
+    const ours = new Jobs(db);
+    const astray = new Jobs(connect(address));
+    const clockOff = async <T>(by: number, act: () => Promise<T>): Promise<T> => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + by });
+      try {
+        return await act();
+      } finally {
+        vi.useRealTimers();
+      }
+    };
+    const step = { stage: 'windows', progress: 0, progressed: 0 };
+    const error = { code: 'disk_full', detail: 'It is full.' };
+    for (const by of [3_600_000, -3_600_000]) {
+      const { id } = await ours.add({ path: `/film ${by}` });
+      const held = await ours.claim(CLAIM);
+      expect(held?.job.id).toBe(id);
+      // Neither before its time ...
+      expect(await clockOff(by, () => astray.claim({ ...CLAIM, owner: 'astray' }))).toBeUndefined();
+      await ours.end(held?.fence ?? NO_FENCE, { kind: 'later' });
+      // ... nor is its own lease over for others.
+      const other = await clockOff(by, () => astray.claim({ ...CLAIM, owner: 'astray' }));
+      expect(other?.job.id).toBe(id);
+      expect(await ours.claim(CLAIM)).toBeUndefined();
+      expect(await clockOff(by, () => astray.renew(other?.fence ?? NO_FENCE, 60_000, step))).toBe(true);
+      expect(await ours.claim(CLAIM)).toBeUndefined();
+      // What it puts back for a minute waits for a minute.
+      const retry = () => astray.end(other?.fence ?? NO_FENCE, { kind: 'retry', error, runAt: Date.now() + 60_000 });
+      const waiting = await clockOff(by, retry);
+      expect(waiting?.runAt).toBeGreaterThan(Date.now() + 30_000);
+      expect(waiting?.runAt).toBeLessThan(Date.now() + 90_000);
+      await ours.cancel(id);
+    }
   });
 
   it('runs a transaction again that two others got in the way of', async () => {
