@@ -19,6 +19,7 @@ import type { Decoder } from '../ingest/video/decoder.js';
 import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
 import { type ChosenModel, modelOverview } from './chosen-model.js';
+import { openChosenWaker } from './chosen-waker.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
@@ -91,6 +92,8 @@ export interface Engine {
 export interface EngineOptions {
   /** Whether a missing library is made. */
   readonly create: boolean;
+  /** Whether other hosts hear at once of the jobs that this process makes, and it of theirs. @default false: they look every few seconds */
+  readonly calls?: boolean;
   /** Which jobs this process does, once it takes them up, and how. @default each, whole */
   readonly work?: Pick<JobQueueOptions, 'parts' | 'lease' | 'heartbeat'>;
 }
@@ -98,7 +101,7 @@ export interface EngineOptions {
 /**
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create, work = {} }: EngineOptions): Promise<Engine> {
+export async function openEngine(config: Config, { create, calls = false, work = {} }: EngineOptions): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = await openLibrary(config, { create });
   // Who does no jobs may be asked for an estimate or a look all the same.
@@ -124,8 +127,10 @@ export async function openEngine(config: Config, { create, work = {} }: EngineOp
       { profile: config.profile, tags: options?.tags ?? [] },
     );
   };
+  const waker = once(() => openChosenWaker(config.library));
   const jobs = new JobQueue({
     ...work,
+    ...(calls ? { waker: async () => (await waker()).waker } : {}),
     store: library,
     profile: config.profile,
     work: async (file, report, signal, fence, { profile, tags, parts: todo, videoId }) => {
@@ -220,6 +225,7 @@ export async function openEngine(config: Config, { create, work = {} }: EngineOp
     async close() {
       await jobs.close();
       await presence.stop();
+      await (await waker.opened())?.waker?.close();
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();

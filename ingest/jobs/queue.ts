@@ -22,8 +22,9 @@ import {
   type NewJob,
   STANDS_STILL_AFTER,
 } from './job.js';
-import type { JobPart } from './job-part.js';
+import { JOB_PARTS, type JobPart } from './job-part.js';
 import { isGone, ownerName } from './owner.js';
+import type { Waker } from './waker.js';
 
 /** What a running job says about itself. */
 export interface JobProgress {
@@ -54,8 +55,12 @@ export interface JobQueueOptions {
   readonly profile?: Profile;
   /** Only jobs that one of these parts is to be done of; with none of them, none. @default every job */
   readonly parts?: readonly JobPart[];
+  /** Tells other hosts of new work, and hears of theirs. @default none: they look every few seconds */
+  readonly waker?: () => Promise<Waker | undefined>;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
+  /** How often the store is looked through for jobs that nobody does. @default SWEEP_EVERY */
+  readonly sweep?: Milliseconds;
   /** How long a job is held without a sign of life. @default LEASE */
   readonly lease?: Milliseconds;
   /** How often a running job gives a sign of life and hears that it was taken away. At most a third of the lease. @default HEARTBEAT */
@@ -63,6 +68,9 @@ export interface JobQueueOptions {
   /** The wait before attempt `attempts + 1`. @default backOff */
   readonly wait?: (attempts: number) => Milliseconds;
 }
+
+/** What has no default of its own. */
+type Open = 'profile' | 'parts' | 'waker';
 
 /** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
 export const LEASE: Milliseconds = 60_000;
@@ -80,7 +88,7 @@ interface RunningJob {
 }
 
 export class JobQueue {
-  readonly #options: Required<Omit<JobQueueOptions, 'profile' | 'parts'>> & Pick<JobQueueOptions, 'profile' | 'parts'>;
+  readonly #options: Required<Omit<JobQueueOptions, Open>> & Pick<JobQueueOptions, Open>;
   readonly #queue: PQueue;
   /** The name of this process in leases. */
   readonly owner = ownerName(randomUUID());
@@ -96,7 +104,14 @@ export class JobQueue {
   #draining = false;
 
   constructor(options: JobQueueOptions) {
-    this.#options = { concurrency: 1, lease: LEASE, heartbeat: HEARTBEAT, wait: backOff, ...options };
+    this.#options = {
+      concurrency: 1,
+      sweep: SWEEP_EVERY,
+      lease: LEASE,
+      heartbeat: HEARTBEAT,
+      wait: backOff,
+      ...options,
+    };
     this.#queue = new PQueue({ concurrency: this.#options.concurrency });
   }
 
@@ -123,14 +138,35 @@ export class JobQueue {
   /** Stores a job for a process that takes up what waits. */
   async leave(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
     const { profile } = this.#options;
-    return this.#store.addJob({ ...(profile === undefined ? {} : { profile }), ...options, path });
+    const job = await this.#store.addJob({ ...(profile === undefined ? {} : { profile }), ...options, path });
+    this.#call(job);
+    return job;
   }
 
   /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
   takeUpWaiting(): void {
     if (this.#closed || this.#options.parts?.length === 0) return;
-    this.#sweeper ??= setInterval(() => void this.#takeUp(), SWEEP_EVERY).unref();
+    if (!this.#sweeper) {
+      this.#sweeper = setInterval(() => void this.#takeUp(), this.#options.sweep).unref();
+      void this.#hear();
+    }
     void this.#takeUp();
+  }
+
+  /** Takes up what others call for; while all hands are full, their calls go elsewhere. */
+  async #hear(): Promise<void> {
+    const waker = await this.#options.waker?.();
+    await waker?.hear(this.#options.parts ?? JOB_PARTS, async () => {
+      await this.#takeUp();
+      if (this.#mine.size >= this.#options.concurrency)
+        await Promise.race([...this.#mine.values()].map(({ ended }) => ended));
+    });
+  }
+
+  /** Tells others of a job that waits. Nobody waits for that. */
+  #call({ state, parts }: JobRecord): void {
+    if (state !== 'queued') return;
+    void this.#options.waker?.().then((waker) => waker?.call(parts ?? ['decode']));
   }
 
   /**
@@ -322,6 +358,7 @@ export class JobQueue {
       async () => (end ? await this.#store.endJob(fence, end) : undefined) ?? this.#store.getJob(fence.jobId),
     );
     this.#mine.delete(fence.jobId);
+    if (end?.kind === 'handed' && ended) this.#call(ended);
     if (end?.kind !== 'later' && ended) this.#tell(ended);
   }
 
@@ -375,6 +412,7 @@ export class JobQueue {
 
   #again(job: JobRecord): JobRecord {
     this.#tell(job);
+    this.#call(job);
     if (this.#sweeper) void this.#takeUp();
     return job;
   }

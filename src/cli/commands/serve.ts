@@ -40,7 +40,11 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       watch: options.watch?.map((dir) => ({ dir })),
     });
     const log = openLog(config, options.quiet ?? false);
-    const engine = await openEngine(config, { create: true, ...(options.jobs ? {} : { work: { parts: [] } }) });
+    const engine = await openEngine(config, {
+      create: true,
+      calls: true,
+      ...(options.jobs ? {} : { work: { parts: [] } }),
+    });
     try {
       const server = await startServer(
         {

@@ -32,7 +32,7 @@ export const workerCommand = verb('worker', 'do the jobs of a library, beside ot
     const config = configOf(options);
     const log = openLog(config, options.quiet ?? false);
     const work = { lease, heartbeat: Math.min(HEARTBEAT, lease / BEATS_A_LEASE), ...(parts ? { parts } : {}) };
-    const engine = await openEngine(config, { create: true, work });
+    const engine = await openEngine(config, { create: true, calls: true, work });
     try {
       const { jobs, presence } = engine;
       jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
