@@ -10,6 +10,7 @@ export class Presence {
   #timer: NodeJS.Timeout | undefined;
   #saying: Promise<void> = Promise.resolve();
   #isSaying = false;
+  #onBeat: () => void = () => {};
 
   /** @param self what it says now */
   constructor(store: WorkerStore, self: () => WorkerSign) {
@@ -17,7 +18,9 @@ export class Presence {
     this.#self = self;
   }
 
-  start(): void {
+  /** @param onBeat called whenever a sign of life was tried, heard or not: this process is not stuck */
+  start(onBeat: () => void = () => {}): void {
+    this.#onBeat = onBeat;
     this.#timer ??= setInterval(() => this.say(), SIGN_OF_LIFE_EVERY).unref();
     this.say();
   }
@@ -27,6 +30,7 @@ export class Presence {
     this.#isSaying = true;
     this.#saying = quietly(() => this.#store.sign(this.#self())).finally(() => {
       this.#isSaying = false;
+      this.#onBeat();
     });
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -58,10 +58,11 @@ describe.skipIf(noServer)('workers that share a library on PostgreSQL', { timeou
   it('do its parts on different hosts, and each is as good as one that does everything', async () => {
     const library = await newLibrary();
     const ids = await library.ask();
-    const sound = worker(library.address, ['--layers', 'sound']);
+    const sound = worker(library.address, ['--layers', 'sound', '--alive', path.join(folder, 'alive')]);
     await until(async () => (await library.workers()).length === 1);
     const decode = worker(library.address, ['--layers', 'decode,model']);
     await library.done(ids);
+    expect(existsSync(path.join(folder, 'alive'))).toBe(true);
     expect((await library.workers()).map(({ parts, host }) => [parts, host])).toEqual([
       [['sound'], os.hostname()],
       [['decode'], os.hostname()],

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { JOB_PARTS, parseJobParts } from '../../../ingest/jobs/job-part.js';
 import { HEARTBEAT, LEASE } from '../../../ingest/jobs/queue.js';
 import { LongwatchError } from '../../errors.js';
@@ -14,6 +15,7 @@ interface WorkerOptions extends ReadingOptions {
   readonly layers?: string;
   readonly drain: string;
   readonly lease: string;
+  readonly alive?: string;
 }
 
 /** A sign of life must get through several times within a lease. */
@@ -24,6 +26,7 @@ export const workerCommand = verb('worker', 'do the jobs of a library, beside ot
   .addOption(profileOption())
   .option('--drain <seconds>', 'when stopped, how long what runs may go on to its end before it is put back', '20')
   .option('--lease <seconds>', 'how long a job is held without a sign of life', String(LEASE / 1000))
+  .option('--alive <file>', 'a file that is written every few seconds while the process is not stuck, for probes')
   .action(async (options: WorkerOptions) => {
     const parts = options.layers === undefined ? undefined : parseJobParts(options.layers);
     const drain = seconds('--drain', options.drain, 0, 86_400);
@@ -38,7 +41,8 @@ export const workerCommand = verb('worker', 'do the jobs of a library, beside ot
       jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       logJobs(jobs, log);
       const stopped = stopSignal();
-      presence.start();
+      const { alive } = options;
+      presence.start(() => void (alive === undefined || writeFile(alive, '').catch(() => {})));
       jobs.takeUpWaiting();
       const library = publicAddress(config.library);
       terminal.document({ worker: jobs.owner, parts: parts ?? JOB_PARTS, library });

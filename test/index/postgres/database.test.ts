@@ -2,8 +2,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../../index/postgres/database.js';
 import { Jobs, requireHeld } from '../../../index/postgres/jobs.js';
 import { connectPool } from '../../../index/postgres/pool.js';
+import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js';
 import { prepareSchema } from '../../../index/postgres/schema.js';
 import { publicAddress } from '../../../src/library-address.js';
+import { newVideo, windowOf } from '../support.js';
 import { noServer, sqlOf, temporaryDatabase } from './server.js';
 
 const opened: Database[] = [];
@@ -61,6 +63,37 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     await db.run("INSERT INTO schema_step (version, name) VALUES (1000, 'of tomorrow')");
     expect(await refusal(connect(address), true)).toBe('library_newer');
     expect(await refusal(connect(address.replace(/test_\w+/, 'nowhere')), true)).toBe('library_not_found');
+  });
+
+  it('that a newer program has added to is worked on to the end by who is at it, and opened by no older one', async () => {
+    const address = await temporaryDatabase();
+    const older = await openPostgresLibrary(address, { create: true, state: '/nowhere' });
+    try {
+      await older.addJob({ path: '/film' });
+      const claim = await older.claimJob(CLAIM);
+      const fence = claim?.fence ?? NO_FENCE;
+      const film = older.underJob(fence);
+      const { id } = await film.addVideo(newVideo('film'));
+      await film.writeWindow(id, windowOf(0));
+      // What an upgrade may do while others work: add tables, and columns that need not be given.
+      const newer = connect(address);
+      await newer.write(async (sql) => {
+        for (const table of ['job', 'video', 'segment', 'event', 'worker'])
+          await sql.run(
+            `ALTER TABLE ${table} ADD COLUMN of_tomorrow text, ADD COLUMN counted integer NOT NULL DEFAULT 0`,
+          );
+        await sql.run("INSERT INTO schema_step (version, name) VALUES (1000, 'of tomorrow')");
+      });
+      await film.writeWindow(id, windowOf(1));
+      await older.workers.sign({ owner: 'one', host: 'h', version: '0.1.0', parts: ['decode'], draining: true });
+      expect(await older.endJob(fence, { kind: 'done', videoId: id })).toMatchObject({ state: 'done' });
+      expect([...(await older.writtenWindows(id))]).toEqual([0, 1]);
+      await expect(openPostgresLibrary(address, { create: true, state: '/nowhere' })).rejects.toMatchObject({
+        code: 'library_newer',
+      });
+    } finally {
+      await older.close();
+    }
   });
 
   it('opened for reading refuses to write', async () => {
