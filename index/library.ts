@@ -47,9 +47,10 @@ export type VideoPatch = Partial<Omit<VideoRecord, 'id' | 'sha256' | 'added' | '
   readonly error?: VideoRecord['error'] | null;
 };
 
-/** An event that the full text matched. Higher scores are better; they compare only within one call. */
+/** An event that the full text matched. */
 export interface TextHit {
   readonly event: EventRecord;
+  /** Higher is better; they compare only within one call. */
   readonly score: number;
   /** The words and phrases of the query that the event contains, as they were asked. */
   readonly words: readonly string[];
@@ -81,6 +82,9 @@ export interface SearchScope {
   readonly range?: TimeRange;
   readonly sources?: readonly EventSource[];
 }
+
+/** What a search asks of a library; what takes long in a large one. */
+export type Retrieval = Pick<Library, 'matchText' | 'nearest' | 'nearestPoints'>;
 
 export interface IntegrityReport {
   readonly ok: boolean;

@@ -1,10 +1,10 @@
 /**
- * Takes the pictures of the README (`npm run screenshots`): the page over the demo's two libraries, light, in Debian's chromium. Needs
+ * Takes the pictures of the page (`npm run screenshots`): over the demo's two libraries, light and dark, in Debian's chromium. Needs
  * chromium (CHROMIUM names another one) and reads the demo's films first, which takes a minute.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,8 @@ function makeLibraries() {
 
 /** Runs `longwatch serve` while `work` goes on. */
 async function serving(library, env, work) {
-  const server = spawn(process.execPath, [program, 'serve', '--library', library, '--port', '0', '--json', '--quiet'], {
+  const settings = ['--library', library, '--port', '0', '--root', folder, '--json', '--quiet'];
+  const server = spawn(process.execPath, [program, 'serve', ...settings], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -65,13 +66,47 @@ async function save(page, name) {
   console.log(`${path.relative(root, file)}  ${Math.round(size / 1000)} kB`);
 }
 
-/** Every frame of the page has come. */
+/** Every frame of the page has come, and the film stands where it was sent. */
 async function settled(page) {
-  await page.waitForFunction(() =>
-    [...document.querySelectorAll('img')].every((image) => image.complete || image.loading === 'lazy'),
-  );
   await page.waitForLoadState('networkidle');
-  await page.waitForTimeout(500);
+  await page.waitForFunction(() => {
+    const video = document.querySelector('#video');
+    const inSight = (image) => image.checkVisibility() && image.getBoundingClientRect().top < innerHeight;
+    const pictures = [...document.querySelectorAll('img')].every((image) => !inSight(image) || image.complete);
+    return pictures && (!video.src || (video.readyState >= 3 && !video.seeking));
+  });
+  await page.waitForTimeout(1000);
+}
+
+/** Asks the server as a program would. */
+async function post(url, address, body) {
+  const response = await fetch(url + address, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${address}: ${await response.text()}`);
+}
+
+/** A standing query, a job of each kind, and something to tell of. */
+async function giveWork(url, library) {
+  await post(url, '/v1/watches', { query: 'a nut falls on the bird', url: 'https://hooks.example/longwatch' });
+  const place = path.dirname(library);
+  const known = readdirSync(place).find((name) => name.endsWith('.mp4'));
+  copyFileSync(path.join(place, known), path.join(folder, 'garden.mp4'));
+  // The same pictures in a file of its own: another content is another video.
+  writeFileSync(path.join(folder, 'garden.mp4'), Buffer.alloc(8), { flag: 'a' });
+  copyFileSync(path.join(place, known.replace(/mp4$/, 'en.vtt')), path.join(folder, 'garden.en.vtt'));
+  writeFileSync(path.join(folder, 'stairs.mp4'), 'no video at all');
+  for (const name of ['stairs', 'garden']) await post(url, '/v1/videos', { path: path.join(folder, `${name}.mp4`) });
+  for (let open = true; open; ) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { items } = await (await fetch(`${url}/v1/jobs`)).json();
+    open = items.some(({ state }) => state === 'queued' || state === 'running');
+  }
+  await post(url, '/v1/jobs/pause', {});
+  copyFileSync(path.join(folder, 'garden.mp4'), path.join(folder, 'yard.mp4'));
+  await post(url, '/v1/videos', { path: path.join(folder, 'yard.mp4'), priority: 10 });
 }
 
 const { film, hour, models } = makeLibraries();
@@ -79,7 +114,7 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--force-device-scale-factor=1'],
 });
-const newPage = (width, height) => browser.newPage({ viewport: { width, height }, colorScheme: 'light' });
+const newPage = (width, height, colorScheme = 'light') => browser.newPage({ viewport: { width, height }, colorScheme });
 try {
   await serving(film, { LONGWATCH_MODEL: 'none' }, async (url) => {
     const page = await newPage(1200, 860);
@@ -95,6 +130,17 @@ try {
     await settled(phone);
     await save(phone, 'phone');
     await phone.close();
+
+    await giveWork(url, film);
+    const work = await newPage(1200, 760, 'dark');
+    await work.goto(`${url}/#work`);
+    await settled(work);
+    await save(work, 'work');
+    await work.goto(`${url}/#watches`);
+    await work.click('#watches summary');
+    await settled(work);
+    await save(work, 'watches');
+    await work.close();
   });
   await serving(hour, { LONGWATCH_MODELS: models, LONGWATCH_MODEL: 'nano' }, async (url) => {
     const page = await newPage(1200, 980);

@@ -55,6 +55,8 @@ const fileSchema = z.strictObject({
   models: z.string().min(1).optional(),
   /** Which decoder: `auto` takes a native ffmpeg on the PATH, else the WebAssembly build. */
   decoder: z.enum(DECODERS).optional(),
+  /** Engines that decode one long video at once, in slices; 1 decodes it in one pass. */
+  decodeWorkers: z.number().int().min(1).max(32).optional(),
   /** Meaning search on or off. */
   meaning: z.boolean().optional(),
   /** How much is read from a video: see `src/profile.ts`. */
@@ -175,6 +177,8 @@ export interface Config {
   readonly models: string;
   /** @default auto */
   readonly decoder: (typeof DECODERS)[number];
+  /** Engines that decode one long video at once, 1 to 32. @default as `chooseDecoder` says */
+  readonly decodeWorkers?: number;
   /** Whether texts are embedded and searched by meaning, where the parts are installed. @default true */
   readonly meaning: boolean;
   /** @default standard */
@@ -255,6 +259,7 @@ const ENVIRONMENT: { readonly [name: string]: (value: string) => FileSettings } 
   LONGWATCH_STATE: (state) => ({ state }),
   LONGWATCH_MODELS: (models) => ({ models }),
   LONGWATCH_DECODER: (decoder) => fileSchema.pick({ decoder: true }).parse({ decoder }),
+  LONGWATCH_DECODE_WORKERS: (workers) => ({ decodeWorkers: Number(workers) }),
   LONGWATCH_PROFILE: (profile) => fileSchema.pick({ profile: true }).parse({ profile }),
   LONGWATCH_SPEECH: (speech) => ({ speech }),
   LONGWATCH_THREADS: (threads) => ({ threads: Number(threads) }),
@@ -312,6 +317,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     ...remoteOf(checked.remote, env),
     ...(env.LONGWATCH_FAILPOINT ? { failpoint: parseFailpoint(env.LONGWATCH_FAILPOINT) } : {}),
     ...(checked.threads === undefined ? {} : { threads: checked.threads }),
+    ...(checked.decodeWorkers === undefined ? {} : { decodeWorkers: checked.decodeWorkers }),
     ...(checked.token === undefined ? {} : { token: checked.token }),
     tokens: checked.tokens ?? [],
     privateHosts: checked.webhooks?.privateHosts ?? [],

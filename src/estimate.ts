@@ -4,11 +4,12 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.js';
+import { timeToIdentify } from '../ingest/file.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
-import { LongwatchError } from './errors.js';
+import { LongwatchError, toLongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
 import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
-import { readLayers } from './read-layers.js';
+import { readLayer } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { readingOf } from './video-record.js';
 
@@ -48,12 +49,16 @@ export interface EstimateOptions {
 }
 
 const SAMPLE: Milliseconds = 8_000;
+/** Places of the film at which a layer is tried, each for its share of the time: what stands and is said at the beginning says little about the rest. */
+const PLACES = 3;
+/** More than any try writes. */
+const MOST_STRETCHES = 1_000_000;
 /** A model that has not described a window by then is taken at the speed that it showed so far. */
 const LONGEST_SAMPLE: Milliseconds = 180_000;
 
 /**
- * Does the beginning of the work for real: the decoder, the signals, the model, each layer in turn, each for `sample`. What the rest of the film
- * holds is not known, so a film that begins quietly and grows busy takes longer than this says.
+ * Does a part of the work for real, each for `sample`: the decoder, the signals and the model from the beginning, each layer at three places. What the
+ * rest of the film holds is not known, so a film that begins quietly and grows busy takes longer than this says.
  * @throws {LongwatchError} of the file, the decoder or the model; `cancelled`. Nothing is left behind.
  */
 export async function estimateIngest(
@@ -70,7 +75,7 @@ export async function estimateIngest(
       path: file,
       hint: 'Its time cannot be estimated; it can be ingested all the same.',
     });
-  const opening = Date.now() - started;
+  const opening = Date.now() - started + (await timeToIdentify(file, probe.sizeBytes, signal));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-estimate-'));
   const library = openLibrary(folder, { create: true });
   try {
@@ -124,11 +129,16 @@ class Trial {
     // Of windows that are described at once, the first is written when all of them are nearly done.
     const enough = Math.min(parts.model?.concurrency ?? 1, WINDOWS_AHEAD_MAX);
     const isEnough = () => !parts.model || parts.library.writtenWindows(this.#videoId).size >= enough;
-    return this.#measure('windows', isEnough, async (signal, onProgress) => {
+    const options = { from: 0, sample: this.options.sample, isEnough };
+    const tried = await this.#try(options, async (signal, onProgress) => {
       const words = { tracks: [], warnings: [] };
       const reading = readingOf(parts, probe, words, undefined);
       await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading);
     });
+    if (!parts.model || tried.last.at === this.duration) return this.#estimate('windows', [tried]);
+    // A model's windows are what takes its time; how far the decoder ran ahead says nothing.
+    const described = { at: this.plan().covered, wall: tried.wall };
+    return this.#estimate('windows', [{ ...tried, first: described, last: described }]);
   }
 
   async layers(): Promise<StageEstimate[]> {
@@ -149,65 +159,124 @@ class Trial {
     return { frames: items.reduce((sum, { frames }) => sum + frames.length, 0), covered: items.at(-1)?.end ?? 0 };
   }
 
-  #layer(layer: Layer, video: LayerVideo): Promise<StageEstimate> {
-    return this.#measure(
-      layer.name,
-      () => true,
-      async (signal, onProgress) => {
-        await readLayers({ ...this.parts, layers: [layer] }, this.#videoId, video, {
-          signal,
-          onProgress,
-          onStage: (_, { state, note }) => {
-            if (state === 'failed') this.skipped[layer.name] = note ?? '';
-          },
-        });
-      },
-    );
+  async #layer(layer: Layer, video: LayerVideo): Promise<StageEstimate> {
+    const { parts, options } = this;
+    parts.library.beginLayer(this.#videoId, layer.name, layer.identity);
+    const tries: Try[] = [];
+    for (let place = 0; place < PLACES; place++) {
+      const from = Math.max((place / PLACES) * this.duration, tries.at(-1)?.last.at ?? 0);
+      if (from >= this.duration) break;
+      const begin = { from, index: place * MOST_STRETCHES };
+      const tried = this.#try({ from, sample: options.sample / PLACES }, (signal, onProgress) =>
+        readLayer(parts, layer, this.#videoId, video, begin, { signal, onProgress }),
+      );
+      const outcome = await tried.catch((thrown: unknown) => {
+        if (options.signal?.aborted) throw thrown;
+        return toLongwatchError(thrown, this.file);
+      });
+      if (outcome instanceof LongwatchError) {
+        this.skipped[layer.name] = outcome.message;
+        return this.#estimate(layer.name, []);
+      }
+      tries.push(outcome);
+    }
+    return this.#estimate(layer.name, tries);
   }
 
   /** Runs `work` until it is done or was tried long enough. */
-  async #measure(
-    name: string,
-    isEnough: () => boolean,
+  async #try(
+    { from, sample, isEnough = () => true }: TryOptions,
     work: (signal: AbortSignal, onProgress: (step: { readonly progress: number }) => void) => Promise<void>,
-  ): Promise<StageEstimate> {
-    const { sample, signal } = this.options;
+  ): Promise<Try> {
+    const { signal } = this.options;
     const abort = new AbortController();
     const before = await sizeOf(this.parts.library, this.folder);
     const started = Date.now();
-    let progress = 0;
-    let wall = 0;
+    let last: Reached = { at: from, wall: 0 };
+    let first: Reached | undefined;
     const timer = setInterval(() => {
       const passed = Date.now() - started;
-      if ((passed > sample && progress > 0 && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
+      if ((passed > sample && last.at > from && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
     }, 50);
     try {
-      await work(signal ? AbortSignal.any([signal, abort.signal]) : abort.signal, (step) => {
-        if (step.progress <= progress) return;
-        progress = step.progress;
-        wall = Date.now() - started;
+      await work(signal ? AbortSignal.any([signal, abort.signal]) : abort.signal, ({ progress }) => {
+        const at = progress * this.duration;
+        if (at <= last.at) return;
+        last = { at, wall: Date.now() - started };
+        first ??= last;
       });
-      progress = 1;
-      wall = Date.now() - started;
+      last = { at: this.duration, wall: Date.now() - started };
     } catch (error) {
       if (signal?.aborted || !abort.signal.aborted) throw error;
     } finally {
       clearInterval(timer);
     }
-    // A model's windows are what takes its time; how far the decoder ran ahead says nothing.
-    if (name === 'windows' && this.parts.model && progress < 1) {
-      progress = this.plan().covered / this.duration;
-      wall = Date.now() - started;
-    }
-    const speed = (progress * this.duration) / (Math.max(1, wall) / 1000);
+    const wall = Date.now() - started;
+    const diskBytes = Math.max(0, (await sizeOf(this.parts.library, this.folder)) - before);
+    return { from, first: first ?? last, last, wall, diskBytes };
+  }
+
+  #estimate(name: string, tries: readonly Try[]): StageEstimate {
+    const measuredOver = tries.reduce((sum, { from, last }) => sum + last.at - from, 0);
+    const wall = tries.reduce((sum, { last }) => sum + last.wall, 0);
+    const diskBytes = tries.reduce((sum, tried) => sum + tried.diskBytes, 0);
+    const speed = measuredOver / (Math.max(1, wall) / 1000);
+    if (measuredOver <= 0) return { name, speed, measuredOver, diskBytes: 0 };
     return {
       name,
-      ...(progress > 0 ? { took: wall / progress } : {}),
+      took: wholeTime(tries, this.duration),
       speed,
-      measuredOver: progress * this.duration,
-      diskBytes: progress > 0 ? Math.round(((await sizeOf(this.parts.library, this.folder)) - before) / progress) : 0,
+      measuredOver,
+      diskBytes: Math.round((diskBytes * this.duration) / measuredOver),
     };
   }
+}
+
+/** A first step that is later than this part of the way there says too little about the rest. */
+const SET_UP_KNOWN = 0.5;
+
+interface Reached {
+  readonly at: Seconds;
+  /** Since the try began. */
+  readonly wall: Milliseconds;
+}
+
+/** How far a part of the work came from `from` on. */
+export interface Try {
+  readonly from: Seconds;
+  /** The first step, with which starting the decoder and opening a model are paid. */
+  readonly first: Reached;
+  readonly last: Reached;
+  readonly wall: Milliseconds;
+  readonly diskBytes: number;
+}
+
+interface TryOptions {
+  readonly from: Seconds;
+  readonly sample: Milliseconds;
+  /** @default at once */
+  readonly isEnough?: () => boolean;
+}
+
+/**
+ * What all of it takes. Starting the decoder and opening a model is paid once. What lies between two places that were tried costs what a second costs
+ * on average at both, what comes after the last what it costs there.
+ * @param tries in order, without overlap, the first at 0
+ */
+export function wholeTime(tries: readonly Pick<Try, 'from' | 'first' | 'last'>[], duration: Seconds): Milliseconds {
+  const reached = tries.filter(({ from, last }) => last.at > from).map((tried) => ({ ...tried, cost: costOf(tried) }));
+  return reached.reduce((sum, { from, last, cost }, i) => {
+    const next = reached[i + 1];
+    const gap = (next?.from ?? duration) - last.at;
+    const tried = i === 0 ? last.wall : cost * (last.at - from);
+    return sum + tried + Math.max(0, gap) * ((cost + (next?.cost ?? cost)) / 2);
+  }, 0);
+}
+
+/** Milliseconds for a second of film, without what is paid once where that can be told. */
+function costOf({ from, first, last }: Pick<Try, 'from' | 'first' | 'last'>): Milliseconds {
+  if (first.at - from > SET_UP_KNOWN * (last.at - from)) return last.wall / (last.at - from);
+  return (last.wall - first.wall) / (last.at - first.at);
 }
 
 /** Bytes of the library as one file, without what its log holds twice. */

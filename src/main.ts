@@ -6,6 +6,7 @@ import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
 import type { Library } from '../index/library.js';
 import { openLibrary } from '../index/open-library.js';
+import { LibraryReaders } from '../index/readers/library-readers.js';
 import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
@@ -25,8 +26,10 @@ import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
 import { armFailpoint } from './failpoint.js';
 import { groundedSearcher } from './grounded-search.js';
+import { isPostgresAddress } from './library-address.js';
 import { look } from './look.js';
 import type { LookRequest, LookResult } from './look-request.js';
+import { questionEmbedder } from './meaning/question-embedder.js';
 import { once, openParts } from './parts.js';
 import { type PictureSearchRequest, searchByPicture } from './picture-search.js';
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
@@ -96,14 +99,21 @@ export interface EngineOptions {
   readonly calls?: boolean;
   /** Which jobs this process does, once it takes them up, and how. @default each, whole */
   readonly work?: Pick<JobQueueOptions, 'parts' | 'lease' | 'heartbeat'>;
+  /** Whether it is searched in threads of their own: for who serves others meanwhile. @default false */
+  readonly readers?: boolean;
 }
 
 /**
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create, calls = false, work = {} }: EngineOptions): Promise<Engine> {
+export async function openEngine(
+  config: Config,
+  { create, readers = false, calls = false, work = {} }: EngineOptions,
+): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = await openLibrary(config, { create });
+  // A database searches outside of this process anyway.
+  const threads = readers && !isPostgresAddress(config.library) ? new LibraryReaders(library) : undefined;
   // Who does no jobs may be asked for an estimate or a look all the same.
   const parts = openParts(config, work.parts?.length === 0 ? undefined : work.parts);
   const { decoder, model, meaning, pictures } = parts;
@@ -153,7 +163,12 @@ export async function openEngine(config: Config, { create, calls = false, work =
   const plainSearcher = once(async () => {
     const { embedder } = await meaning();
     const { embedder: compared } = await pictures();
-    return createSearcher({ library, ...(embedder ? { embedder } : {}), ...(compared ? { pictures: compared } : {}) });
+    return createSearcher({
+      library,
+      ...(threads ? { retrieval: threads } : {}),
+      ...(embedder ? { embedder: questionEmbedder(embedder) } : {}),
+      ...(compared ? { pictures: compared } : {}),
+    });
   });
   const searcher = once(async () => groundedSearcher({ library, searcher: await plainSearcher(), decoder, model }));
 
@@ -229,6 +244,7 @@ export async function openEngine(config: Config, { create, calls = false, work =
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();
+      await threads?.close();
       await library.close();
     },
   };

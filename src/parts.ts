@@ -58,7 +58,9 @@ export interface Parts {
  */
 export function openParts(config: Config, own: readonly JobPart[] = JOB_PARTS): Parts {
   const objects = new ObjectStore(config.objects);
-  const decoder = once(() => chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, objects }));
+  const decoder = once(() =>
+    chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, workers: config.decodeWorkers, objects }),
+  );
   const model = once(() => openChosenModel(config));
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));

@@ -4,6 +4,7 @@
  * that read sound and screen go through it, each by itself.
  */
 
+import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
@@ -303,6 +304,8 @@ export async function ingestWindows(
   };
   const halt = new AbortController();
   const stop = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal;
+  // Each window that is being described listens to it; Node would warn of the eleventh.
+  setMaxListeners(0, stop);
   const ahead = new InOrder<Meaning | undefined>(Math.min(model?.concurrency ?? 1, WINDOWS_AHEAD_MAX));
 
   const describe = async (model: Model | undefined, { window, shown, described }: WindowWork) => {
@@ -371,9 +374,9 @@ export async function ingestWindows(
           await library.updateVideo(videoId, { firstFrameTime });
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
-        const activity = signals.push(frame);
+        const change = signals.push(frame);
         events.add(signals.takeEvents());
-        plan(planner.push(frame, activity, signals.takeBoundaries(), signals.settled));
+        plan(planner.push(frame, change, signals.takeBoundaries(), signals.settled));
         progress.at('windows', frame.time);
       }
       await write();

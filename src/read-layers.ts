@@ -81,13 +81,14 @@ export function missingStages({ missingLayers = {} }: LayerParts): Readonly<Reco
   return Object.fromEntries(Object.entries(missingLayers).map(([name, note]) => [name, { state: 'skipped', note }]));
 }
 
-async function readLayer(
+/** Reads with one layer from `begin.from` on; what it writes is numbered from `begin.index`. @throws {LongwatchError} of the file, the layer or the library */
+export async function readLayer(
   { decoder, library, embedder }: LayerParts,
   layer: Layer,
   videoId: string,
   video: LayerVideo,
   begin: { readonly from: Seconds; readonly index: number },
-  { signal, onProgress }: LayerRun,
+  { signal, onProgress }: Omit<LayerRun, 'onStage'>,
 ): Promise<void> {
   const meter = new ProgressMeter(video.duration, onProgress, begin.from);
   let { from, index } = begin;

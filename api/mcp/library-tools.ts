@@ -52,7 +52,7 @@ export function libraryTools(
       name: 'search',
       title: 'Find when something happens',
       description:
-        'Finds the moments in the videos that answer a description, best first, each with its times, what stands there and why it was found. "X after Y", "before Y, X" and "X for the first time" go by the order of things. no_match means that nothing answers.',
+        'Finds the moments in the videos that answer a description, best first, each with its times, what stands there and why it was found. "X after Y", "before Y, X" and "X for the first time" go by the order of things. no_match means that nothing answers. confidence, where there is one, is how often such hits were right in tests.',
       input: z.object({
         query: z.string().trim().min(1).max(MAX_QUERY_LENGTH).describe('What happens, in words.'),
         video_ids: videoIds,

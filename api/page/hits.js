@@ -70,7 +70,7 @@ function hitItem(hit) {
       {},
       make('span', { class: 'span time' }, span),
       make('span', { class: 'said' }, hit.text),
-      make('span', { class: 'from' }, `${hit.title} · ±${hit.precision_s.toFixed(3)} s`),
+      make('span', { class: 'from' }, `${hit.title} · ±${hit.precision_s.toFixed(3)} s${sureness(hit)}`),
       make('span', { class: 'why' }, `Found by ${hit.why.join(', ')}`),
     ),
   );
@@ -84,6 +84,11 @@ function hitItem(hit) {
     }
   });
   return make('li', {}, pick);
+}
+
+/** In tests so many of a hundred hits like it were right. Most hits say nothing: see `confidence` of a hit in the API. */
+function sureness({ confidence }) {
+  return confidence === undefined ? '' : ` · confidence ${Math.round(100 * confidence)} %`;
 }
 
 function note(text) {

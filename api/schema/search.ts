@@ -82,7 +82,12 @@ export const hitSchema = z
     start_s: secondsSchema,
     end_s: secondsSchema,
     score: scoreSchema.openapi({
-      description: 'Orders the hits of one answer. Grounded: the probability that the model gives it. Not calibrated.',
+      description:
+        'Orders the hits of one answer; `min_score` leaves out those below. Grounded: the probability that the model gives it. Not calibrated.',
+    }),
+    confidence: scoreSchema.optional().openapi({
+      description:
+        'How often hits like this one were right when every second question had an answer. Whether the text is true is no part of it. Absent where that was not measured: hits by meaning alone, of signs, signals and pictures, by the order of things, grounded, near misses, or with another embedder than MiniLM.',
     }),
     kind: z.enum(EVENT_KINDS),
     source: z.enum(EVENT_SOURCES),
@@ -171,6 +176,7 @@ export function hitJson(hit: SearchHit, links: HitLinks | undefined): z.infer<ty
     start_s: roundToMilliseconds(hit.start),
     end_s: roundToMilliseconds(hit.end),
     score: roundTo(hit.score, 4),
+    ...(hit.confidence === undefined ? {} : { confidence: roundTo(hit.confidence, 2) }),
     kind: hit.kind,
     source: hit.source,
     text: hit.text,

@@ -5,10 +5,13 @@ export const MOST_CORRECTED = 4;
 /** What a word counts that stands there as another one, beside 1 for one that stands there as it was asked. */
 const CORRECTED_WORTH = 0.8;
 
+/** Coverages that differ by less are equal but for the order in which they were summed. */
+const ROUNDED = 1e9;
+
 /** A term that an event contains. */
 interface Contained {
   readonly asked: { readonly rarity: number };
-  readonly corrected?: string;
+  readonly way: { readonly corrected?: string };
 }
 
 /** Inverse document frequency: ln(1 + N / n), with n = 1/2 for a word that is nowhere. */
@@ -18,12 +21,16 @@ export function rarityOf(found: number, events: number): number {
 
 /** Half by number, half by rarity. */
 export function coverageOf(own: readonly Contained[], all: readonly { readonly rarity: number }[]): number {
-  const byNumber = sum(own.map(worthOf)) / all.length;
-  const byRarity = sum(own.map((one) => worthOf(one) * one.asked.rarity)) / sum(all.map(({ rarity }) => rarity));
-  return (byRarity + byNumber) / 2;
+  return Math.round(sum(own.map((one) => shareOf(one, all))) * ROUNDED) / ROUNDED;
 }
 
-function worthOf({ corrected }: Contained): number {
+/** What one term adds to the coverage, not rounded. */
+export function shareOf(one: Contained, all: readonly { readonly rarity: number }[]): number {
+  const worth = worthOf(one);
+  return (worth / all.length + (worth * one.asked.rarity) / sum(all.map(({ rarity }) => rarity))) / 2;
+}
+
+function worthOf({ way: { corrected } }: Contained): number {
   return corrected === undefined ? 1 : CORRECTED_WORTH;
 }
 

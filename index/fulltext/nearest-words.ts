@@ -10,7 +10,7 @@ import { hasNeighbours, isLong, type NearWord, nearestFirst, neighboursWithin } 
 import { type Neighbour, neighboursOf } from './neighbours.js';
 import { wordsOf } from './text-query.js';
 
-/** As the schema says of `event_text`. */
+/** As the schema says of `event_text` and `label_text`. */
 const TOKENIZER = 'porter unicode61 remove_diacritics 2';
 /** Look-ups for one word and one beginning, about 15 ms: several times what ordinary words need. */
 const LOOKUPS = 1000;
@@ -39,6 +39,7 @@ export class NearestWords {
   /** Again and again, since a transaction that is undone takes along what was made in it. */
   #make(): void {
     this.#db.run('CREATE VIRTUAL TABLE IF NOT EXISTS temp.event_word USING fts5vocab (main, event_text, instance)');
+    this.#db.run('CREATE VIRTUAL TABLE IF NOT EXISTS temp.label_word USING fts5vocab (main, label_text, instance)');
     this.#db.run(
       `CREATE VIRTUAL TABLE IF NOT EXISTS temp.asked_text USING fts5 (text, content = '', tokenize = '${TOKENIZER}')`,
     );
@@ -60,15 +61,26 @@ export class NearestWords {
 
   /** One instance is read, so a word that is everywhere costs no more than a rare one. */
   #firstFrom(from: string): string | undefined {
-    return this.#db.get<{ term: string }>('SELECT term FROM temp.event_word WHERE term >= @from LIMIT 1', { from })
-      ?.term;
+    return (
+      this.#db.get<{ term: string | null }>(
+        `SELECT min(term) AS term FROM (
+         SELECT * FROM (SELECT term FROM temp.event_word WHERE term >= @from LIMIT 1)
+         UNION ALL SELECT * FROM (SELECT term FROM temp.label_word WHERE term >= @from LIMIT 1)
+       )`,
+        { from },
+      )?.term ?? undefined
+    );
   }
 
   /** A word with this stem as an event has it; the stem where the text is taken apart in another way. */
   #formOf(stem: string): string {
     const place = this.#db.get<{ text: string; offset: number }>(
       `SELECT event.text, place.offset FROM (SELECT doc, offset FROM temp.event_word WHERE term = @stem LIMIT 1) AS place
-       JOIN event ON event.key = place.doc`,
+       JOIN event ON event.key = place.doc
+       UNION ALL
+       SELECT label.text, place.offset FROM (SELECT doc, offset FROM temp.label_word WHERE term = @stem LIMIT 1) AS place
+       JOIN label ON label.key = place.doc
+       LIMIT 1`,
       { stem },
     );
     const form = place && wordsOf(place.text)[place.offset]?.toLowerCase();

@@ -25,8 +25,8 @@ export interface TextTerm {
   readonly label: string;
   /** The same in the index's query language. */
   readonly match: string;
-  /** Whether the word also matches as the beginning of a longer one. */
-  readonly open: boolean;
+  /** The last word as nothing but the beginning of a longer one. */
+  readonly begun?: string;
   /** Whether it may be a word that was mistyped: not a quotation, and no code in capitals or with digits, which stands for itself. */
   readonly correctable: boolean;
 }
@@ -50,14 +50,18 @@ export function parseTextQuery(query: string): TextQuery {
   const content = loose.filter((word) => !isStopWord(word));
   if (content.length === 0 && phrases.length === 0 && loose.length > 1) phrases.push(loose);
   const terms = new Map<string, TextTerm>();
-  for (const words of phrases)
-    addTerm(terms, { label: words.join(' '), match: phrase(words), open: false, correctable: false });
+  for (const words of phrases) addTerm(terms, { label: words.join(' '), match: phrase(words), correctable: false });
   const last = loose.at(-1);
   for (const word of content) {
     const open = word === last && [...word].length >= MIN_PREFIX_LETTERS;
+    const match = phrase([word]);
     // The whole word is asked beside its beginning, so that an event with the word itself ranks higher.
-    const match = open ? `(${phrase([word])} OR ${phrase([word])} *)` : phrase([word]);
-    addTerm(terms, { label: word, match, open, correctable: !CODE.test(word) });
+    addTerm(terms, {
+      label: word,
+      match,
+      ...(open ? { begun: `(${match} * NOT ${match})` } : {}),
+      correctable: !CODE.test(word),
+    });
   }
   const kept = [...terms.values()].slice(0, MAX_TERMS);
   return { terms: kept };

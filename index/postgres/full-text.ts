@@ -4,7 +4,7 @@
  * An event ranks by how much of the query it covers, then by whole words before begun ones, then by the shorter text, then by its place.
  */
 
-import { coverageOf, MOST_CORRECTED, rarityOf } from '../fulltext/coverage.js';
+import { coverageOf, MOST_CORRECTED, rarityOf, shareOf } from '../fulltext/coverage.js';
 import { indexWordsOf, MAX_TERMS, parseTextQuery, type TextTerm } from '../fulltext/text-query.js';
 import type { SearchScope, TextHit, TextOptions } from '../library.js';
 import { EVENT_COLUMNS, type EventRow, toEventRecord } from '../store/event-row.js';
@@ -14,6 +14,9 @@ import type { Sql, SqlParameters } from './sql.js';
 
 /** A term that is in more events than this is looked for last, and only if it can still change what is found. */
 const COMMON = 20_000;
+
+/** Coverages that are equal in these are equal: sums differ by the order in which they were made. */
+const DECIMALS = 9;
 
 /** One way in which a term may stand in a text. */
 interface Way {
@@ -58,9 +61,7 @@ export function matchText(
     const sought = asked.flatMap((one) =>
       one.ways
         .filter(({ count }) => count > 0)
-        .map(
-          ({ count, ...way }): Sought => ({ asked: one, way, count, worth: coverageOf([matchOf(one, way)], asked) }),
-        ),
+        .map(({ count, ...way }): Sought => ({ asked: one, way, count, worth: shareOf(matchOf(one, way), asked) })),
     );
     const rows = await bestRows(reading, sought, limit, clause);
     return rows.map((row) => toHit(row, sought, asked));
@@ -75,7 +76,7 @@ async function askAll(sql: Sql, terms: readonly TextTerm[], asTyped: boolean): P
   let left = asTyped ? 0 : MOST_CORRECTED;
   for (const { term, words } of given) {
     const own = words.map((word) => stems.get(word) ?? word);
-    const one = await ask(sql, term.label, waysOf(own, term.open), events);
+    const one = await ask(sql, term.label, waysOf(own, term.begun !== undefined), events);
     const isThere = one.ways.some(({ count }) => count > 0);
     const [stem] = own;
     if (isThere || !term.correctable || stem === undefined || events === 0 || left-- <= 0) {
@@ -184,7 +185,7 @@ async function rowsOf(
   const begun = sought.flatMap(({ way }, i) => (way.begun ? [`m${i}::int`] : []));
   return sql.all<FoundRow>(
     `WITH best AS (
-       SELECT *, ${covered.join(' + ')} AS covered, ${begun.join(' + ') || '0'} AS begun FROM (
+       SELECT *, round((${covered.join(' + ')})::numeric, ${DECIMALS})::float8 AS covered, ${begun.join(' + ') || '0'} AS begun FROM (
          SELECT event.key, event.video_key, event.start_s, event.layer, event.window_index, event.position, length(event.text) AS letters,
            ${matches.join(', ')}
          FROM event WHERE event.words @@ @candidates::tsquery ${scope.sql}
@@ -205,7 +206,7 @@ function toHit(row: FoundRow, sought: readonly Sought[], asked: readonly Asked[]
     return found ? [matchOf(one, found.way)] : [];
   });
   const corrected = new Map(
-    own.flatMap((one) => (one.corrected === undefined ? [] : [[one.asked.label, one.corrected] as const])),
+    own.flatMap((one) => (one.way.corrected === undefined ? [] : [[one.asked.label, one.way.corrected] as const])),
   );
   const coverage = coverageOf(own, asked);
   return {
@@ -217,8 +218,8 @@ function toHit(row: FoundRow, sought: readonly Sought[], asked: readonly Asked[]
   };
 }
 
-function matchOf(asked: Asked, { corrected }: Way) {
-  return { asked, ...(corrected === undefined ? {} : { corrected }) };
+function matchOf(asked: Asked, way: Way) {
+  return { asked, way };
 }
 
 function anyOf(ways: readonly Way[]): string {

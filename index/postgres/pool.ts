@@ -55,10 +55,11 @@ export function connectPool(address: string, { readonly, applicationName = 'long
   return new PgPool(pool);
 }
 
-/** What a connection is told first, by whatever driver. */
+/** What a connection is told first, by whatever driver. What is stored is stored, whatever the server's settings would have lost in a crash. */
 export function sessionSettings(readonly: boolean): string {
   return `SET search_path = ${SCHEMA}, public; SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = ${STATEMENT_TIMEOUT};
     SET idle_in_transaction_session_timeout = ${IDLE_TIMEOUT}; SET extra_float_digits = 1; SET client_min_messages = warning;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET default_transaction_read_only = ${readonly ? 'on' : 'off'}`;
 }
 

@@ -21,12 +21,17 @@ const WORDS_ALONE = 0.6;
 const NEAR = 0.65;
 /** What full evidence of one kind is worth alone. The rest needs the other kind. */
 const ONE_KIND = 0.9;
-/** Words count little until nearly all of the query is there. */
-const WORDS_POWER = 4;
+/**
+ * Words count little until nearly all of the query is there, and the less the shorter it is: one word of two is mostly another thing, five of eight are
+ * seldom. The power of the coverage is this by the number of words.
+ */
+const WORDS_POWER = 8;
+/** A word alone is not judged harder than one of two, nor does a long question grow lenient. */
+const POWERS = { least: 1, most: 4 } as const;
 /** Damping of reciprocal ranks, as proposed with the method (Cormack et al. 2009). */
 const RANK_DAMPING = 60;
-/** Weight of the ranks: enough to order events whose evidence is equal, too little to overturn evidence. */
-const RANK_SHARE = 0.05;
+/** Weight of the ranks: they order events whose evidence is equal. With five times as much they overturn some, which helped no set of questions. */
+const RANK_SHARE = 0.01;
 
 /** What a source's word is worth beside a text about what happens. */
 const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
@@ -44,15 +49,15 @@ const SOURCE_WEIGHT: Readonly<Record<EventSource, number>> = {
 /**
  * The events that answer, best first.
  *
- * A score is built from absolute evidence: the fourth power of how much of the query the words cover, and the similarity in proportion between
+ * A score is built from absolute evidence: a power of how much of the query the words cover, and the similarity in proportion between
  * unrelated and same, joined as independent reasons (1 − (1 − a)(1 − b)). Ranks order what is equal by that. Without a scale similarity is no
  * evidence: what words did not find stays unfound, and meaning only adds its rank. Frames have no scale, so they too add a rank at most.
  * An embedder that `knows` the texts of one source decides alone which of those answer, and has no say about others. A picture answers by its
  * look alone: its likelihood is its evidence, and from a stated one on it is an answer (`LEAST_LIKELIHOOD`).
  *
  * Measured by `npm run eval:retrieval` (docs/accuracy.md): a line that shares one word of two with a question is wrong more often than right, so
- * words count little until nearly all are there. Ranks alone lift such a line over the one that means the same, and they give the best of a
- * bad lot the score of a true hit.
+ * words of a short one count little until nearly all are there. Ranks alone lift such a line over the one that means the same, and they give the
+ * best of a bad lot the score of a true hit.
  */
 export function fuse(candidates: readonly Candidate[], scale: SimilarityScale | undefined): Match[] {
   return rank(
@@ -100,7 +105,7 @@ function answers({ event, coverage, similarity, look }: Candidate, scale: Simila
 }
 
 function scoreOf(
-  { event, coverage, similarity, wordRank, meaningRank, framesRank, look, lookRank }: Candidate,
+  { event, terms = 1, coverage, similarity, wordRank, meaningRank, framesRank, look, lookRank }: Candidate,
   scale: SimilarityScale | undefined,
   lists: number,
 ): number {
@@ -108,7 +113,8 @@ function scoreOf(
     return (
       SOURCE_WEIGHT[event.source] * ((1 - RANK_SHARE) * ONE_KIND * look.likelihood + RANK_SHARE * reciprocal(lookRank))
     );
-  const words = ONE_KIND * coverage ** WORDS_POWER;
+  const power = Math.min(POWERS.most, Math.max(POWERS.least, WORDS_POWER / terms));
+  const words = ONE_KIND * coverage ** power;
   const says = scale?.knows === undefined || scale.knows === event.source;
   const meaning = says ? ONE_KIND * kinship(similarity, scale) : 0;
   const evidence = 1 - (1 - words) * (1 - meaning);

@@ -8,7 +8,7 @@
 
 import type { Awaitable } from '../../src/awaitable.js';
 import type { PictureEmbedder, PictureScale } from '../../src/meaning/picture-embedder.js';
-import type { Library, PointHit, SearchScope } from '../library.js';
+import type { Library, PointHit, Retrieval, SearchScope } from '../library.js';
 import type { EventRecord } from '../store/records.js';
 
 /** What a picture has to do with the question. */
@@ -79,7 +79,8 @@ export class Looks {
   #others: Promise<Float32Array[]> | undefined;
 
   constructor(
-    private readonly library: Library,
+    private readonly library: Pick<Library, 'holds'>,
+    private readonly retrieval: Retrieval,
     private readonly embedder: PictureEmbedder,
   ) {}
 
@@ -99,10 +100,10 @@ export class Looks {
         .sort((a, b) => b.likelihood - a.likelihood)
         .map((look, rank) => ({ ...look, rank }));
     if (scale.kind === 'pair') {
-      const hits = await this.library.nearest(id, vector, DEPTH, scope);
+      const hits = await this.retrieval.nearest(id, vector, DEPTH, scope);
       return judged(hits, (index) => pairLikelihood(hits[index]?.similarity ?? -1, scale));
     }
-    const hits = await this.library.nearestPoints(id, vector, DEPTH, scope);
+    const hits = await this.retrieval.nearestPoints(id, vector, DEPTH, scope);
     const others = unlike(vector, await this.#otherTexts());
     return judged(hits, (index) => {
       const picture = hits[index]?.vector ?? vector;

@@ -2,7 +2,8 @@
 
 import { EVENT_SOURCES, type EventSource } from '../../src/event.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
-import type { Library, SearchScope } from '../library.js';
+import { parseTextQuery } from '../fulltext/text-query.js';
+import type { Retrieval, SearchScope } from '../library.js';
 import type { EventRecord } from '../store/records.js';
 import type { Look } from './looks.js';
 import type { ParsedSearch } from './parse.js';
@@ -14,6 +15,8 @@ export interface Candidate {
   readonly words: readonly string[];
   /** Of these words, those that it contains as others. See `TextHit`. */
   readonly corrected?: ReadonlyMap<string, string>;
+  /** Words and phrases of the query, found or not. @default 1 */
+  readonly terms?: number;
   /** How much of the query these words are, 0..1. See `TextHit`. */
   readonly coverage: number;
   readonly wordRank?: number;
@@ -40,11 +43,11 @@ const TEXT_SOURCES: readonly EventSource[] = EVENT_SOURCES.filter(
 /** @throws {LongwatchError} `model_failed`, `cancelled`, from the embedder */
 export async function retrieve(
   asked: ParsedSearch,
-  library: Library,
+  retrieval: Retrieval,
   embedder: Embedder | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
-  const found = await candidatesOf(asked, library, embedder, signal);
+  const found = await candidatesOf(asked, retrieval, embedder, signal);
   const codes = asked.sentence.match(CODES);
   const known = embedder?.scale?.knows;
   if (known === undefined || codes === null) return found;
@@ -56,37 +59,39 @@ const CODES = /\b(?:[A-Z0-9]{2,}|[0-9]+)\b/g;
 
 async function candidatesOf(
   { query, sentence, scope, asTyped }: ParsedSearch,
-  library: Library,
+  retrieval: Retrieval,
   embedder: Embedder | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>();
-  const texts = await library.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped });
-  const signals = await library.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped });
+  const terms = parseTextQuery(query).terms.length;
+  const [texts, signals, [vector] = []] = await Promise.all([
+    retrieval.matchText(query, DEPTH, { ...scope, sources: TEXT_SOURCES }, { asTyped }),
+    retrieval.matchText(query, SIGNAL_DEPTH, { ...scope, sources: ['signal'] }, { asTyped }),
+    embedder?.embed([sentence], signal),
+  ]);
   for (const list of [texts, signals]) {
     // Equal texts are found equally well; which of them is listed first says nothing.
     const ranks = ranksOf(list, (a, b) => a.coverage === b.coverage && a.event.text === b.event.text);
     list.forEach(({ score: _, ...hit }, i) => {
-      candidates.set(hit.event.id, { ...hit, wordRank: ranks[i] as number });
+      candidates.set(hit.event.id, { ...hit, terms, wordRank: ranks[i] as number });
     });
   }
-  if (!embedder) return [...candidates.values()];
-  const [vector] = await embedder.embed([sentence], signal);
-  if (!vector) return [...candidates.values()];
-  for (const { event, similarity, rank } of await ranked(library, embedder.id, vector, scope)) {
+  if (!embedder || !vector) return [...candidates.values()];
+  for (const { event, similarity, rank } of await ranked(retrieval, embedder.id, vector, scope)) {
     const known = candidates.get(event.id) ?? { event, words: [], coverage: 0 };
     candidates.set(event.id, { ...known, similarity, meaningRank: rank });
   }
   if (!embedder.frames) return [...candidates.values()];
-  for (const { event, rank } of await ranked(library, embedder.frames.id, vector, scope)) {
+  for (const { event, rank } of await ranked(retrieval, embedder.frames.id, vector, scope)) {
     const known = candidates.get(event.id);
     if (known) candidates.set(event.id, { ...known, framesRank: rank });
   }
   return [...candidates.values()];
 }
 
-async function ranked(library: Library, embedderId: string, vector: Float32Array, scope: SearchScope | undefined) {
-  const hits = await library.nearest(embedderId, vector, DEPTH, scope);
+async function ranked(retrieval: Retrieval, embedderId: string, vector: Float32Array, scope: SearchScope | undefined) {
+  const hits = await retrieval.nearest(embedderId, vector, DEPTH, scope);
   const ranks = ranksOf(hits, (a, b) => a.similarity === b.similarity);
   return hits.map((hit, i) => ({ ...hit, rank: ranks[i] as number }));
 }

@@ -4,8 +4,9 @@ import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import type { Embedder, SimilarityScale } from '../../src/meaning/embedder.js';
 import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
 import { contains, type Seconds } from '../../src/time.js';
-import type { Library } from '../library.js';
+import type { Library, Retrieval } from '../library.js';
 import type { VideoRecord } from '../store/records.js';
+import { confidenceOf, rivalsOf } from './confidence.js';
 import { fuse, type Match, rank } from './fuse.js';
 import { type LookHit, Looks } from './looks.js';
 import { narrowed, type ParsedFilters, type ParsedSearch, parseFilters, parseSearch } from './parse.js';
@@ -18,6 +19,8 @@ import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } 
 
 export interface SearcherParts {
   readonly library: Library;
+  /** What looks through the library, where that is not the library itself. @default library */
+  readonly retrieval?: Retrieval;
   /** Without one, only words are matched. */
   readonly embedder?: Embedder;
   /** Without one, pictures are not compared. */
@@ -26,6 +29,7 @@ export interface SearcherParts {
 
 /** With what has been found out about the pictures' model. */
 interface Parts extends SearcherParts {
+  readonly retrieval: Retrieval;
   readonly looks?: Looks;
 }
 
@@ -67,8 +71,9 @@ export interface LibrarySearcher extends Searcher {
 }
 
 export function createSearcher(given: SearcherParts): LibrarySearcher {
-  const { pictures } = given;
-  const parts: Parts = { ...given, ...(pictures ? { looks: new Looks(given.library, pictures) } : {}) };
+  const { library, pictures, retrieval = library } = given;
+  const looks = pictures ? { looks: new Looks(library, retrieval, pictures) } : {};
+  const parts: Parts = { ...given, retrieval, ...looks };
   return {
     resembling: (filters, picture, signal) => resembling(filters, picture, parts, signal),
     async search(request, signal) {
@@ -110,7 +115,13 @@ async function find(request: SearchRequest, parts: Parts, signal: AbortSignal | 
     ? placement.pick(inPlace.map((span) => ({ ...span, precision: precisionOf(span) })))
     : inPlace;
   const whole = wanted(spans, asked);
-  const results = await hitsOf(whole.slice(0, asked.limit), parts, looksLike(asked), placement);
+  const page = whole.slice(0, asked.limit);
+  // How often the order of things is taken right was not measured, so such hits have no confidence.
+  const rivals = placement ? undefined : rivalsOf(rank(candidates, embedder?.scale));
+  const results = (await hitsOf(page, parts, looksLike(asked), placement)).map((hit, i): SearchHit => {
+    const confidence = confidenceOf(page[i]?.best, rivals, embedder?.id);
+    return confidence === undefined ? hit : { ...hit, confidence };
+  });
   const nearly = results.length > 0 ? [] : nearMissesOf(candidates, embedder?.scale, placement);
   const nearMisses = (await hitsOf(nearly, parts, looksLike(asked), placement)).map((hit) => ({
     ...hit,
@@ -213,11 +224,11 @@ async function matchesOf(
 /** An embedder that fails takes its own evidence away, not the answer. */
 async function gather(
   parsed: ParsedSearch,
-  { library, embedder, looks }: Parts,
+  { retrieval, embedder, looks }: Parts,
   signal: AbortSignal | undefined,
 ): Promise<Gathered> {
-  const found = await orLost(retrieve(parsed, library, embedder, signal));
-  const candidates = found.value ?? (await retrieve(parsed, library, undefined, signal));
+  const found = await orLost(retrieve(parsed, retrieval, embedder, signal));
+  const candidates = found.value ?? (await retrieve(parsed, retrieval, undefined, signal));
   const meaningLost = found.lost === undefined ? {} : { meaningLost: found.lost };
   if (!looks || !(await looks.any())) return { candidates, looked: false, ...meaningLost };
   const seen = await orLost(looks.find(parsed.sentence, parsed.scope, signal));
@@ -255,10 +266,10 @@ async function resembling(
 ): Promise<SearchAnswer> {
   const begun = performance.now();
   refuseAborted(signal);
-  const { library, pictures } = parts;
+  const { library, retrieval, pictures } = parts;
   if (!pictures) throw new LongwatchError('part_missing', 'There is no model to compare pictures with.');
   const asked = await parseFilters(filters, library);
-  const hits = await library.nearest(pictures.id, vector, PICTURES, asked.scope);
+  const hits = await retrieval.nearest(pictures.id, vector, PICTURES, asked.scope);
   refuseAborted(signal);
   const others = hits.filter(({ event }) => !from || event.videoId !== from.videoId || !contains(event, from.at));
   const matches = others.map(({ event, similarity }, rank): Match => {

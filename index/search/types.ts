@@ -38,6 +38,11 @@ export interface SearchHit extends TimeRange {
   readonly title: string;
   /** 0..1; orders the hits of one answer. */
   readonly score: number;
+  /**
+   * How often hits like this one were right when every second question had an answer, 0..1; whether its text is true is no part of it. Undefined where
+   * that is not known: see `confidenceOf`.
+   */
+  readonly confidence?: number;
   readonly kind: EventKind;
   readonly source: EventSource;
   readonly text: string;

@@ -25,6 +25,7 @@ export interface OpenOptions {
 
 export class Database {
   readonly #statements: Map<string, BetterSqlite3.Statement>;
+  readonly #columns = new Map<string, BetterSqlite3.Statement<[SqlParameters], SqlValue>>();
   readonly #db: BetterSqlite3.Database;
   readonly #mayWrite: (() => void) | undefined;
 
@@ -80,6 +81,18 @@ export class Database {
     return guard(this.file, () => this.#statement<Row>(sql).get(parameters));
   }
 
+  /** The first column alone, of many rows: a tenth of the cost of `all`. */
+  column<Value extends SqlValue>(sql: string, parameters: SqlParameters = {}): Value[] {
+    return guard(this.file, () => {
+      let statement = this.#columns.get(sql);
+      if (!statement) {
+        statement = this.#db.prepare<[SqlParameters], SqlValue>(sql).pluck();
+        this.#columns.set(sql, statement);
+      }
+      return statement.all(parameters) as Value[];
+    });
+  }
+
   /** Runs a statement that writes; returns the last rowid and the number of rows changed. */
   run(sql: string, parameters: SqlParameters = {}): { readonly changes: number; readonly rowid: number } {
     const { changes, lastInsertRowid } = guard(this.file, () => this.#statement(sql).run(parameters));
@@ -123,6 +136,13 @@ export class Database {
     return this.#db.inTransaction;
   }
 
+  /** Another text after every change of the database, be it by this connection or by another one. */
+  state(): string {
+    const [others = 0] = this.column<number>('SELECT data_version FROM pragma_data_version()');
+    const [own = 0] = this.column<number>('SELECT total_changes()');
+    return `${others} ${own}`;
+  }
+
   get open(): boolean {
     return this.#db.open;
   }
@@ -130,6 +150,7 @@ export class Database {
   close(): void {
     if (!this.#db.open) return;
     this.#statements.clear();
+    this.#columns.clear();
     try {
       if (!this.readonly) this.#db.pragma('optimize');
     } catch {

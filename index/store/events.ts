@@ -6,7 +6,7 @@ import type { Database } from './database.js';
 import type { Embeddings, EventPlace } from './embeddings.js';
 import { EVENT_COLUMNS, type EventRow, eventColumns, toEventRecord } from './event-row.js';
 import type { EventFilter, EventRecord, EventWrite, Page } from './records.js';
-import { OVERLAPS_RANGE, rangeParameters } from './scope.js';
+import { eventsInRange, rangeParameters } from './scope.js';
 import type { Videos } from './videos.js';
 
 const LIST = 'events';
@@ -30,11 +30,13 @@ export class Events {
     const embedded = new Map<string | undefined, { eventKey: number; vector: Float32Array }[]>();
     const keep = (id: string | undefined, eventKey: number, vector: Float32Array) =>
       embedded.set(id, [...(embedded.get(id) ?? []), { eventKey, vector }]);
-    events.forEach(({ event, embedding, frameEmbedding }, position) => {
+    const keys = events.map(({ event, embedding, frameEmbedding }, position) => {
       const eventKey = this.#insertOne(event, { ...place, position });
       if (embedding) keep(embedderId, eventKey, embedding);
       if (frameEmbedding) keep(frameEmbedding.embedderId, eventKey, frameEmbedding.vector);
+      return eventKey;
     });
+    this.#extend(place.video_key, keys);
     for (const [id, rows] of embedded) this.#embeddings.insert(id, rows);
   }
 
@@ -48,10 +50,11 @@ export class Events {
       );
     if (kinds) conditions.push('event.kind IN (SELECT value FROM json_each(@kinds))');
     if (sources) conditions.push('event.source IN (SELECT value FROM json_each(@sources))');
-    if (range) conditions.push(OVERLAPS_RANGE);
+    const where = conditions.join(' AND ');
+    const found = range ? eventsInRange('event.*', where) : `SELECT event.* FROM event WHERE ${where}`;
     const rows = this.#db.all<EventRow>(
-      `SELECT ${EVENT_COLUMNS} FROM event JOIN video ON video.key = event.video_key WHERE ${conditions.join(' AND ')}
-       ORDER BY event.start_s, event.layer, event.window_index, event.position LIMIT @limit`,
+      `SELECT ${EVENT_COLUMNS} FROM (${found} ORDER BY start_s, layer, window_index, position LIMIT @limit) AS event
+       JOIN video ON video.key = event.video_key ORDER BY event.start_s, event.layer, event.window_index, event.position`,
       {
         video_key: this.#videos.key(videoId),
         limit: size + 1,
@@ -63,6 +66,16 @@ export class Events {
     );
     const page = toPage(LIST, rows, size, (row) => [row.start_s, row.layer, row.window_index, row.position]);
     return { ...page, items: page.items.map(toEventRecord) };
+  }
+
+  /** It never shrinks: a wider one costs time, a narrower one would lose hits. */
+  #extend(video_key: number, keys: readonly number[]): void {
+    if (keys.length === 0) return;
+    this.#db.run(
+      `INSERT INTO video_extent VALUES (@video_key, @first, @last) ON CONFLICT (video_key)
+       DO UPDATE SET first_key = min(first_key, @first), last_key = max(last_key, @last)`,
+      { video_key, first: Math.min(...keys), last: Math.max(...keys) },
+    );
   }
 
   #insertOne(event: MediaEvent, place: EventPlace & { readonly position: number }): number {

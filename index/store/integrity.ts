@@ -34,6 +34,7 @@ export async function checkIntegrity(parts: IntegrityParts): Promise<IntegrityRe
       fullText.verify();
       return [];
     }),
+    await attempt('counts', () => wrongCounts(db)),
     ...(await checkRows((sql, parameters) => db.all(sql, parameters))),
     ...(await vectorChecks(parts)),
   ];
@@ -50,4 +51,20 @@ async function vectorChecks({ embeddings, vectorFolder }: IntegrityParts): Promi
     // A damaged database has been named by its own check.
     return [];
   }
+}
+
+/** What triggers keep count of. */
+function wrongCounts(db: Database): string[] {
+  const rows = db.all<{ name: string; kept: number; counted: number }>(
+    `SELECT 'events with words' AS name, (SELECT value FROM meta WHERE key = 'worded_events') AS kept, (SELECT count(*) FROM worded_event) AS counted
+     UNION ALL SELECT 'windows', (SELECT value FROM meta WHERE key = 'windows'), (SELECT count(*) FROM segment WHERE layer = 'windows')
+     UNION ALL SELECT 'embeddings of ' || id, rows, (SELECT count(*) FROM embedding WHERE embedder_key = embedder.key) FROM embedder
+     UNION ALL SELECT 'events labelled ' || said.text, coalesce(label.uses, 0), said.n
+       FROM (SELECT text, count(*) AS n FROM event WHERE source IN ('signal', 'picture') GROUP BY text) AS said
+       LEFT JOIN label ON label.text = said.text
+     UNION ALL SELECT 'labels', (SELECT count(*) FROM label), (SELECT count(DISTINCT text) FROM event WHERE source IN ('signal', 'picture'))`,
+  );
+  return rows
+    .filter(({ kept, counted }) => kept !== counted)
+    .map(({ name, kept, counted }) => `${name}: ${kept} by the library's count, ${counted} in it`);
 }

@@ -18,6 +18,42 @@ export interface ScopeClause {
 export const OVERLAPS_RANGE =
   'event.start_s < @range_end AND (event.end_s > @range_start OR event.start_s >= @range_start)';
 
+/** Events up to this length are short; the schema lists the longer ones by themselves. */
+const SHORT_S = 60;
+/** More than rounding adds to a length. */
+const SLACK_S = 1;
+
+/**
+ * The events that overlap a range, from the indexes by start: of the short ones only those that begin shortly before it or in it are visited, and the
+ * long ones are few. For `rangeParameters`.
+ * @param columns of `event`
+ * @param where further conditions
+ * @param from other tables may stand before `event`
+ */
+export function eventsInRange(columns: string, where: string, from = 'event'): string {
+  const length = 'event.end_s - event.start_s';
+  return `SELECT ${columns} FROM ${from} WHERE ${where} AND ${length} <= ${SHORT_S} AND event.start_s >= @range_start - ${SHORT_S + SLACK_S} AND ${OVERLAPS_RANGE}
+    UNION ALL SELECT ${columns} FROM ${from} WHERE ${where} AND ${length} > ${SHORT_S} AND ${OVERLAPS_RANGE}`;
+}
+
+/**
+ * The events in a scope, read video by video from the index by start; undefined where the scope names neither videos nor a range, so that there is
+ * nothing to begin with.
+ * @param columns of `event`
+ * @throws {LongwatchError} `bad_range`
+ */
+export function eventsInScope(columns: string, scope: SearchScope): ScopeClause | undefined {
+  if (!scope.videoIds && !scope.range) return undefined;
+  const { range, ...rest } = scope;
+  const { sql, parameters } = scopeClause(rest);
+  // The order of the tables is fixed: few videos, and in each only what the range holds.
+  const from = 'video CROSS JOIN event';
+  const where = `event.video_key = video.key ${sql}`;
+  return range
+    ? { sql: eventsInRange(columns, where, from), parameters: { ...parameters, ...rangeParameters(range) } }
+    : { sql: `SELECT ${columns} FROM ${from} WHERE ${where}`, parameters };
+}
+
 /** @throws {LongwatchError} `bad_range` */
 export function rangeParameters(range: TimeRange): SqlParameters {
   if (!(range.start <= range.end)) {

@@ -373,8 +373,11 @@ export class SqliteLibrary implements Library {
 
   stats(): LibraryStats {
     const row = this.#db.get<LibraryStats>(
-      `SELECT (SELECT count(*) FROM video) AS videos, (SELECT count(*) FROM segment WHERE layer = 'windows') AS segments, (SELECT count(*) FROM event) AS events,
-         (SELECT count(*) FROM embedding) AS embeddings, (SELECT coalesce(sum(duration_s), 0) FROM video) AS duration`,
+      // Counts that the schema's triggers keep.
+      `SELECT count(*) AS videos, (SELECT value FROM meta WHERE key = 'windows') AS segments,
+         (SELECT value FROM meta WHERE key = 'worded_events') + (SELECT coalesce(sum(uses), 0) FROM label) AS events,
+         (SELECT coalesce(sum(rows), 0) FROM embedder) AS embeddings, coalesce(sum(duration_s), 0) AS duration
+       FROM video`,
     );
     return row ?? { videos: 0, segments: 0, events: 0, embeddings: 0, duration: 0 };
   }

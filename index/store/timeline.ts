@@ -3,7 +3,7 @@
 import type { EventKind, EventSource } from '../../src/event.js';
 import type { Seconds, TimeRange } from '../../src/time.js';
 import type { Database } from './database.js';
-import { OVERLAPS_RANGE, rangeParameters } from './scope.js';
+import { eventsInRange, OVERLAPS_RANGE, rangeParameters } from './scope.js';
 import type { Videos } from './videos.js';
 
 /** Events of one kind and source that begin in the same part, or before the stretch: from the first one's start to the last end. */
@@ -63,7 +63,7 @@ export class Timelines {
     const parameters = { video_key: this.#videos.key(videoId), part, ...rangeParameters(range) };
     const rows = this.#db.all<MarkRow>(
       `SELECT kind, source, min(start_s) AS start_s, max(end_s) AS end_s, count(*) AS count
-       FROM event WHERE video_key = @video_key AND ${OVERLAPS_RANGE}
+       FROM (${eventsInRange('kind, source, start_s, end_s', 'video_key = @video_key')}) AS event
        GROUP BY kind, source, ${PART} ORDER BY 3, 1, 2`,
       parameters,
     );

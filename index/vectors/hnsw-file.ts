@@ -26,6 +26,8 @@ import { EF_CONSTRUCTION, M } from './hnsw.js';
 
 const FORMAT = 1;
 const READ_BYTES = 1 << 20;
+/** Many times what a manifest takes. */
+const MOST_MANIFEST_BYTES = 1 << 16;
 
 /** What was learnt from a graph file when it was made. */
 export interface GraphFacts {
@@ -104,7 +106,7 @@ export class HnswFiles {
     if (manifest.generation > store.generation) return { refused: 'the store is older than the index' };
     if (manifest.token !== store.token) return { refused: 'the index was made from another state of the library' };
     const file = this.graphPath(manifest.generation);
-    if (statSync(file, { throwIfNoEntry: false })?.size !== manifest.bytes) {
+    if (sizeOf(file) !== manifest.bytes) {
       return { refused: 'the index file is missing or has another size' };
     }
     if ((await sha256Of(file)) !== manifest.sha256) return { refused: 'the index file is damaged' };
@@ -136,6 +138,7 @@ export class HnswFiles {
     remove(this.manifestPath);
     renameSync(draft, this.manifestPath);
     syncFolder(this.folder);
+    remove(this.loadingPath);
     this.#removeExcept(graph);
   }
 
@@ -172,6 +175,9 @@ export class HnswFiles {
   #readManifest(): unknown {
     let text: string;
     try {
+      const stat = statSync(this.manifestPath);
+      // A pipe would be waited for, and a file without end be read.
+      if (!stat.isFile() || stat.size > MOST_MANIFEST_BYTES) return null;
       text = readFileSync(this.manifestPath, 'utf8');
     } catch {
       return undefined;
@@ -215,6 +221,16 @@ export function syncAndMeasure(file: string): Pick<GraphFacts, 'bytes' | 'sha256
     return { bytes, sha256: hash.digest('hex') };
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Undefined where no file is, for whatever reason. */
+function sizeOf(file: string): number | undefined {
+  try {
+    const stat = statSync(file);
+    return stat.isFile() ? stat.size : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -19,8 +19,6 @@ import type { Neighbour, VectorIndex, VectorSource } from './vector-index.js';
 
 /** Share of removed points above which a graph is built anew: they are walked through in every search and never freed. */
 export const MAX_TOMBSTONES = 0.2;
-/** Candidates per wanted hit. Rescoring picks the best of them. */
-const OVERFETCH = 2;
 /** Rows that are added between two turns of the event loop: about 50 ms. */
 const BATCH_ROWS = 50;
 /** Points whose vectors are compared with the store after a load. */
@@ -126,7 +124,7 @@ export class HnswIndex implements VectorIndex {
       await this.#refreshing;
     }
     const nearest = new Nearest(limit);
-    const candidates = this.#graph.search(query, limit * OVERFETCH);
+    const candidates = this.#graph.search(query, limit);
     for (const [id, vector] of await this.#source.vectors(candidates)) nearest.offer(id, dot(query, vector));
     const found = nearest.toArray();
     // Deletions can cut parts of a graph off. Then the rows themselves are read.
@@ -158,6 +156,8 @@ export class HnswIndex implements VectorIndex {
 async function strangePoint(graph: HnswGraph, manifest: Manifest, source: HnswSource): Promise<string | undefined> {
   const labels = [...graph.labels];
   if (labels.length !== manifest.count) return 'the index holds another number of points than its manifest says';
+  const last = labels.reduce((most, label) => Math.max(most, label), 0);
+  if (last !== manifest.maxId) return 'the index ends with another embedding than its manifest says';
   const step = Math.max(1, Math.floor(labels.length / PROBES));
   const probes = labels.filter((_, i) => i % step === 0);
   for (const [id, vector] of await source.vectors(probes)) {

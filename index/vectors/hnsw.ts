@@ -11,8 +11,13 @@ import { LongwatchError } from '../../src/errors.js';
 export const M = 16;
 /** Candidates while a point is placed. 100 builds in about half the time of 200 at the same recall after rescoring. */
 export const EF_CONSTRUCTION = 100;
-/** Candidates of a search: recall 0.997 on vectors with the structure of sentence embeddings, at 1.7 ms for 100,000 points. */
+/**
+ * Candidates of a search, at least, and for each hit that is wanted. In a larger graph more of them are needed for the same recall: once as many again for every `EF_DOUBLES` points.
+ * Measured by `npm run bench:library` on vectors with the structure of sentence embeddings, 200 hits wanted: docs/performance.md.
+ */
 const EF_SEARCH = 256;
+const EF_PER_HIT = 2;
+const EF_DOUBLES = 250_000;
 /** Labels are 32 bits wide; a larger one would silently overwrite another. */
 export const MAX_LABEL = 2 ** 32 - 1;
 const FIRST_CAPACITY = 1024;
@@ -110,7 +115,7 @@ export class HnswGraph {
   search(query: Float32Array, limit: number): number[] {
     const k = Math.min(limit, this.#labels.size);
     if (k === 0) return [];
-    this.#graph.setEf(Math.max(EF_SEARCH, 2 * k));
+    this.#graph.setEf(Math.ceil(Math.max(EF_SEARCH, EF_PER_HIT * k) * (1 + this.points / EF_DOUBLES)));
     return this.#graph.searchKnn(Array.from(query), k).neighbors;
   }
 

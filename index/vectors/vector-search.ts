@@ -37,6 +37,8 @@ export class VectorSearch {
   #exact: ExactIndex | undefined;
   #graph: HnswIndex | undefined;
   #graphReason = 'no index file was needed yet';
+  /** Looks whether there is a graph on disk. */
+  #loading: Promise<number> | undefined;
   /** Loading or building; one at a time. */
   #preparing: Promise<void> | undefined;
   /** A failure is not tried again by every search, only by `rebuild`. */
@@ -54,6 +56,8 @@ export class VectorSearch {
         this.#preparing = undefined;
       });
     }
+    // A graph on disk is sooner at hand than a copy of all vectors; the one that is being built is not.
+    await this.#loading?.catch(() => {});
     const index = this.#choose(rows);
     try {
       return index ? await index.search(query, limit, scope) : await scanNearest(this.#source, query, limit, scope);
@@ -115,17 +119,27 @@ export class VectorSearch {
   /** Loads what is on disk, else builds it; searches are exact meanwhile. Ends quietly: its outcome is in the status. */
   async #prepare(): Promise<void> {
     try {
-      const hnsw = await findHnsw();
-      if ('missing' in hnsw) throw new LongwatchError('part_missing', hnsw.missing);
-      const covered = await this.#load();
+      this.#loading = this.#loadFirst();
+      const covered = await this.#loading;
       const enough = covered >= (await this.#source.count()) * (1 - MAX_REPLAYED);
       if (this.#graph && (enough || this.#options.readonly)) return;
       if (this.#options.readonly)
         throw new LongwatchError('part_missing', `${this.#graphReason}, and the library is read-only`);
-      await this.#build(false);
+      // From a file that did not load nothing can go on.
+      await this.#build(!this.#graph);
       await this.#load();
     } catch (error) {
       this.#giveUp(error);
+    }
+  }
+
+  async #loadFirst(): Promise<number> {
+    try {
+      const hnsw = await findHnsw();
+      if ('missing' in hnsw) throw new LongwatchError('part_missing', hnsw.missing);
+      return await this.#load();
+    } finally {
+      this.#loading = undefined;
     }
   }
 

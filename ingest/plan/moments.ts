@@ -1,7 +1,7 @@
 /** Moments of a window that its frames must not miss, however little of the window they fill. */
 
 import type { Seconds, TimeRange } from '../../src/time.js';
-import type { Piece } from './sampling.js';
+import type { Piece } from './piece.js';
 
 /** What came before an onset is looked at for this long. */
 const REST_BEFORE: Seconds = 0.5;
@@ -30,6 +30,17 @@ export function onsets(pieces: readonly Piece[], rates: readonly number[], least
   });
 }
 
+/**
+ * Pieces in which something comes into the picture, whatever else moves in it. Where one shot gives way to another everything is new.
+ * @param joins Times at which a shot begins.
+ */
+export function arrivals(pieces: readonly Piece[], joins: readonly Seconds[], leastNovelty: number): Piece[] {
+  return pieces.filter(
+    ({ noveltyPeak }) =>
+      noveltyPeak.amount >= leastNovelty && !joins.some((join) => Math.abs(join - noveltyPeak.time) < 1e-6),
+  );
+}
+
 /** Those of some onsets that follow each other at even distances, as the key frames of a still picture do. */
 export function jolts(begun: readonly Piece[]): Set<Piece> {
   const found = new Set<Piece>();
@@ -39,7 +50,10 @@ export function jolts(begun: readonly Piece[]): Set<Piece> {
   };
   for (const piece of begun) {
     const [before, last] = row.slice(-2);
-    const isEven = !before || !last || Math.abs(piece.peakTime - 2 * last.peakTime + before.peakTime) < JOLT_SLACK;
+    const isEven =
+      !before ||
+      !last ||
+      Math.abs(piece.activityPeak.time - 2 * last.activityPeak.time + before.activityPeak.time) < JOLT_SLACK;
     if (!isEven) end();
     // The interval that ends a row may be the first of the next.
     row = isEven ? [...row, piece] : [last, piece];

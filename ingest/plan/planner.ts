@@ -8,9 +8,10 @@
 
 import { LongwatchError } from '../../src/errors.js';
 import type { Seconds } from '../../src/time.js';
-import type { ShotBoundary } from '../signals/detection.js';
+import type { FrameChange, ShotBoundary } from '../signals/detection.js';
 import type { FrameTime } from '../video/frame.js';
-import { areStill, chooseFrames, type Piece, ratesOf, type ShotStretch } from './sampling.js';
+import { Piece } from './piece.js';
+import { areStill, chooseFrames, ratesOf, type ShotStretch } from './sampling.js';
 import type { PlannedWindow } from './window.js';
 
 /**
@@ -80,22 +81,23 @@ export class WindowPlanner {
 
   /**
    * Takes the next frame in presentation order and what the signals know by now.
-   * @param activity What `SignalDetector.push` returned for this frame.
+   * @param change What `SignalDetector.push` returned for this frame.
    * @param boundaries Shot boundaries that became final since the last call, in any order.
    * @param settled `SignalDetector.settled`: no boundary before this is still to come.
    * @returns the windows that became final, in order; mostly none
    */
-  push(frame: FrameTime, activity: number, boundaries: readonly ShotBoundary[], settled: Seconds): PlannedWindow[] {
-    const { pts, time } = frame;
+  push(
+    { pts, time }: FrameTime,
+    change: FrameChange,
+    boundaries: readonly ShotBoundary[],
+    settled: Seconds,
+  ): PlannedWindow[] {
     const candidate = time - this.#lastCandidate >= CANDIDATE_INTERVAL - TIME_TOLERANCE;
     if (candidate) this.#lastCandidate = time;
     const open = this.#pieces.at(-1);
     if (candidate || !open || time - open.time >= PIECE_LENGTH)
-      this.#pieces.push({ pts, time, activity, candidate, peakTime: time, peakActivity: activity });
-    else {
-      open.activity += activity;
-      if (activity > open.peakActivity) Object.assign(open, { peakTime: time, peakActivity: activity });
-    }
+      this.#pieces.push(new Piece(pts, time, candidate, change));
+    else open.add(time, change);
     this.#lastTime = time;
     this.#boundaries.push(...boundaries);
     const known = Math.min(settled, time);

@@ -9,19 +9,9 @@
  */
 
 import type { Seconds, TimeRange } from '../../src/time.js';
-import { jolts, onsets, slowChanges } from './moments.js';
+import { arrivals, jolts, onsets, slowChanges } from './moments.js';
+import type { Piece } from './piece.js';
 import type { PlannedFrame } from './window.js';
-
-/** Coarse piece of a window: from one frame to the next one that starts a piece. */
-export interface Piece extends PlannedFrame {
-  /** Sum of the activities of its frames. */
-  activity: number;
-  /** Its frame with the most activity: when, and how much. */
-  peakTime: Seconds;
-  peakActivity: number;
-  /** Whether its first frame will be at hand as a picture. */
-  readonly candidate: boolean;
-}
 
 /** A stretch of one shot inside a window. `stableFrom` is where it is seen purely. */
 export interface ShotStretch extends TimeRange {
@@ -29,7 +19,11 @@ export interface ShotStretch extends TimeRange {
 }
 
 /** No gap between chosen frames is longer, as long as the budget lasts and something changes. */
-const LONGEST_GAP: Seconds = 4;
+const LONGEST_GAP: Seconds = 3;
+/** The same in a window at rest: what comes and goes there has its moments. */
+const LONGEST_GAP_AT_REST: Seconds = 8;
+/** Where something new would not stand out, no gap is longer: half a second, and the distance between two pictures at 25 frames a second. */
+const LONGEST_BLIND_GAP: Seconds = 0.6;
 /** Effort per second that a still stretch still gets, beside up to 1 for change. */
 const REST_EFFORT = 0.2;
 const CLIP_QUANTILE = 0.9;
@@ -45,13 +39,20 @@ const FRAMES_PER_EFFORT = 1.25;
 /** The same for a model that names its rate: 0.4 at rest, 2.4 in full activity. */
 const FRAMES_PER_EFFORT_AT_RATE = 2;
 /** A shorter shot is told by its first frame. */
-const SHORTEST_WITH_MIDDLE: Seconds = 2;
+const SHORTEST_WITH_MIDDLE: Seconds = 3;
+/** Less novelty is noise: something that covers an eightieth of the picture and differs from it by 8 of 255, or by 16 where little else moves. */
+const LEAST_NOVELTY = 0.1;
+const LEAST_NOVELTY_AT_REST = 0.2;
 /** A slow change that has a frame this near needs no other. */
 const SLOW_MOMENT_GAP: Seconds = 1;
+
+type Measure = 'time' | 'effort' | 'blind';
 
 interface Candidate extends PlannedFrame {
   /** Effort between the start of the window and this frame. */
   readonly effort: number;
+  /** Time in which something new would not have stood out, between the start of the window and this frame. */
+  readonly blind: Seconds;
   chosen: boolean;
 }
 
@@ -72,14 +73,17 @@ export function chooseFrames(
   const rates = ratesOf(pieces, range.end);
   const candidates = withEffort(pieces, rates, range);
   if (candidates.length === 0) return [];
-  const isStill = shots.length === 1 && areStill(rates);
+  const pace = paceOf(rates, shots);
+  const isStill = pace === 'still';
   const wanted = isStill ? 2 : Math.min(largestCount, wantedCount(pieces, rates, range, movingRate));
   const spots = new Spots(candidates, range);
   // A model that names its rate gets movement at that rate, which leaves no moment out.
-  const moments = isStill || movingRate === 0 ? momentsOf(pieces, rates, candidates, range, shots) : [];
+  const moments = isStill || movingRate === 0 ? momentsOf(pieces, rates, candidates, range, shots, pace) : [];
   const leastWithMiddle = movingRate === 0 ? SHORTEST_WITH_MIDDLE : 0;
   for (const candidate of mandatory(candidates, shots, moments, leastWithMiddle, largestCount)) spots.choose(candidate);
-  while (!isStill && spots.count < largestCount && spots.halve('time', LONGEST_GAP)) {}
+  if (movingRate === 0) while (spots.count < largestCount && spots.halve('blind', LONGEST_BLIND_GAP)) {}
+  const longestGap = pace === 'at rest' ? LONGEST_GAP_AT_REST : LONGEST_GAP;
+  while (!isStill && spots.count < largestCount && spots.halve('time', longestGap)) {}
   while (spots.count < wanted && spots.halve('effort', 0)) {}
   if (spots.count % 2 === 1 && !(spots.count < largestCount && spots.halve('effort', 0))) spots.makeEvenByDropping();
   const frames = candidates.filter((candidate) => candidate.chosen).map(({ pts, time }) => ({ pts, time }));
@@ -89,6 +93,14 @@ export function chooseFrames(
 /** Change per second of each piece; the last one reaches to `end`. */
 export function ratesOf(pieces: readonly Piece[], end: Seconds): number[] {
   return pieces.map((piece, at) => piece.activity / lengthOf(pieces, at, end));
+}
+
+/** How much of a window changes: next to nothing in a single shot, less than half, or more. */
+type Pace = 'still' | 'at rest' | 'moving';
+
+function paceOf(rates: readonly number[], shots: readonly ShotStretch[]): Pace {
+  if (shots.length === 1 && areStill(rates)) return 'still';
+  return quantile(rates, 0.5) < STILL_PER_SECOND ? 'at rest' : 'moving';
 }
 
 /** Whether all but a few of the pieces, whose change per second is given, show the same. */
@@ -107,46 +119,59 @@ function mandatory(
   leastWithMiddle: Seconds,
   largestCount: number,
 ): Candidate[] {
-  const firsts = new Set<Candidate>();
-  const middles = new Set<Candidate>();
-  for (const shot of shots) {
-    const inside = candidates.filter((candidate) => candidate.time >= shot.start && candidate.time < shot.end);
-    const pure = inside.filter((candidate) => candidate.time >= shot.stableFrom);
-    const first = pure[0] ?? inside.at(-1);
-    if (!first) continue;
-    firsts.add(first);
-    const middle = (shot.stableFrom + shot.end) / 2;
-    if (shot.end - shot.stableFrom >= leastWithMiddle) middles.add(nearest(pure.length > 0 ? pure : [first], middle));
-  }
   const wanted = new Set<Candidate>();
-  for (const group of [firsts, new Set(moments), middles]) {
-    const fresh = [...group].filter((one) => !wanted.has(one));
+  const want = (group: readonly Candidate[]) => {
+    const fresh = [...new Set(group)].filter((one) => !wanted.has(one));
     for (const candidate of thinned(fresh, largestCount - wanted.size)) wanted.add(candidate);
-  }
+  };
+  const pure = shots.map(({ start, end, stableFrom }) => {
+    const inside = candidates.filter((candidate) => candidate.time >= start && candidate.time < end);
+    const seenPurely = inside.filter((candidate) => candidate.time >= stableFrom);
+    return seenPurely.length > 0 ? seenPurely : inside.slice(-1);
+  });
+  want(pure.flatMap((frames) => frames.slice(0, 1)));
+  want(moments);
+  const middles = shots.flatMap(({ stableFrom, end }, at) => {
+    const frames = pure[at] ?? [];
+    const length = end - stableFrom;
+    const middle = (stableFrom + end) / 2;
+    const isTold = frames.some((frame) => wanted.has(frame) && Math.abs(frame.time - middle) < length / 4);
+    return frames.length === 0 || length < leastWithMiddle || (leastWithMiddle > 0 && isTold)
+      ? []
+      : [nearest(frames, middle)];
+  });
+  want(middles);
   return [...wanted];
 }
 
-/** The first frame behind each onset, and one for each second of slow change that has none near. */
+/** The first frame behind each arrival and, in a still window, behind each onset; and one for each second of slow change that has none near. */
 function momentsOf(
   pieces: readonly Piece[],
   rates: readonly number[],
   candidates: readonly Candidate[],
   range: TimeRange,
   shots: readonly ShotStretch[],
+  pace: Pace,
 ): Candidate[] {
+  const isStill = pace === 'still';
   const begun = onsets(pieces, withoutJoins(pieces, rates, shots), STILL_PER_SECOND);
-  const renewed = jolts(begun);
-  const moments = begun
-    .filter((piece) => !renewed.has(piece))
-    .flatMap(({ peakTime }) => candidates.find(({ time }) => time >= peakTime) ?? []);
-  const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
+  // Where more goes on, even distances are chance.
+  const renewed = isStill ? jolts(begun) : new Set<Piece>();
   const others = pieces.filter((piece) => !renewed.has(piece));
+  const joins = shots.slice(1).map(({ start }) => start);
+  const times = isStill
+    ? begun.filter((piece) => !renewed.has(piece)).map(({ activityPeak }) => activityPeak.time)
+    : arrivals(pieces, joins, pace === 'at rest' ? LEAST_NOVELTY_AT_REST : LEAST_NOVELTY).map(
+        ({ noveltyPeak }) => noveltyPeak.time,
+      );
+  const moments = times.flatMap((time) => candidates.find((candidate) => candidate.time >= time) ?? []);
+  const seen = [...shots.map(({ stableFrom }) => stableFrom), ...moments.map(({ time }) => time)];
   for (const time of slowChanges(others, range)) {
     if (seen.some((other) => Math.abs(other - time) < SLOW_MOMENT_GAP)) continue;
     seen.push(time);
     moments.push(nearest(candidates, time));
   }
-  return moments.sort((a, b) => a.time - b.time);
+  return [...new Set(moments)].sort((a, b) => a.time - b.time);
 }
 
 /** Rates of change, 0 where one shot gives way to another: its first pure frame is chosen anyway. */
@@ -185,7 +210,7 @@ class Spots {
    * Chooses the candidate nearest the middle of the largest gap, if one above `least` has a free candidate. The window's edges bound
    * the outer gaps.
    */
-  halve(measure: 'time' | 'effort', least: number): boolean {
+  halve(measure: Measure, least: number): boolean {
     let best: { size: number; candidate: Candidate } | undefined;
     let from = 0;
     for (let to = 0; to <= this.#candidates.length; to++) {
@@ -219,11 +244,11 @@ class Spots {
     this.count--;
   }
 
-  #position(at: number, measure: 'time' | 'effort'): number {
+  #position(at: number, measure: Measure): number {
     const candidate = this.#candidates[at];
     if (candidate) return candidate[measure];
     if (measure === 'time') return at < 0 ? this.#range.start : this.#range.end;
-    return at < 0 ? 0 : (this.#candidates.at(-1)?.effort ?? 0);
+    return at < 0 ? 0 : (this.#candidates.at(-1)?.[measure] ?? 0);
   }
 }
 
@@ -231,8 +256,10 @@ function withEffort(pieces: readonly Piece[], rates: readonly number[], range: T
   const scale = Math.max(quantile(rates, CLIP_QUANTILE), LEAST_SCALE_PER_SECOND);
   const candidates: Candidate[] = [];
   let effort = 0;
+  let blind: Seconds = 0;
   pieces.forEach((piece, at) => {
-    if (piece.candidate) candidates.push({ pts: piece.pts, time: piece.time, effort, chosen: false });
+    if (piece.candidate) candidates.push({ pts: piece.pts, time: piece.time, effort, blind, chosen: false });
+    blind += lengthOf(pieces, at, range.end) * piece.blindness;
     effort += lengthOf(pieces, at, range.end) * (REST_EFFORT + Math.sqrt(Math.min(1, (rates[at] ?? 0) / scale)));
   });
   return candidates;

@@ -12,6 +12,19 @@ export interface ShotBoundary {
   readonly kind: 'cut' | 'dissolve' | 'fade';
 }
 
+/** How a frame differs from the frame before, for a plan of frames. */
+export interface FrameChange {
+  /** Mean absolute difference of the coarse pictures, rounding noise left out, 0..255. */
+  readonly activity: number;
+  /** How much of that is neither usual at its place nor noise, averaged over the picture, 0..255 (`novelty.ts`). */
+  readonly novelty: number;
+  /** Share of the picture that changes so much all the time that something new would not stand out, 0..1. */
+  readonly blindness: number;
+}
+
+/** Nothing changes. */
+export const NO_CHANGE: FrameChange = { activity: 0, novelty: 0, blindness: 0 };
+
 /** Takes what a detector found; called once per finding, when it is final. */
 export interface Findings {
   event(event: MediaEvent): void;

@@ -12,7 +12,7 @@ import type { Seconds } from '../../src/time.js';
 import type { Thumbnail } from '../video/frame.js';
 import { BlackDetector } from './black.js';
 import { CutDetector } from './cut.js';
-import type { Detector, Findings, ShotBoundary } from './detection.js';
+import { type Detector, type Findings, type FrameChange, NO_CHANGE, type ShotBoundary } from './detection.js';
 import { DissolveDetector } from './dissolve.js';
 import { FadeDetector } from './fade.js';
 import { SAMPLES } from './features.js';
@@ -80,12 +80,11 @@ export class SignalDetector {
 
   /**
    * Takes the next frame in presentation order. The pixels are read before this returns and not kept.
-   * @returns the activity: mean absolute difference (0..255) of the coarse picture to that of the previous frame, rounding noise left
-   * out. Frames that follow closer than 1/32 s are measured against the last one that lies that far back; those between give 0. So does a
-   * still picture under a running clock, from its fifth tick on.
+   * @returns how it differs from the previous frame. Frames that follow closer than 1/32 s are measured against the last one that lies that far
+   * back; those between give no change. So does a still picture under a running clock, from its fifth tick on.
    * @throws {LongwatchError} `invalid_input` when the thumbnail has another size or its time falls; the detector is as it was before.
    */
-  push(frame: Thumbnail): number {
+  push(frame: Thumbnail): FrameChange {
     if (frame.rgb.length !== SAMPLES) {
       throw new LongwatchError(
         'invalid_input',
@@ -106,11 +105,11 @@ export class SignalDetector {
         hint: 'Push every frame once, in presentation order.',
       });
     }
-    const activity = history.push(frame);
+    const change = history.push(frame);
     for (const detector of this.#detectors) detector.observe();
     this.#settle();
     this.#repeats.advance(this.#settled);
-    return this.#freezes.ticks ? 0 : activity;
+    return this.#freezes.ticks ? NO_CHANGE : change;
   }
 
   /**

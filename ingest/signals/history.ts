@@ -5,6 +5,7 @@
 
 import type { Seconds } from '../../src/time.js';
 import type { Thumbnail } from '../video/frame.js';
+import { type FrameChange, NO_CHANGE } from './detection.js';
 import {
   COARSE_SAMPLES,
   type FrameMeasures,
@@ -13,6 +14,7 @@ import {
   PIXELS,
   SAMPLES,
 } from './features.js';
+import { NoveltyMeter } from './novelty.js';
 
 /** A power of two. Detectors look back 4 s; above 256 frames per second they see as much as is here. */
 export const HISTORY_FRAMES = 1024;
@@ -36,9 +38,10 @@ export class History {
   readonly #measures: FrameMeasures = { change: 0, visibleChanges: 0, level: 0, spread: 0, darkShare: 0 };
   readonly #activityReference = new Uint8Array(COARSE_SAMPLES);
   #activityTime: Seconds = 0;
+  readonly #novelty = new NoveltyMeter();
 
-  /** Measures the frame and lets the oldest go. Returns its activity (see `SignalDetector.push`). */
-  push(frame: Thumbnail): number {
+  /** Measures the frame and lets the oldest go. Returns what `SignalDetector.push` says. */
+  push(frame: Thumbnail): FrameChange {
     const slot = this.count & (HISTORY_FRAMES - 1);
     const measures = this.#measures;
     const coarse = this.#coarse[slot] as Uint8Array;
@@ -52,11 +55,13 @@ export class History {
     this.#spread[slot] = measures.spread;
     this.#dark[slot] = measures.darkShare;
     this.count++;
-    if (this.count > 1 && frame.time - this.#activityTime < ACTIVITY_STEP - TIME_TOLERANCE) return 0;
-    const activity = this.count === 1 ? 0 : meanDifferenceBeyondRounding(coarse, this.#activityReference);
+    if (this.count > 1 && frame.time - this.#activityTime < ACTIVITY_STEP - TIME_TOLERANCE) return NO_CHANGE;
+    const reference = this.count === 1 ? coarse : this.#activityReference;
+    const activity = meanDifferenceBeyondRounding(coarse, reference);
+    const news = this.#novelty.push(coarse, reference, frame.time);
     this.#activityReference.set(coarse);
     this.#activityTime = frame.time;
-    return activity;
+    return { activity, ...news };
   }
 
   get newest(): number {

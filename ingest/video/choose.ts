@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LongwatchError } from '../../src/errors.js';
@@ -18,9 +19,19 @@ export interface DecoderChoice {
   readonly kind?: 'auto' | Decoder['id'];
   /** Folders to look for `ffmpeg` and `ffprobe` in, in order: the entries of the PATH variable. @default none */
   readonly searchPath?: readonly string[];
+  /**
+   * Engines that decode one long video at once, in slices. The WebAssembly build has one thread, so two are up to twice as fast; each takes 60 to
+   * 80 MB at 1080p. A native ffmpeg already gives most codecs all cores, and starting, seeking and the seams cost it 5 to 10 % more
+   * processor time, so it decodes in one pass unless more is asked for (a codec without threads, more cores than its threads fill).
+   * @default native: 1; WebAssembly: half the cores, 1 to 4
+   */
+  readonly workers?: number | undefined;
   /** Where `s3://` places are read from. @default nowhere */
   readonly objects?: ObjectStore;
 }
+
+/** Beyond this the process that takes the frames, and memory, are what is short. */
+const MOST_DEFAULT_WORKERS = 4;
 
 /**
  * @throws {LongwatchError} `part_missing` when the wanted decoder, or with `auto` any, is not there
@@ -28,17 +39,19 @@ export interface DecoderChoice {
 export async function chooseDecoder({
   kind = 'auto',
   searchPath = [],
+  workers,
   objects,
 }: DecoderChoice = {}): Promise<Decoder & PictureReader> {
   const native = kind === 'wasm' ? undefined : await findNativeFfmpeg(searchPath);
-  if (native) return new FfmpegDecoder(new NativeEngine(native, objects), objects);
+  if (native) return new FfmpegDecoder(new NativeEngine(native, objects), objects, { workers: workers ?? 1 });
   if (kind === 'native') {
     throw new LongwatchError('part_missing', 'There is no ffmpeg with ffprobe of version 5.1 or newer on the PATH.', {
       hint: 'Install ffmpeg, or use the WebAssembly decoder.',
     });
   }
   coreFiles();
-  return new FfmpegDecoder(new WasmEngine(objects), objects);
+  const halfTheCores = Math.min(MOST_DEFAULT_WORKERS, availableParallelism() >> 1);
+  return new FfmpegDecoder(new WasmEngine(objects), objects, { workers: workers ?? Math.max(1, halfTheCores) });
 }
 
 /** libavutil of ffmpeg 5.1, the first release with `-fps_mode`. Builds from a repository carry no release number, but this one. */

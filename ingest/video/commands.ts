@@ -2,7 +2,7 @@
 
 import type { Seconds, TimeBase } from '../../src/time.js';
 import { type ClipPlan, type ClipStreams, clipArguments, PACKET_LIST } from './clip-plan.js';
-import { type DecodeRequest, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoProbe, type VideoStream } from './decoder.js';
+import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, type VideoStream } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
 import type { PictureFormat } from './picture-file.js';
 
@@ -24,7 +24,7 @@ const FORMATS = [
 ].join(',');
 
 /** Options that stand before the input in every command on a video. `enable_drefs` and `use_absolute_path` of the mov reader are off by default. */
-function inputGuards(input: string): string[] {
+export function inputGuards(input: string): string[] {
   return guards(input, FORMATS);
 }
 
@@ -33,10 +33,12 @@ function guards(input: string, formats: string): string[] {
   const protocols = input.startsWith('http:') ? 'http,tcp' : 'file';
   return ['-protocol_whitelist', protocols, '-format_whitelist', formats, '-max_pixels', String(MAX_PIXELS)];
 }
-const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
+export const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION)];
 
 /** The same pixels from every build of ffmpeg, with and without vector instructions. */
 const EXACT_SCALING = 'accurate_rnd+full_chroma_int+bitexact';
+/** Every frame's small picture. */
+export const THUMBNAIL_SCALE = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING}`;
 /** Key of the metadata that makes `metadata=print` write a line for a frame; no other key is printed. */
 const MARK = 'longwatch';
 
@@ -50,48 +52,6 @@ export function probeCommand(path: string): FfmpegCommand {
       ...['-hide_banner', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOCATION), ...inputGuards(input)],
       ...['-show_format', '-show_streams', '-show_chapters', '-of', 'json', '-o', json, '-i', input],
     ],
-  };
-}
-
-/** Outputs of `decodeCommand`. */
-export const DECODE_OUTPUT = {
-  /** Packed RGB of every frame at thumbnail size. */
-  thumbnails: 0,
-  /** A `metadata=print` line for every frame, written before its thumbnail: the exact source timestamp. */
-  times: 1,
-  /** Packed RGB of the chosen frames at picture size. */
-  pictures: 2,
-  /** A `metadata=print` line for every picture, written before it. */
-  pictureTimes: 3,
-} as const;
-
-/** Decodes the whole stream once. `-copyts`, `passthrough` and the filters keep every frame and its own timestamp. */
-export function decodeCommand(path: string, { video }: VideoProbe, { pictures }: DecodeRequest): FfmpegCommand {
-  return {
-    tool: 'ffmpeg',
-    path,
-    outputs: pictures ? 4 : 2,
-    args: (input, outputs) => {
-      const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
-      const thumbnail = `scale=${THUMBNAIL_WIDTH}:${THUMBNAIL_HEIGHT}:flags=area+${EXACT_SCALING},format=rgb24[thumbnail]`;
-      const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
-      const graph = pictures
-        ? [
-            `${stamped},split[every][some]`,
-            `[every]${thumbnail}`,
-            `[some]select='${atMostEvery(pictures.interval, video.timeBase)}',${printTimes(name('pictureTimes'))},` +
-              `${squareScale(pictures.width, pictures.height)},format=rgb24[picture]`,
-          ]
-        : [`${stamped},${thumbnail}`];
-      return [
-        ...QUIET,
-        '-copyts',
-        ...inputGuards(input),
-        ...['-i', input, '-filter_complex', graph.join(';')],
-        ...rawOutput('[thumbnail]', video.timeBase, name('thumbnails')),
-        ...(pictures ? rawOutput('[picture]', video.timeBase, name('pictures')) : []),
-      ];
-    },
   };
 }
 
@@ -321,12 +281,16 @@ export function subtitleCommand(path: string, streamIndex: number): FfmpegComman
   };
 }
 
-/** The packets of one stream as CSV on output 0, from a key frame at or before `from` on. Both times on the container's clock. */
+/**
+ * The packets of one stream as CSV on output 0, from a key frame at or before `from` on. Both times on the container's clock.
+ * @param list What is told of each packet.
+ */
 export function packetsCommand(
   path: string,
   streamIndex: number,
   from: Seconds | undefined,
   until: Seconds | undefined,
+  list: readonly string[] = PACKET_LIST,
 ): FfmpegCommand {
   const interval = `${from === undefined ? '' : toMicroseconds(from)}%${until === undefined ? '' : toMicroseconds(until)}`;
   return {
@@ -336,7 +300,7 @@ export function packetsCommand(
     args: (input, [csv = '']) => [
       ...['-hide_banner', '-loglevel', 'error', '-max_alloc', String(MAX_ALLOCATION), ...inputGuards(input)],
       ...['-select_streams', String(streamIndex), ...(interval === '%' ? [] : ['-read_intervals', interval])],
-      ...[...PACKET_LIST, '-o', csv, '-i', input],
+      ...[...list, '-o', csv, '-i', input],
     ],
   };
 }
@@ -370,35 +334,45 @@ export function clipCommand(path: string, plan: ClipPlan, streams: ClipStreams):
 
 const KEEP_EVERY_FRAME = ['-fps_mode', 'passthrough'];
 
-function rawOutput(label: string, timeBase: TimeBase, output: string): string[] {
+export function rawOutput(
+  label: string,
+  timeBase: TimeBase,
+  output: string,
+  format: 'rawvideo' | 'framecrc' = 'rawvideo',
+): string[] {
   return [
     ...['-map', label, ...KEEP_EVERY_FRAME, '-enc_time_base', ratio(timeBase), '-c:v', 'rawvideo'],
-    ...['-flush_packets', '1', '-f', 'rawvideo', output],
+    ...['-flush_packets', '1', '-f', format, output],
   ];
 }
 
 /** Makes sure that timestamps are in the stream's own ticks; it is what ffmpeg hands over anyway. */
-function inTicks(timeBase: TimeBase): string {
+export function inTicks(timeBase: TimeBase): string {
   return `settb=${ratio(timeBase)}`;
 }
 
-function printTimes(output: string, filter: 'metadata' | 'ametadata' = 'metadata'): string {
+export function printTimes(output: string, filter: 'metadata' | 'ametadata' = 'metadata'): string {
   return `${filter}=mode=add:key=${MARK}:value=1,${filter}=mode=print:key=${MARK}:direct=1:file=${quoteInGraph(output)}`;
 }
 
 /** Upright already (ffmpeg turns frames by the display matrix), now square pixels at exactly this size. */
-function squareScale(width: number, height: number): string {
+export function squareScale(width: number, height: number): string {
   return `scale=${width}:${height}:flags=bicubic+${EXACT_SCALING},setsar=1`;
 }
 
+/** The shortest distance of two pictures in whole ticks. */
+export function intervalTicks(interval: Seconds, timeBase: TimeBase): number {
+  return Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
+}
+
 /** A `select` expression in whole ticks. A timestamp that runs backwards starts a new count. */
-function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
-  const ticks = Math.ceil((interval * timeBase.den) / timeBase.num - 1e-6);
+export function atMostEvery(interval: Seconds, timeBase: TimeBase): string {
+  const ticks = intervalTicks(interval, timeBase);
   return `isnan(prev_selected_pts)+gte(pts-prev_selected_pts,${ticks})+lt(pts,prev_selected_pts)`;
 }
 
 /** To the key frame before a time on the container's clock; undefined reads from the beginning. */
-function seek(time: Seconds | undefined): string[] {
+export function seek(time: Seconds | undefined): string[] {
   return time === undefined ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', toMicroseconds(time)];
 }
 

@@ -1,8 +1,6 @@
-/** One decode in progress: joins the outputs of `decodeCommand` to frames with their times, and sums up at the end. */
+/** One decode in progress: gives the frames their places in the video, and sums up at the end. */
 
 import { formatTime, type Seconds, timestampToSeconds } from '../../src/time.js';
-import { BlockReader, LineReader, readTimeLine } from './byte-readers.js';
-import { DECODE_OUTPUT } from './commands.js';
 import {
   type DecodeRequest,
   type DecodeSummary,
@@ -14,6 +12,7 @@ import type { EngineLog } from './engine.js';
 import { firstComplaint } from './ffmpeg-errors.js';
 import type { FrameTime, Picture, Thumbnail } from './frame.js';
 import { type ClockFaults, FrameClock } from './frame-clock.js';
+import type { StampedFrame } from './stamped-frames.js';
 import { Timeline } from './timeline.js';
 
 /** A picture lags its thumbnail by far fewer frames than are remembered here. */
@@ -23,15 +22,8 @@ const DURATION_TOLERANCE: Seconds = 0.5;
 const DURATION_TOLERANCE_SHARE = 0.005;
 
 export class DecodePass {
-  readonly #thumbnails = new BlockReader(THUMBNAIL_WIDTH * THUMBNAIL_HEIGHT * 3);
-  readonly #times = new LineReader();
-  readonly #pictures: BlockReader;
-  readonly #pictureTimes = new LineReader();
-
-  readonly #waitingThumbnails: Uint8Array[] = [];
-  readonly #waitingTimes: (number | undefined)[] = [];
-  readonly #waitingPictures: Uint8Array[] = [];
-  readonly #waitingPictureTimes: (number | undefined)[] = [];
+  /** Pictures whose thumbnail has not come yet. */
+  readonly #waitingPictures: StampedFrame[] = [];
   /** Delivered thumbnails that a picture may still belong to, with the timestamp as ffmpeg printed it. */
   readonly #delivered: { printed: number | undefined; frame: FrameTime }[] = [];
 
@@ -46,46 +38,32 @@ export class DecodePass {
     const { timeBase, nominalFps } = probe.video;
     this.#clock = new FrameClock(timeBase, nominalFps);
     this.#timeline = new Timeline(timeBase);
-    this.#pictures = new BlockReader(request.pictures ? request.pictures.width * request.pictures.height * 3 : 1);
   }
 
   get frameCount(): number {
     return this.#frameCount;
   }
 
-  take(output: number, bytes: Uint8Array): void {
-    if (output === DECODE_OUTPUT.thumbnails) {
-      this.#waitingThumbnails.push(...this.#thumbnails.push(bytes));
-    } else if (output === DECODE_OUTPUT.times) {
-      this.#waitingTimes.push(...printedTimes(this.#times.push(bytes)));
-    } else if (output === DECODE_OUTPUT.pictures) {
-      this.#waitingPictures.push(...this.#pictures.push(bytes));
+  /** The next thumbnail or the next picture → what has its place in the video now, a thumbnail before its picture. */
+  *take(frame: StampedFrame): Generator<Thumbnail | Picture, void> {
+    if (frame.kind === 'picture') {
+      this.#waitingPictures.push(frame);
     } else {
-      this.#waitingPictureTimes.push(...printedTimes(this.#pictureTimes.push(bytes)));
+      const { printed, rgb } = frame;
+      yield { kind: 'thumbnail', ...this.#clockNext(printed), width: THUMBNAIL_WIDTH, height: THUMBNAIL_HEIGHT, rgb };
     }
+    yield* this.#readyPictures();
   }
 
-  /** Everything whose pixels and time are both there, thumbnails before pictures. */
-  *ready(): Generator<Thumbnail | Picture, void> {
-    while (this.#waitingThumbnails.length > 0 && this.#waitingTimes.length > 0) {
-      const rgb = this.#waitingThumbnails.shift() as Uint8Array;
-      yield {
-        kind: 'thumbnail',
-        ...this.#clockNext(this.#waitingTimes.shift()),
-        width: THUMBNAIL_WIDTH,
-        height: THUMBNAIL_HEIGHT,
-        rgb,
-      };
-    }
+  *#readyPictures(): Generator<Picture, void> {
     const size = this.request.pictures;
-    while (size && this.#waitingPictures.length > 0 && this.#waitingPictureTimes.length > 0) {
-      const printed = this.#waitingPictureTimes[0];
+    for (let picture = this.#waitingPictures[0]; size && picture; picture = this.#waitingPictures[0]) {
+      const { printed, rgb } = picture;
       const position = this.#delivered.findIndex((entry) => entry.printed === printed);
       const entry = this.#delivered[position];
       if (!entry) return;
       this.#delivered.splice(0, position + 1);
-      this.#waitingPictureTimes.shift();
-      const rgb = this.#waitingPictures.shift() as Uint8Array;
+      this.#waitingPictures.shift();
       yield { kind: 'picture', ...entry.frame, width: size.width, height: size.height, rgb };
     }
   }
@@ -125,10 +103,6 @@ export class DecodePass {
     }
     return frame;
   }
-}
-
-function printedTimes(lines: readonly string[]): (number | undefined)[] {
-  return lines.map(readTimeLine).filter((time): time is number | undefined => time !== null);
 }
 
 function durationWarnings(

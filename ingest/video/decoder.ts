@@ -142,7 +142,8 @@ export interface Decoder {
   /**
    * Decodes the file once. Yields the thumbnail (`THUMBNAIL_WIDTH` × `THUMBNAIL_HEIGHT`) of every frame in presentation order and, when
    * asked, pictures; a picture never comes before the thumbnail of its frame and lags it by a bounded number of frames.
-   * At most a few megabytes of undelivered frames are alive, whatever the length of the file.
+   * At most a few megabytes of undelivered frames are alive, whatever the length of the file; where several engines decode slices of it
+   * (`chooseDecoder`), at most 32 MB for each and 32 MB more. How many do makes no difference to what comes.
    * A file that is damaged in the middle or cut yields what can be decoded and says so in the summary; it throws only where nothing can be decoded.
    */
   decode(

@@ -30,12 +30,14 @@ export interface EngineOptions {
 /** What comes out of a run: bytes in the order in which each output was written, at last how it ended. */
 export type EngineMessage =
   | { readonly kind: 'bytes'; readonly output: number; readonly bytes: Uint8Array }
-  | {
-      readonly kind: 'exit';
-      /** Exit status; undefined when the engine died of a signal or a trap. */
-      readonly code: number | undefined;
-      readonly log: EngineLog;
-    };
+  | EngineExit;
+
+export interface EngineExit {
+  readonly kind: 'exit';
+  /** Exit status; undefined when the engine died of a signal or a trap. */
+  readonly code: number | undefined;
+  readonly log: EngineLog;
+}
 
 /** What the engine complained about: the first and last lines, and how many there were. */
 export interface EngineLog {

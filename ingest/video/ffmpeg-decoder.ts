@@ -6,7 +6,6 @@ import type { ObjectStore } from '../objects/object-store.js';
 import { BlockReader, BoundedBytes, LineReader, readTimeLine } from './byte-readers.js';
 import { type Clip, type ClipRequest, planFile } from './clip.js';
 import {
-  decodeCommand,
   MAX_PIXELS,
   pictureCommand,
   pictureProbeCommand,
@@ -47,10 +46,13 @@ import {
   turned,
   upright,
 } from './picture-file.js';
-import { readProbe } from './probe.js';
+import { INDEXED_BY_PRESENTATION, readProbe } from './probe.js';
+import { SLICE_LIMITS, type SliceLimits } from './slice-plan.js';
+import { decodeInSlices, isWorthSlicing } from './sliced-decode.js';
 import { readSound } from './sound-reading.js';
 import { beginsAsMp4, checkSourceFile, readHead, type SourceFile } from './source-file.js';
 import { readCues } from './subtitle-cues.js';
+import { decodeWhole } from './whole-decode.js';
 
 const DEFAULT_STALL_LIMIT: Seconds = 60;
 /** Commands that may read a whole file before they write anything get this much more time: the file at 20 MB/s. */
@@ -62,11 +64,6 @@ const MAX_SUBTITLE_BYTES = 64 * 1024 * 1024;
 
 /** How far before the wanted time reading starts, and where next when no frame came before it; at last from the beginning. */
 const STILL_RUN_UPS: readonly Seconds[] = [1, 10, 60];
-/**
- * Containers whose index finds the key frame on or before a presentation time, so that no run-up is needed. Elsewhere the seek goes
- * by decoding times, and may land behind the wanted frame.
- */
-const INDEXED_BY_PRESENTATION = new Set(['mp4', 'matroska']);
 /** A printed time may be this much too early: `roundToMilliseconds` lets a microsecond pass. */
 const TIME_TOLERANCE: Seconds = 1e-6;
 
@@ -84,12 +81,27 @@ const BARE_STREAMS = new Set([
   'cavsvideo',
   'dv',
 ]);
+
+export interface FfmpegDecoderOptions {
+  /** Engines that decode one long video at once, in slices; 1 decodes it in one pass. Frames and summary are the same. @default 1 */
+  readonly workers?: number;
+  /** How long a slice is. @default SLICE_LIMITS */
+  readonly slices?: SliceLimits;
+}
+
 export class FfmpegDecoder implements Decoder, PictureReader {
+  readonly workers: number;
+  readonly #slices: SliceLimits;
+
   /** @param objects where `s3://` places are read from; the engine reads them from the same */
   constructor(
     readonly engine: FfmpegEngine,
     readonly objects?: ObjectStore,
-  ) {}
+    { workers = 1, slices = SLICE_LIMITS }: FfmpegDecoderOptions = {},
+  ) {
+    this.workers = workers;
+    this.#slices = slices;
+  }
 
   get id(): Decoder['id'] {
     return this.engine.id;
@@ -131,16 +143,22 @@ export class FfmpegDecoder implements Decoder, PictureReader {
     checkPictureRequest(request);
     const file = await checkSourceFile(path, this.objects, options.signal);
     const pass = new DecodePass(probe, request);
-    for await (const message of this.engine.run(decodeCommand(file.path, probe, request), engineOptions(options))) {
-      if (message.kind === 'bytes') {
-        pass.take(message.output, message.bytes);
-        yield* pass.ready();
-      } else {
-        if (!isEvidence(pass.frameCount, probe)) throw mediaError(path, message.log, 'Not one frame could be decoded');
-        return pass.summary(message.code, message.log);
+    const task = { engine: this.engine, path: file.path, probe, request, limits: engineOptions(options) };
+    const inSlices = this.workers > 1 && (await isWorthSlicing(file.path, probe, this.#slices));
+    const frames = inSlices ? decodeInSlices(task, this.workers, this.#slices) : decodeWhole(task);
+    try {
+      for (let step = await frames.next(); ; step = await frames.next()) {
+        if (step.done) {
+          const { code, log } = step.value;
+          if (!isEvidence(pass.frameCount, probe)) throw mediaError(path, log, 'Not one frame could be decoded');
+          return pass.summary(code, log);
+        }
+        yield* pass.take(step.value);
       }
+    } finally {
+      // Left in the middle, engines are still running.
+      await frames.return({ kind: 'exit', code: undefined, log: { lines: [], lineCount: 0 } });
     }
-    throw new LongwatchError('decode_failed', 'The decoder ended without a result.', { path });
   }
 
   async *sound(

@@ -9,6 +9,12 @@ import { mediaError } from './ffmpeg-errors.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
+/**
+ * Containers whose index finds the key frame on or before a presentation time, so that no run-up is needed. Elsewhere the seek goes
+ * by decoding times, and may land behind the wanted frame.
+ */
+export const INDEXED_BY_PRESENTATION: ReadonlySet<string> = new Set(['mp4', 'matroska']);
+
 /** Below this, ffprobe itself is guessing: random bytes come out as sound or raw video (100 is certain, 50 goes by the name alone). */
 const MIN_PROBE_SCORE = 25;
 /** A pixel more than this much longer than wide, or wider than long, is a damaged header. */

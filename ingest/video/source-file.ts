@@ -67,6 +67,15 @@ export async function beginsAsMp4({ path }: SourceFile, objects?: ObjectStore): 
   return head.length === 8 && FIRST_BOXES.has(head.toString('latin1', 4));
 }
 
+/** Where a Matroska file says at its beginning that it has an index: an entry of its table of contents (SeekID) with the id of Cues. */
+const CUES_ENTRY = Buffer.from('53ab841c53bb6b', 'hex');
+const MATROSKA_HEAD_BYTES = 64 * 1024;
+
+/** Whether a Matroska file has an index. Recordings that were never finished have none, and a seek in them reads all that lies before. */
+export async function hasCues(path: string): Promise<boolean> {
+  return Buffer.from(await readHead(path, MATROSKA_HEAD_BYTES)).includes(CUES_ENTRY);
+}
+
 /** The first bytes of a file, fewer where it is shorter. */
 export async function readHead(path: string, length: number, objects?: ObjectStore): Promise<Uint8Array> {
   if (isObjectUrl(path)) {

@@ -1,6 +1,7 @@
 /** The one file that knows `@ffmpeg/core`: loads ffmpeg's WebAssembly build into the current thread. */
 
 import { readFileSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { LongwatchError } from '../../src/errors.js';
 
@@ -37,16 +38,40 @@ interface DeviceOperations {
   write(stream: unknown, buffer: Int8Array | Uint8Array, offset: number, length: number): number;
 }
 
-type CreateCore = (settings: { readonly wasmBinary: Uint8Array }) => Promise<WasmCore>;
+/** How Emscripten lets its user make the instance: it is handed over in `receive`, later. */
+type InstantiateWasm = (
+  imports: WebAssembly.Imports,
+  receive: (instance: WebAssembly.Instance) => void,
+) => Record<string, never>;
+
+type CreateCore = (settings: { readonly instantiateWasm: InstantiateWasm }) => Promise<WasmCore>;
 
 const require = createRequire(import.meta.url);
 
 /**
- * Loads a fresh core. One core runs one command at a time, synchronously: it blocks the thread it lives in.
- * @throws {LongwatchError} `part_missing` when `@ffmpeg/core` is not installed
+ * The core's code, which every thread of this process may share: what one has compiled the others need not compile again.
+ * @throws {LongwatchError} `part_missing` when `@ffmpeg/core` is not installed; `decode_failed` when it is damaged
  */
-export async function loadWasmCore(): Promise<WasmCore> {
-  const [script, binary] = coreFiles();
+export async function compileWasmCore(): Promise<WebAssembly.Module> {
+  const [, binary] = coreFiles();
+  try {
+    return await WebAssembly.compile(await readFile(binary));
+  } catch (cause) {
+    throw new LongwatchError('decode_failed', `The WebAssembly engine cannot be loaded: ${(cause as Error).message}`, {
+      hint: 'Install @ffmpeg/core again, or put ffmpeg 5.1 or newer on the PATH.',
+      cause,
+    });
+  }
+}
+
+/**
+ * Loads a fresh core. One core runs one command at a time, synchronously: it blocks the thread it lives in.
+ * @param compiled From `compileWasmCore`, also of another thread. @default compiled here
+ * @throws {LongwatchError} as `compileWasmCore`
+ */
+export async function loadWasmCore(compiled?: WebAssembly.Module): Promise<WasmCore> {
+  const [script] = coreFiles();
+  const module = compiled ?? (await compileWasmCore());
   // The file is a script for a browser's worker. What it expects to find there is handed in as parameters, so that no global is set.
   const evaluate = new Function(
     'self',
@@ -55,7 +80,13 @@ export async function loadWasmCore(): Promise<WasmCore> {
     `${readFileSync(script, 'utf8')};return createFFmpegCore`,
   );
   const create = evaluate({ location: { href: '' } }, undefined, SourceBlobReader) as CreateCore;
-  return create({ wasmBinary: readFileSync(binary) });
+  return new Promise((resolve, reject) => {
+    const instantiateWasm: InstantiateWasm = (imports, receive) => {
+      WebAssembly.instantiate(module, imports).then(receive, reject);
+      return {};
+    };
+    create({ instantiateWasm }).then(resolve, reject);
+  });
 }
 
 /**

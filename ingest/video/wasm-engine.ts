@@ -17,7 +17,7 @@ import {
   onObject,
 } from './engine.js';
 import { newRemoteInput, serveRead } from './remote-source.js';
-import { coreFiles } from './wasm-core.js';
+import { compileWasmCore } from './wasm-core.js';
 import type { WasmReport, WasmTask } from './wasm-thread.js';
 
 const INPUT_FOLDER = '/in';
@@ -27,6 +27,7 @@ export class WasmEngine implements FfmpegEngine {
   /** The core carries an AV1 decoder that only drives hardware, of which there is none here. */
   readonly undecodable: ReadonlySet<string> = new Set(['av1']);
   #version: Promise<string> | undefined;
+  #core: Promise<WebAssembly.Module> | undefined;
 
   /** @param objects where `s3://` places are read from */
   constructor(readonly objects?: ObjectStore) {}
@@ -36,9 +37,20 @@ export class WasmEngine implements FfmpegEngine {
     return this.#version;
   }
 
-  run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
-    if (!isObjectUrl(command.path)) return runCommand(command, options, command.path);
-    return onObject(this.objects, command, options, (reader) => runCommand(command, options, reader));
+  async *run(command: FfmpegCommand, options: EngineOptions): AsyncGenerator<EngineMessage, void> {
+    const core = await this.#compiledCore();
+    yield* isObjectUrl(command.path)
+      ? onObject(this.objects, command, options, (reader) => runCommand(command, options, core, reader))
+      : runCommand(command, options, core, command.path);
+  }
+
+  /** Compiled once for all commands. A failure is not remembered, so that the next command tries again. */
+  #compiledCore(): Promise<WebAssembly.Module> {
+    this.#core ??= compileWasmCore().catch((error: unknown) => {
+      this.#core = undefined;
+      throw error;
+    });
+    return this.#core;
   }
 
   /** The core's build carries its version in the package, and says it only when it runs. */
@@ -57,15 +69,19 @@ export class WasmEngine implements FfmpegEngine {
 function runCommand(
   command: FfmpegCommand,
   options: EngineOptions,
+  core: WebAssembly.Module,
   input: string | ObjectReader,
 ): AsyncGenerator<EngineMessage, void> {
   const mailbox = new EngineMailbox();
-  return mailbox.read(() => startCommand(command, mailbox, input), options);
+  return mailbox.read(() => startCommand(command, core, mailbox, input), options);
 }
 
-function startCommand(command: FfmpegCommand, mailbox: EngineMailbox, input: string | ObjectReader): EngineProcess {
-  // Asked here, because an error that comes out of a thread is no longer of its class.
-  coreFiles();
+function startCommand(
+  command: FfmpegCommand,
+  core: WebAssembly.Module,
+  mailbox: EngineMailbox,
+  input: string | ObjectReader,
+): EngineProcess {
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
   const extension = /^\.[a-z0-9]{1,5}$/i.test(extname(command.path)) ? extname(command.path).toLowerCase() : '';
   const mount = { folder: INPUT_FOLDER, name: `video${extension}` };
@@ -73,6 +89,7 @@ function startCommand(command: FfmpegCommand, mailbox: EngineMailbox, input: str
   const undelivered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const remote = typeof input === 'string' ? undefined : newRemoteInput(input.facts.sizeBytes);
   const task: WasmTask = {
+    core,
     tool: command.tool,
     input: remote ?? command.path,
     mount,

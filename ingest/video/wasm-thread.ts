@@ -7,6 +7,7 @@ import { type RemoteInput, RemoteSource } from './remote-source.js';
 import { addOutput, loadWasmCore, mountSource, openFileSource, type SyncSource, type WasmCore } from './wasm-core.js';
 
 export interface WasmTask {
+  readonly core: WebAssembly.Module;
   readonly tool: 'ffmpeg' | 'ffprobe';
   /** Path of the input file on this machine, or an object whose bytes the thread asks for. */
   readonly input: string | RemoteInput;
@@ -77,7 +78,10 @@ function report(message: WasmReport, transfer: readonly ArrayBuffer[] = []): voi
 
 function execute(core: WasmCore, task: WasmTask, log: LogKeeper): number | undefined {
   try {
-    return task.tool === 'ffmpeg' ? core.exec(...task.args) : core.ffprobe(...task.args);
+    if (task.tool === 'ffmpeg') return core.exec(...task.args);
+    // The core tells no status of ffprobe; its complaints do.
+    core.ffprobe(...task.args);
+    return 0;
   } catch (trap) {
     log.addLine(`the WebAssembly engine stopped: ${trap instanceof Error ? trap.message : String(trap)}`);
     return undefined;
@@ -87,7 +91,7 @@ function execute(core: WasmCore, task: WasmTask, log: LogKeeper): number | undef
 async function main(task: WasmTask): Promise<void> {
   const log = new LogKeeper();
   const outbox = new Outbox(task.undelivered);
-  const core = await loadWasmCore();
+  const core = await loadWasmCore(task.core);
   core.setLogger(({ message }) => log.addLine(message));
   const { source, close } = openInput(task.input);
   try {

@@ -1,5 +1,6 @@
 /** One server of a pool: its places, and everything that speaks for or against asking it now. */
 
+import { setMaxListeners } from 'node:events';
 import type { BackendAnswer } from '../backend.js';
 import type { LongwatchError } from '../errors.js';
 import type { Milliseconds } from '../time.js';
@@ -46,13 +47,20 @@ export interface ServerStatus {
   readonly latency: LatencyHistogram;
 }
 
+/** As many questions listen to it as the server has places; Node would warn of the eleventh. */
+function manyListeners(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 export class PoolMember {
   readonly latencies = new Latencies();
   readonly size = new PromptSize();
   readonly circuit: Circuit;
   #health: HealthReport | undefined;
   #misses = 0;
-  #unwell = new AbortController();
+  #unwell = manyListeners();
   #inFlight = 0;
   #restUntil: Milliseconds = 0;
   #problem: string | undefined;
@@ -99,7 +107,7 @@ export class PoolMember {
     // A server that was never seen to be well has no credit, and a wrong key does not mend itself.
     const worst = report.keyRefused || !this.#health;
     this.#misses = report.healthy ? 0 : worst ? MISSES : Math.min(MISSES, this.#misses + 1);
-    if (this.healthy && this.#unwell.signal.aborted) this.#unwell = new AbortController();
+    if (this.healthy && this.#unwell.signal.aborted) this.#unwell = manyListeners();
     if (!this.healthy) this.#unwell.abort();
     // How much room there is, is not forgotten over a missed check.
     this.#health = { ...this.#health, ...report };

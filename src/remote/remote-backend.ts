@@ -56,6 +56,8 @@ export interface RemoteBackendOptions {
 }
 
 const DEFAULT_TOTAL: Milliseconds = 1_800_000;
+/** Longest opening of the circuit of an only server: whoever asks has nowhere else to go, and had better hear soon that it fails. */
+const LONGEST_ALONE: Milliseconds = 10_000;
 const DEFAULT_HEALTH_INTERVAL: Milliseconds = 15_000;
 const DEFAULT_TOKENS_PER_FRAME = { min: 128, max: 768 };
 /** Side in pixels of what becomes one visual token: 2 × 2 patches of 14 pixels. */
@@ -92,7 +94,9 @@ export class RemoteBackend implements Backend {
     this.#options = options;
     this.#waiting = { ...REAL_WAITING, ...options.waiting };
     this.#retry = { ...DEFAULT_RETRY_POLICY, ...options.retry };
-    this.#circuit = { ...DEFAULT_CIRCUIT_POLICY, ...options.circuit };
+    const circuit = { ...DEFAULT_CIRCUIT_POLICY, ...options.circuit };
+    const alone = options.endpoints.length === 1;
+    this.#circuit = alone ? { ...circuit, longest: Math.min(circuit.longest, LONGEST_ALONE) } : circuit;
     const conversation = {
       limits: { ...DEFAULT_EXCHANGE_LIMITS, ...options.limits },
       extraFields: options.extraFields ?? {},

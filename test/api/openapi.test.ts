@@ -138,7 +138,7 @@ describe('the page', () => {
     const files = [...html.matchAll(/(?:src|href)="(\/(?:page\/)?[\w.]+\.(?:js|css|svg))"/g)].map(
       (match) => match[1] ?? '',
     );
-    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/work.css']);
+    expect(files.sort()).toEqual(['/icon.svg', '/page/page.css', '/page/page.js', '/page/views.css', '/page/work.css']);
     const seen = new Set(files);
     for (const file of seen) {
       const { status, body } = await harness.get(file);
@@ -146,7 +146,7 @@ describe('the page', () => {
       if (file.endsWith('.js'))
         for (const match of String(body).matchAll(/(?:from|import) '\.\/([\w-]+\.js)'/g)) seen.add(`/page/${match[1]}`);
     }
-    expect(seen.size).toBe(20);
+    expect(seen.size).toBe(25);
   });
 
   it('is not sent again to a browser that has it', async () => {

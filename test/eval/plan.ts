@@ -52,9 +52,9 @@ export function planOf(thumbnails: Iterable<Thumbnail>, end: Seconds, options: P
   const planner = new WindowPlanner(options);
   const windows: PlannedWindow[] = [];
   for (const frame of thumbnails) {
-    const activity = signals.push(frame);
+    const change = signals.push(frame);
     signals.takeEvents();
-    windows.push(...planner.push(frame, activity, signals.takeBoundaries(), signals.settled));
+    windows.push(...planner.push(frame, change, signals.takeBoundaries(), signals.settled));
   }
   signals.finish(end);
   windows.push(...planner.finish(end, signals.takeBoundaries()));

@@ -1,23 +1,18 @@
 /**
- * How well shot transitions are found on drawn films, per kind. Run: `npx tsc && node dist/test/eval/shots.js [seed...]`.
+ * How well shot transitions are found on drawn films, per kind; then beside other detectors. Run: `npm run eval:shots -- [--python PYTHON] [SEED...]`, where
+ * PYTHON has `detectors/requirements.txt`; without it PySceneDetect is left out.
  *
  * A cut counts as found only at its exact frame. A dissolve or fade counts when a find of the same kind overlaps it; how well it
  * overlaps is printed beside. Every find pairs with at most one truth. Thresholds were chosen on seeds 1–6; the default seeds are others.
  */
 
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { makeFilm, type TransitionKind } from '../../fixtures/film/film.js';
 import { SignalDetector } from '../../ingest/signals/detector.js';
 import type { EventKind, MediaEvent } from '../../src/event.js';
 import { overlaps, type TimeRange, temporalIoU } from '../../src/time.js';
-
-export interface Score {
-  truths: number;
-  finds: number;
-  hits: number;
-  /** Sum of intersection over union of the hits. */
-  overlap: number;
-}
+import { f1, precision, recall, type Score } from './score.js';
 
 export interface ShotScores {
   readonly kinds: Record<TransitionKind, Score>;
@@ -101,18 +96,6 @@ function count(score: Score, finds: readonly TimeRange[], truths: readonly TimeR
   return { missed, extra: [...free] };
 }
 
-export function precision({ hits, finds }: Score): number {
-  return finds === 0 ? 1 : hits / finds;
-}
-
-export function recall({ hits, truths }: Score): number {
-  return truths === 0 ? 1 : hits / truths;
-}
-
-export function f1({ hits, finds, truths }: Score): number {
-  return finds + truths === 0 ? 1 : (2 * hits) / (finds + truths);
-}
-
 /** All kinds of transition as one. */
 export function pooled(kinds: ShotScores['kinds']): Score {
   return Object.values(kinds).reduce((all, score) => ({
@@ -131,7 +114,7 @@ function describe({ start, end }: TimeRange, kind: string): string {
   return `${kind} ${start.toFixed(2)}–${end.toFixed(2)} s`;
 }
 
-function print(seeds: readonly number[]): void {
+function print(seeds: readonly number[], withMisses: boolean): void {
   const started = performance.now();
   const scores = scoreShots(seeds);
   const seconds = (performance.now() - started) / 1000;
@@ -149,10 +132,19 @@ function print(seeds: readonly number[]): void {
       .join(', ')}`,
   );
   process.stdout.write(`${lines.join('\n')}\n`);
-  if (process.argv.includes('--misses')) process.stdout.write(`${scores.misses.join('\n')}\n`);
+  if (withMisses) process.stdout.write(`${scores.misses.join('\n')}\n`);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const seeds = process.argv.slice(2).map(Number).filter(Number.isInteger);
-  print(seeds.length > 0 ? seeds : HELD_OUT_SEEDS);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { misses: { type: 'boolean' }, python: { type: 'string' } },
+  });
+  const given = positionals.map(Number).filter(Number.isInteger);
+  const seeds = given.length > 0 ? given : HELD_OUT_SEEDS;
+  print(seeds, values.misses ?? false);
+  // The suite scores the signals too, and needs none of these.
+  const { compareOnDrawnFilms, compareOnFootage } = await import('./detectors/beside.js');
+  await compareOnDrawnFilms(seeds, values.python);
+  await compareOnFootage(values.python);
 }

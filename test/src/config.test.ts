@@ -28,16 +28,38 @@ describe('settings', () => {
     });
   });
 
+  it('leave the number of decoding engines to the decoder unless one is given', () => {
+    expect(loadConfig({}, {})).not.toHaveProperty('decodeWorkers');
+    expect(loadConfig({}, { LONGWATCH_DECODE_WORKERS: '3' }).decodeWorkers).toBe(3);
+  });
+
   it('keep models in the library unless a folder for them is named', () => {
     expect(loadConfig({ library: '/films' }, {}).models).toBe('/films/models');
     expect(loadConfig({ library: '/films' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/weights');
     expect(loadConfig({ models: '/mine' }, { LONGWATCH_MODELS: '/weights' }).models).toBe('/mine');
   });
 
+  it("leave the address of a database as it is, and keep what is this machine's in a folder", () => {
+    const library = 'postgres://ann@db.example/films';
+    const inDatabase = {
+      library,
+      state: path.resolve('longwatch-library'),
+      models: path.resolve('longwatch-library/models'),
+    };
+    expect(loadConfig({ library }, {})).toMatchObject(inDatabase);
+    expect(loadConfig({ library }, { LONGWATCH_STATE: '/cache' })).toMatchObject({
+      library,
+      state: '/cache',
+      models: '/cache/models',
+    });
+    expect(loadConfig({ library: '/films' }, { LONGWATCH_STATE: '/cache' }).state).toBe('/films');
+  });
+
   it.each([
     [{ LONGWATCH_PORT: 'http' }, 'port'],
     [{ LONGWATCH_DECODER: 'vlc' }, 'LONGWATCH_DECODER'],
     [{ LONGWATCH_TOKEN: 'short' }, 'token'],
+    [{ LONGWATCH_DECODE_WORKERS: '0' }, 'decodeWorkers'],
     [{ LONGWATCH_CONFIG: path.join(folder, 'missing.json') }, 'missing.json'],
   ])('that are wrong are named: %j', (env, named) => {
     expect(() => loadConfig({}, env)).toThrowError(

@@ -6,20 +6,21 @@ import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
-import { estimateIngest } from '../../src/estimate.js';
+import { estimateIngest, wholeTime } from '../../src/estimate.js';
 import type { Layer } from '../../src/layers/layer.js';
 import type { Model } from '../../src/model.js';
+import type { Milliseconds, Seconds } from '../../src/time.js';
 
-/** Takes as long for every second of the film. */
-function slowLayer(millisecondsPerSecond: number): Layer {
+/** Takes so long for each second of the film. */
+function slowLayer(millisecondsAt: (time: Seconds) => Milliseconds): Layer {
   return {
     name: 'speech',
     identity: 'slow',
     note: 'slow',
     skips: () => undefined,
-    async *read(_decoder, video, { signal, onProgress }) {
-      for (let time = 1; time <= video.duration; time++) {
-        await new Promise((resolve) => setTimeout(resolve, millisecondsPerSecond));
+    async *read(_decoder, video, { from, signal, onProgress }) {
+      for (let time = Math.floor(from) + 1; time <= video.duration; time++) {
+        await new Promise((resolve) => setTimeout(resolve, millisecondsAt(time)));
         signal?.throwIfAborted();
         onProgress?.(time);
         const text = 'word '.repeat(400);
@@ -41,7 +42,7 @@ describe('an estimate', () => {
     const left = () => readdirSync(os.tmpdir()).filter((name) => name.startsWith('longwatch-estimate-'));
     const before = left();
     const estimate = await estimateIngest(
-      { decoder, layers: [slowLayer(100)], missingLayers: { text: 'It is not installed.' } },
+      { decoder, layers: [slowLayer(() => 100)], missingLayers: { text: 'It is not installed.' } },
       FILM,
       { sample: 1000 },
     );
@@ -58,6 +59,25 @@ describe('an estimate', () => {
     expect(estimate.diskBytes).toBeGreaterThan(30 * 2_000);
     expect(estimate.diskBytes).toBeLessThan(4 * 30 * 2_000);
     expect(left()).toEqual(before);
+  });
+
+  it('of a layer goes by the whole film, not by its beginning', async () => {
+    // 10 s at 10 ms and 20 s at 200 ms: 4.1 s, where the beginning alone would say 0.3 s.
+    const layers = [slowLayer((time) => (time <= 10 ? 10 : 200))];
+    const { stages } = await estimateIngest({ decoder, layers }, FILM, { sample: 900 });
+    expect(stages[1]?.took).toBeGreaterThan(3500);
+    expect(stages[1]?.measuredOver).toBeLessThan(25);
+  });
+
+  it('of a whole try is what it took, and what lies between two places costs as much as they do', () => {
+    const reached = (at: number, wall: number) => ({ at, wall });
+    const whole = { from: 0, first: reached(1, 50), last: reached(30, 400) };
+    expect(wholeTime([whole], 30)).toBe(400);
+    // Opening takes 300 ms; then a second costs 10 ms in one place and 30 in the other.
+    const begun = { from: 0, first: reached(10, 400), last: reached(30, 600) };
+    const later = { from: 50, first: reached(51, 400), last: reached(61, 700) };
+    expect(wholeTime([begun, later], 100)).toBe(600 + 20 * 20 + 11 * 30 + 39 * 30);
+    expect(wholeTime([], 100)).toBe(0);
   });
 
   it('counts the tokens that a model will be shown', async () => {

@@ -143,7 +143,8 @@ CREATE TABLE event (
 );
 -- The order of a listing, with the columns that its filters read, so that a filtered page never visits a row that it drops.
 CREATE INDEX event_by_time ON event (video_key, start_s, layer, window_index, position) INCLUDE (kind, source, end_s);
-CREATE INDEX event_by_word ON event USING gin (words);
+-- What is not sorted into the index yet is read through by every search, so little of it may wait.
+CREATE INDEX event_by_word ON event USING gin (words) WITH (gin_pending_list_limit = 256);
 
 -- Events are replaced, never changed: whatever was derived from one stays true for as long as its row is there.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = longwatch AS $$

@@ -4,6 +4,7 @@ import { durableJobs } from './durable-jobs.js';
 import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
+import { scale } from './scale.js';
 import { sharedWork } from './shared-work.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
@@ -16,6 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   durableJobs,
   standingQueries,
   tagsAndMakings,
+  scale,
   sharedWork,
 ];
 

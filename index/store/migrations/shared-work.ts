@@ -2,7 +2,7 @@ import type { Migration } from './migration.js';
 
 /** Jobs that several workers share, part by part, and who these are. An older program does whole jobs and leaves both alone. */
 export const sharedWork: Migration = {
-  version: 7,
+  version: 8,
   name: 'parts of jobs, workers',
   sql: `
 -- JSON list of what is still to be done. NULL: all of it.

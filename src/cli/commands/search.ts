@@ -123,9 +123,14 @@ export function printHit(terminal: Terminal, hit: SearchHit): void {
   terminal.line(`${terminal.bold(`${formatTime(hit.start)} – ${formatTime(hit.end)}`)}  ${visible(hit.text)}`);
   terminal.line(
     terminal.dim(
-      `  ${visible(hit.title)} (${hit.videoId}), ±${hit.precision.toFixed(3)} s, score ${hit.score.toFixed(2)}: ${visible(hit.why.join(', '))}`,
+      `  ${visible(hit.title)} (${hit.videoId}), ±${hit.precision.toFixed(3)} s, score ${hit.score.toFixed(2)}${sureness(hit)}: ${visible(hit.why.join(', '))}`,
     ),
   );
+}
+
+/** As it is said: in tests so many of a hundred hits like it were right. */
+function sureness({ confidence }: SearchHit): string {
+  return confidence === undefined ? '' : `, confidence ${confidence.toFixed(2)}`;
 }
 
 function wholeNumber(name: string, text: string): number {

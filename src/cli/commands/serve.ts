@@ -42,6 +42,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
     const log = openLog(config, options.quiet ?? false);
     const engine = await openEngine(config, {
       create: true,
+      readers: true,
       calls: true,
       ...(options.jobs ? {} : { work: { parts: [] } }),
     });

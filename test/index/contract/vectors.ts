@@ -7,18 +7,18 @@ import { latentVectors, newVideo, subtitle, windowOf } from '../support.js';
 import { codeOf, type House } from './house.js';
 
 const DIM = 24;
-const ROWS = 400;
+const ROWS = 240;
 
 export function vectorsContract({ make, again }: House): void {
-  /** Two videos of twenty windows, ten vectors in each. */
+  /** Two videos of twelve windows, ten vectors in each. */
   async function filled(library: Library) {
     const vectors = latentVectors(ROWS, DIM, 3);
     const videos: string[] = [];
     for (const name of ['one', 'two']) videos.push((await library.addVideo(newVideo(name))).id);
     const rows: { id: string; video: string; start: number; vector: Float32Array }[] = [];
     for (const [v, video] of videos.entries())
-      for (let w = 0; w < 20; w++) {
-        const own = vectors.slice(v * 200 + w * 10, v * 200 + w * 10 + 10);
+      for (let w = 0; w < 12; w++) {
+        const own = vectors.slice(v * 120 + w * 10, v * 120 + w * 10 + 10);
         const events = own.map((embedding, i) => ({
           event: subtitle(w * 10 + i, w * 10 + i + 1, `line ${i}`),
           embedding,
@@ -72,7 +72,7 @@ export function vectorsContract({ make, again }: House): void {
       const best = async (from: Library) => (await from.nearest('e', query, 1))[0]?.event.id;
       expect([await best(library), await best(other)]).toEqual([rows[7]?.id, rows[7]?.id]);
       await other.clearWindows(videos[0] ?? '');
-      const left = byForce(rows.slice(200), query, 1)[0]?.id;
+      const left = byForce(rows.slice(120), query, 1)[0]?.id;
       expect([await best(library), await best(other)]).toEqual([left, left]);
       await library.writeWindow(
         videos[0] ?? '',
@@ -80,7 +80,7 @@ export function vectorsContract({ make, again }: House): void {
         'e',
       );
       expect(await best(other)).toBe(`${videos[0]}-30-0`);
-      expect(await library.stats()).toMatchObject({ embeddings: 201 });
+      expect(await library.stats()).toMatchObject({ embeddings: 121 });
       expect((await library.check()).checks.filter(({ ok }) => !ok)).toEqual([]);
     });
   });

@@ -64,7 +64,7 @@ export function postgresHouse(start: () => Promise<Server>): House {
   });
 
   return {
-    pace: 0.1,
+    pace: 0.05,
     async make(options) {
       await clean();
       return open(options);

@@ -20,11 +20,15 @@ export async function startPglite(): Promise<Server> {
     serializers: { [types.JSON]: (text: string) => text },
   });
   opened = pglite;
+  let told = '';
   let turn: Promise<unknown> = Promise.resolve();
   const connect = ({ readonly }: { readonly readonly: boolean }): SqlPool => ({
     use(work) {
       const mine = turn.then(async () => {
-        await pglite.exec(sessionSettings(readonly));
+        const settings = sessionSettings(readonly);
+        // Whoever had the connection before may have been told something else.
+        if (settings !== told) await pglite.exec(settings);
+        told = settings;
         return work(connectionOf(pglite));
       });
       turn = mine.catch(() => {});

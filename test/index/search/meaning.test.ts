@@ -73,4 +73,14 @@ describe.skipIf(!embedder)('a search with the real embedder', () => {
     expect(answer.results.map((hit) => [hit.text, hit.why])).toEqual([]);
     expect(answer.noMatch).toBe(true);
   });
+
+  it('says how sure a hit is that shares words, and nothing where that was not measured', async () => {
+    const { results } = await search('the rabbit sets a trap');
+    expect(results[0]).toMatchObject({ text: 'The rabbit sets a trap', confidence: expect.any(Number) });
+    expect(results[0]?.confidence).toBeGreaterThan(0.5);
+    expect((await search('someone gets hit by fruit')).results[0]).not.toHaveProperty('confidence');
+    expect((await search('the rabbit yawns after the rabbit opens its eyes')).results[0]).not.toHaveProperty(
+      'confidence',
+    );
+  });
 });

@@ -6,6 +6,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { MIGRATIONS, SCHEMA_VERSION } from '../../../index/store/migrations/list.js';
 import { JOB_STATES, VIDEO_STATES } from '../../../index/store/records.js';
+import { eventsInRange } from '../../../index/store/scope.js';
 import { DATABASE_FILE, openLibrary, type SqliteLibrary } from '../../../index/store/sqlite-library.js';
 import type { JobFence } from '../../../ingest/jobs/job.js';
 import { EVENT_KINDS, EVENT_SOURCES } from '../../../src/event.js';
@@ -220,6 +221,20 @@ describe('the schema', () => {
       'SELECT * FROM embedding WHERE event_key = 1',
       "SELECT path FROM video WHERE path IN ('a', 'b')",
     ].flatMap(plan);
+    const label = plan(
+      `SELECT key FROM event WHERE source IN ('signal', 'picture') AND text = 'cut'
+       ORDER BY video_key, start_s, layer, window_index, position LIMIT 10`,
+    );
+    expect(label).toEqual(['SEARCH event USING COVERING INDEX event_by_label (text=?)']);
+    const range = plan(
+      `${eventsInRange('event.*', 'event.video_key = 1')} ORDER BY start_s, layer, window_index, position LIMIT 10`
+        .replaceAll('@range_start', '5')
+        .replaceAll('@range_end', '9'),
+    ).filter((step) => step.includes('event'));
+    expect(range).toEqual([
+      'SEARCH event USING INDEX event_by_time (video_key=? AND start_s>? AND start_s<?)',
+      'SEARCH event USING INDEX event_long (video_key=? AND start_s<?)',
+    ]);
     expect([...page, ...more].filter((step) => step.includes('TEMP B-TREE') || step.startsWith('SCAN event'))).toEqual(
       [],
     );

@@ -45,6 +45,15 @@ describe('the check of a library', () => {
     ).toContain('full text');
   });
 
+  it.each([
+    ["UPDATE meta SET value = 9 WHERE key = 'windows'"],
+    ["UPDATE meta SET value = 9 WHERE key = 'worded_events'"],
+    ['UPDATE embedder SET rows = 9'],
+    ["INSERT INTO label (text, uses) VALUES ('cut', 1)"],
+  ])('finds a count that is wrong: %s', async (sql) => {
+    expect(await failuresAfter((db) => db.exec(sql))).toEqual(['counts']);
+  });
+
   it('finds windows that overlap', async () => {
     expect(await failuresAfter((db) => db.exec('UPDATE segment SET end_s = 10.5 WHERE window_index = 0'))).toEqual([
       'windows',

@@ -10,13 +10,17 @@ import {
   WindowPlanner,
 } from '../../../ingest/plan/planner.js';
 import type { PlannedWindow } from '../../../ingest/plan/window.js';
-import type { ShotBoundary } from '../../../ingest/signals/detection.js';
+import { type FrameChange, NO_CHANGE, type ShotBoundary } from '../../../ingest/signals/detection.js';
 import { planOf, seen } from '../../eval/plan.js';
 
 interface Film {
   readonly times: readonly number[];
   readonly end: number;
   readonly activity: (index: number) => number;
+  /** @default none */
+  readonly novelty?: (index: number) => number;
+  /** @default none */
+  readonly blindness?: (index: number) => number;
   /** Times of frames at which a shot begins. */
   readonly cuts?: readonly number[];
 }
@@ -29,6 +33,10 @@ function cut(time: number): ShotBoundary {
   return { time, stableFrom: time, kind: 'cut' };
 }
 
+function changeOf({ activity, novelty, blindness }: Film, index: number): FrameChange {
+  return { activity: activity(index), novelty: novelty?.(index) ?? 0, blindness: blindness?.(index) ?? 0 };
+}
+
 /** Plays a film to the planner as the pipeline does; boundaries come as late as they may. */
 function plan(film: Film, options: PlannerOptions = {}, lag = SIGNAL_LAG) {
   const planner = new WindowPlanner(options);
@@ -39,7 +47,7 @@ function plan(film: Film, options: PlannerOptions = {}, lag = SIGNAL_LAG) {
     const settled = time - lag;
     const due = waiting.filter((boundary) => boundary.time <= settled);
     waiting = waiting.filter((boundary) => boundary.time > settled);
-    windows.push(...planner.push({ index, pts: index, time }, film.activity(index), due, settled));
+    windows.push(...planner.push({ index, pts: index, time }, changeOf(film, index), due, settled));
     remembered = Math.max(remembered, planner.remembered);
   });
   windows.push(...planner.finish(film.end, waiting));
@@ -250,17 +258,22 @@ describe('frames', () => {
     const planner = new WindowPlanner();
     const boundary: ShotBoundary = { time: 5, stableFrom: 6, kind: 'dissolve' };
     steady(4, 16).times.forEach((time, index) => {
-      planner.push({ index, pts: index, time }, 1, index === 0 ? [boundary] : [], time - SIGNAL_LAG);
+      planner.push(
+        { index, pts: index, time },
+        { ...NO_CHANGE, activity: 1 },
+        index === 0 ? [boundary] : [],
+        time - SIGNAL_LAG,
+      );
     });
     const times = planner.finish(16).flatMap((window) => window.frames.map((frame) => frame.time));
     expect(times).toContain(6);
   });
 
-  it('leave no gap above 4 s where something changes and the budget lasts', () => {
+  it('leave no gap above 3 s where something changes and the budget lasts', () => {
     for (const { start, end, frames } of plan(steady(25, 120, () => 0.5)).windows) {
       const edges = [start, ...frames.map((frame) => frame.time), end];
       edges.slice(1).forEach((time, index) => {
-        expect(time - (edges[index] ?? 0)).toBeLessThanOrEqual(4);
+        expect(time - (edges[index] ?? 0)).toBeLessThanOrEqual(3);
       });
     }
   });
@@ -306,7 +319,8 @@ describe('the planner', () => {
     const planner = new WindowPlanner();
     let first: number | undefined;
     steady(25, 60).times.forEach((time, index) => {
-      if (planner.push({ index, pts: index, time }, 1, [], time - 2).length > 0) first ??= time;
+      if (planner.push({ index, pts: index, time }, { ...NO_CHANGE, activity: 1 }, [], time - 2).length > 0)
+        first ??= time;
     });
     expect(first).toBeCloseTo(40, 6);
   });
@@ -327,7 +341,8 @@ describe('a model that knows at which rate it sees movement', () => {
   it('gets it where something moves, however small, and rests elsewhere', () => {
     const [plain] = plan(film, { tokensPerPair: 12 }).windows;
     const [dense] = plan(film, { tokensPerPair: 12, movingRate: 4 }).windows;
-    expect(plain?.frames).toHaveLength(8);
+    // A window at rest: most of its frames for the quarter in which something moves, and no gap above 8 s.
+    expect(plain?.frames).toHaveLength(6);
     expect(inside(plain)).toBe(4);
     expect(dense?.frames).toHaveLength(16);
     expect(inside(dense)).toBeGreaterThanOrEqual(9);
@@ -341,6 +356,44 @@ describe('a model that knows at which rate it sees movement', () => {
       { movingRate: 4 },
     ).windows;
     expect(still?.frames).toHaveLength(2);
+  });
+});
+
+describe('what comes into a picture in which much moves', () => {
+  const busy = steady(25, 60, () => 4);
+  const arrival = (at: number) => ({ ...busy, novelty: (index: number) => (index === at ? 0.5 : 0) });
+
+  it('has a frame at once, wherever it falls among the windows and the pictures, at two frames more at most', () => {
+    const usual = timesOf(plan(busy).windows).length;
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1490 }), (at) => {
+        const times = timesOf(plan(arrival(at)).windows);
+        // Pictures lie on 0.28 s steps.
+        expect(times.filter((time) => time >= at / 25 && time < at / 25 + 0.28)).not.toEqual([]);
+        expect(times.length).toBeLessThanOrEqual(usual + 2);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('has none at a cut, where everything is new and the first picture of the shot is shown anyway', () => {
+    expect(plan({ ...arrival(500), cuts: [20] }).windows).toEqual(plan({ ...busy, cuts: [20] }).windows);
+  });
+
+  it('is looked for every half second where it would not stand out', () => {
+    const calm = steady(25, 60, () => 0.3);
+    const { windows } = plan({ ...calm, blindness: (index) => (index >= 250 && index < 350 ? 1 : 0) });
+    const inside = timesOf(windows).filter((time) => time >= 10 && time < 14);
+    // Every second picture, 0.56 s apart.
+    expect(Math.max(...inside.slice(1).map((time, at) => time - (inside[at] as number)))).toBeLessThan(0.57);
+  });
+
+  it('stays inside the budget, blind or not', () => {
+    const { windows } = plan(
+      { ...busy, novelty: () => 1, blindness: () => 1 },
+      { tokenBudget: 800, tokensPerPair: 100 },
+    );
+    for (const { frames } of windows) expect(frames).toHaveLength(16);
   });
 });
 

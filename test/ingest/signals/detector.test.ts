@@ -5,7 +5,8 @@ import { SignalDetector } from '../../../ingest/signals/detector.js';
 import { HISTORY_FRAMES } from '../../../ingest/signals/history.js';
 import type { Thumbnail } from '../../../ingest/video/frame.js';
 import type { MediaEvent } from '../../../src/event.js';
-import { f1, HELD_OUT_SEEDS, pooled, precision, recall, scoreShots } from '../../eval/shots.js';
+import { f1, precision, recall } from '../../eval/score.js';
+import { HELD_OUT_SEEDS, pooled, scoreShots } from '../../eval/shots.js';
 import { constantRate, kinds, noisy, pixels, plain, stillScene, watch } from './sequence.js';
 
 const SIZE = { width: 64, height: 36 } as const;
@@ -88,7 +89,7 @@ describe('the signals of a film', () => {
     expect(() => detector.push(thumbnail(1, 2, new Uint8Array(12)))).toThrow(/12 bytes/);
     expect(() => detector.push(thumbnail(1, 0.5))).toThrow(/not behind/);
     expect(() => detector.push(thumbnail(1, Number.NaN))).toThrow(/not behind/);
-    expect(detector.push(thumbnail(1, 2))).toBe(0);
+    expect(detector.push(thumbnail(1, 2))).toEqual({ activity: 0, novelty: 0, blindness: 0 });
     detector.finish(3);
     expect(() => detector.push(thumbnail(2, 4))).toThrow(/finish/);
   });

@@ -32,8 +32,8 @@ describe('Big Buck Bunny, read from its file', () => {
       if (value.kind !== 'thumbnail') continue;
       ptsAt.set(value.time, value.pts);
       thumbnails.push(value);
-      const activity = signals.push(value);
-      windows.push(...planner.push(value, activity, signals.takeBoundaries(), signals.settled));
+      const change = signals.push(value);
+      windows.push(...planner.push(value, change, signals.takeBoundaries(), signals.settled));
     }
     events.push(...signals.takeEvents());
   });

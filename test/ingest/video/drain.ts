@@ -1,5 +1,6 @@
 /** A whole decode as lists. */
 
+import { createHash } from 'node:crypto';
 import type {
   DecodeOptions,
   DecodeRequest,
@@ -37,5 +38,21 @@ export async function drain(
     thumbnails: frames.filter((frame) => frame.kind === 'thumbnail'),
     pictures: frames.filter((frame) => frame.kind === 'picture'),
     summary: next.value,
+  };
+}
+
+function byFrame(a: Thumbnail | Picture, b: Thumbnail | Picture): number {
+  return a.index - b.index || b.kind.localeCompare(a.kind);
+}
+
+/** Everything that a decode tells, with pixels as digests. */
+export function fingerprint({ probe, frames, summary }: Drained) {
+  return {
+    probe,
+    summary,
+    // A picture may lag its thumbnail by some frames, on one engine more than on the other.
+    frames: frames
+      .toSorted(byFrame)
+      .map(({ rgb, ...rest }) => ({ ...rest, rgb: createHash('sha256').update(rgb).digest('hex') })),
   };
 }

@@ -185,6 +185,13 @@ describe('all servers', () => {
     expect((await one.ask(question)).text).toBe('x');
   });
 
+  it('that are one are left alone for ten seconds at most', async () => {
+    server.script = [raw('', 500)];
+    const one = several([server], { retry: { attempts: 1 } });
+    for (let i = 0; i < 12; i++) await failure(one.ask(questionFor(server)));
+    expect([server.asked.length, Math.max(...waits)]).toEqual([12, 7_500]);
+  });
+
   it('that refuse their key or model are a mistake in the settings', async () => {
     for (const one of [server, other]) one.script = [json({ error: 'no' }, 401)];
     const error = await failure(several([server, other]).ask(questionFor(server, other)));
@@ -238,11 +245,16 @@ describe('a question that takes longer than usual', () => {
 
   it('is not asked twice beyond one in twenty', async () => {
     const { one, question } = await warmedUp([server, other]);
-    server.script = [(exchange) => setTimeout(() => answer('late')(exchange), 60)];
-    const texts: string[] = [];
-    for (let i = 0; i < 4; i++) texts.push((await one.ask(question)).text);
-    // Two were saved: the first to begin with, and one for twenty questions.
-    expect(texts).toEqual(['x', 'x', 'late', 'late']);
+    const open: (() => void)[] = [];
+    server.script = [(exchange) => open.push(() => answer('late')(exchange))];
+    // Two are saved: the first to begin with, and one for twenty questions.
+    for (let i = 0; i < 2; i++) expect((await one.ask(question)).text).toBe('x');
+    const third = one.ask(question);
+    await until(() => open.length === 3);
+    // Time for the other to be asked, if it were.
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    open[2]?.();
+    expect((await third).text).toBe('late');
     expect(other.asked).toHaveLength(2);
   });
 
