@@ -1,5 +1,5 @@
 /**
- * Real workers on a real PostgreSQL server. They are killed, stopped and cut off in the middle of a window, and the server is restarted under them:
+ * Real workers on one folder, and on a real PostgreSQL server. There they are killed, stopped and cut off in the middle of a window, and the server is restarted under them:
  * each window is written once, nothing is lost, and in the end the library holds what one that was never disturbed holds, byte for byte.
  */
 
@@ -15,6 +15,7 @@ import type { Library } from '../../index/library.js';
 import { connectPool } from '../../index/postgres/pool.js';
 import { openPostgresLibrary } from '../../index/postgres/postgres-library.js';
 import type { SqlPool } from '../../index/postgres/sql.js';
+import { openLibrary } from '../../index/store/sqlite-library.js';
 import type { WorkerRecord } from '../../ingest/jobs/worker.js';
 import { findPostgres, startCluster, startServer, stopCluster, stopServer } from '../index/postgres/cluster.js';
 import { CutLine } from './cut-line.js';
@@ -35,7 +36,7 @@ let cluster: string;
 let films: string[];
 let undisturbed: string[];
 
-describe.skipIf(noServer)('workers that share a library on PostgreSQL', { timeout: 120_000 }, () => {
+describe('workers', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'lw-workers-'));
     mkdirSync(path.join(folder, 'films'));
@@ -47,109 +48,128 @@ describe.skipIf(noServer)('workers that share a library on PostgreSQL', { timeou
     const ingested = await run(['ingest', ...films, '--library', library]);
     expect(ingested.exit, ingested.stderr).toBe(0);
     undisturbed = await exportsOf(library);
-    await startCluster(cluster);
+    if (!noServer) await startCluster(cluster);
   }, 120_000);
 
   afterAll(() => {
-    stopCluster(cluster);
+    if (!noServer) stopCluster(cluster);
     for (const made of [cluster, folder]) rmSync(made, { recursive: true, force: true });
   });
 
-  it('do its parts on different hosts, and each is as good as one that does everything', async () => {
-    const library = await newLibrary();
-    const ids = await library.ask();
-    const sound = worker(library.address, ['--layers', 'sound', '--alive', path.join(folder, 'alive')]);
-    await until(async () => (await library.workers()).length === 1);
-    const decode = worker(library.address, ['--layers', 'decode,model']);
-    await library.done(ids);
-    expect(existsSync(path.join(folder, 'alive'))).toBe(true);
-    expect((await library.workers()).map(({ parts, host }) => [parts, host])).toEqual([
-      [['sound'], os.hostname()],
-      [['decode'], os.hostname()],
-    ]);
-    // Stopped, they are gone from the list, too.
-    for (const { child } of [sound, decode]) child.kill('SIGTERM');
-    const ends = await Promise.all([sound.ended, decode.ended]);
+  it('share a folder on one machine, and stay until they are stopped', async () => {
+    const directory = path.join(folder, 'shared');
+    const library = openLibrary(directory, { create: true });
+    libraries.push(library);
+    const decode = worker(directory, ['--layers', 'decode']);
+    const sound = worker(directory, ['--layers', 'sound']);
+    await until(async () => library.workers.list().length === 2);
+    // Asked for when they have nothing to do: they look from time to time.
+    const ids = films.map((film) => library.addJob({ path: film, profile: 'fast' }).id);
+    await until(async () => ids.every((id) => library.getJob(id)?.state === 'done'));
+    for (const { child } of [decode, sound]) child.kill('SIGTERM');
+    const ends = await Promise.all([decode.ended, sound.ended]);
     expect(ends.map(({ exit }) => exit)).toEqual([0, 0]);
-    expect(await library.workers()).toEqual([]);
-    const layersOf = ends.map(({ stderr }) => stagesIn(stderr));
-    expect(layersOf).toEqual([['sound'], ['windows']]);
-    await library.expectWhole();
+    expect(library.workers.list()).toEqual([]);
+    expect(await exportsOf(directory)).toEqual(undisturbed);
   });
 
-  it('go on for one that was killed in the middle of a window', async () => {
-    const library = await newLibrary();
-    const ids = await library.ask();
-    const killed = worker(library.address, [], 'infer:after=3:action=kill');
-    expect((await killed.ended).exit).toBe('SIGKILL');
-    expect(await library.writes()).toBe(2);
-    worker(library.address, ['--layers', 'decode']);
-    worker(library.address, ['--layers', 'sound']);
-    await library.done(ids);
-    await library.expectWhole();
-  });
-
-  it('go on for one that stood still past its lease, and what that one writes then is refused', async () => {
-    const library = await newLibrary();
-    const ids = await library.ask();
-    const stopped = worker(library.address, [], 'infer:after=3:action=stop');
-    await until(async () => isStopped(stopped.child));
-    const other = worker(library.address, []);
-    await library.done(ids);
-    other.child.kill('SIGTERM');
-    await other.ended;
-    stopped.child.kill('SIGCONT');
-    // It lives, and does what comes next.
-    const [again = ''] = await library.ask([films[0] ?? '']);
-    await library.done([again]);
-    await library.expectWhole();
-  });
-
-  it('go on for one that is cut off from the database, and it joins them again', async () => {
-    const library = await newLibrary();
-    const line = new CutLine(path.join(cluster, '.s.PGSQL.5432'));
-    try {
-      const port = await line.open();
+  describe.skipIf(noServer)('that share a library on PostgreSQL', () => {
+    it('do its parts on different hosts, and each is as good as one that does everything', async () => {
+      const library = await newLibrary();
       const ids = await library.ask();
-      const far = library.address.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${port}/$1`);
-      const cut = worker(far, [], 'infer:after=3:action=stop');
-      await until(async () => isStopped(cut.child));
-      line.cut();
-      cut.child.kill('SIGCONT');
+      const sound = worker(library.address, ['--layers', 'sound', '--alive', path.join(folder, 'alive')]);
+      await until(async () => (await library.workers()).length === 1);
+      const decode = worker(library.address, ['--layers', 'decode,model']);
+      await library.done(ids);
+      expect(existsSync(path.join(folder, 'alive'))).toBe(true);
+      expect((await library.workers()).map(({ parts, host }) => [parts, host])).toEqual([
+        [['sound'], os.hostname()],
+        [['decode'], os.hostname()],
+      ]);
+      // Stopped, they are gone from the list, too.
+      for (const { child } of [sound, decode]) child.kill('SIGTERM');
+      const ends = await Promise.all([sound.ended, decode.ended]);
+      expect(ends.map(({ exit }) => exit)).toEqual([0, 0]);
+      expect(await library.workers()).toEqual([]);
+      const layersOf = ends.map(({ stderr }) => stagesIn(stderr));
+      expect(layersOf).toEqual([['sound'], ['windows']]);
+      await library.expectWhole();
+    });
+
+    it('go on for one that was killed in the middle of a window', async () => {
+      const library = await newLibrary();
+      const ids = await library.ask();
+      const killed = worker(library.address, [], 'infer:after=3:action=kill');
+      expect((await killed.ended).exit).toBe('SIGKILL');
+      expect(await library.writes()).toBe(2);
+      worker(library.address, ['--layers', 'decode']);
+      worker(library.address, ['--layers', 'sound']);
+      await library.done(ids);
+      await library.expectWhole();
+    });
+
+    it('go on for one that stood still past its lease, and what that one writes then is refused', async () => {
+      const library = await newLibrary();
+      const ids = await library.ask();
+      const stopped = worker(library.address, [], 'infer:after=3:action=stop');
+      await until(async () => isStopped(stopped.child));
       const other = worker(library.address, []);
       await library.done(ids);
       other.child.kill('SIGTERM');
       await other.ended;
-      line.mend();
+      stopped.child.kill('SIGCONT');
+      // It lives, and does what comes next.
       const [again = ''] = await library.ask([films[0] ?? '']);
       await library.done([again]);
       await library.expectWhole();
-    } finally {
-      line.close();
-    }
-  });
+    });
 
-  it('do not mind that the server crashes and comes back', async () => {
-    const library = await newLibrary();
-    const ids = await library.ask();
-    const stopped = worker(library.address, [], 'infer:after=3:action=stop');
-    await until(async () => isStopped(stopped.child));
-    stopServer(cluster, 'immediate');
-    stopped.child.kill('SIGCONT');
-    startServer(cluster);
-    await library.done(ids);
-    await library.expectWhole();
-  });
+    it('go on for one that is cut off from the database, and it joins them again', async () => {
+      const library = await newLibrary();
+      const line = new CutLine(path.join(cluster, '.s.PGSQL.5432'));
+      try {
+        const port = await line.open();
+        const ids = await library.ask();
+        const far = library.address.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${port}/$1`);
+        const cut = worker(far, [], 'infer:after=3:action=stop');
+        await until(async () => isStopped(cut.child));
+        line.cut();
+        cut.child.kill('SIGCONT');
+        const other = worker(library.address, []);
+        await library.done(ids);
+        other.child.kill('SIGTERM');
+        await other.ended;
+        line.mend();
+        const [again = ''] = await library.ask([films[0] ?? '']);
+        await library.done([again]);
+        await library.expectWhole();
+      } finally {
+        line.close();
+      }
+    });
 
-  it('put back what they do not finish in time when they are stopped', async () => {
-    const library = await newLibrary();
-    const [id = ''] = await library.ask();
-    const stopped = worker(library.address, ['--drain', '0'], 'infer:after=3:action=stop');
-    await until(async () => isStopped(stopped.child));
-    stopped.child.kill('SIGTERM');
-    stopped.child.kill('SIGCONT');
-    expect((await stopped.ended).exit).toBe(0);
-    expect(await library.job(id)).toMatchObject({ state: 'queued', attempts: 0 });
+    it('do not mind that the server crashes and comes back', async () => {
+      const library = await newLibrary();
+      const ids = await library.ask();
+      const stopped = worker(library.address, [], 'infer:after=3:action=stop');
+      await until(async () => isStopped(stopped.child));
+      stopServer(cluster, 'immediate');
+      stopped.child.kill('SIGCONT');
+      startServer(cluster);
+      await library.done(ids);
+      await library.expectWhole();
+    });
+
+    it('put back what they do not finish in time when they are stopped', async () => {
+      const library = await newLibrary();
+      const [id = ''] = await library.ask();
+      const stopped = worker(library.address, ['--drain', '0'], 'infer:after=3:action=stop');
+      await until(async () => isStopped(stopped.child));
+      stopped.child.kill('SIGTERM');
+      stopped.child.kill('SIGCONT');
+      expect((await stopped.ended).exit).toBe(0);
+      expect(await library.job(id)).toMatchObject({ state: 'queued', attempts: 0 });
+    });
   });
 });
 
