@@ -32,8 +32,6 @@ export interface NewVideo
   extends Pick<VideoRecord, 'path' | 'title' | 'sha256' | 'sizeBytes' | 'modified' | 'fingerprint'> {
   /** Added to those that it has. @default none */
   readonly tags?: readonly string[];
-  /** Another fingerprint that means the same, and how windows that do not say so were made then. @default none */
-  readonly formerly?: { readonly fingerprint: string; readonly made: Making };
 }
 
 /** A tag and on how many videos it is. */

@@ -68,7 +68,7 @@ export function refuseImpossibleName(file: string): void {
 }
 
 /** What hashing a file of this size will take, from hashing its beginning. */
-export async function timeToIdentify(file: string, sizeBytes: number, signal?: AbortSignal): Promise<Milliseconds> {
+export async function timeToHash(file: string, sizeBytes: number, signal?: AbortSignal): Promise<Milliseconds> {
   const started = performance.now();
   await hashFile(file, signal, TRIED_BYTES);
   return (performance.now() - started) * Math.max(1, sizeBytes / TRIED_BYTES);

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { LongwatchError, oneLine } from '../src/errors.js';
-import { type FileIdentity, identifyFile } from './file.js';
+import type { Milliseconds } from '../src/time.js';
+import { type FileIdentity, identifyFile, timeToHash } from './file.js';
 import { BLOCK_BYTES } from './objects/block.js';
 import type { ObjectStore } from './objects/object-store.js';
 import { isObjectUrl, objectUrl, parseObjectUrl } from './objects/object-url.js';
@@ -36,6 +37,25 @@ export async function identifyMedia(place: string, objects: Objects, signal?: Ab
     reader.close();
   }
   return { path: facts.url, sizeBytes: facts.sizeBytes, modified: facts.modified, sha256: hash.digest('hex') };
+}
+
+/** What `identifyMedia` will take, from reading a beginning. @throws {LongwatchError} as `identifyMedia` */
+export async function timeToIdentify(
+  place: string,
+  objects: Objects,
+  sizeBytes: number,
+  signal?: AbortSignal,
+): Promise<Milliseconds> {
+  if (!isObjectUrl(place)) return timeToHash(place, sizeBytes, signal);
+  const store = required(objects, place);
+  const reader = store.openVersion(await store.facts(place, signal));
+  const started = performance.now();
+  try {
+    const bytes = await reader.read(0, BLOCK_BYTES);
+    return ((performance.now() - started) * sizeBytes) / Math.max(1, bytes.length);
+  } finally {
+    reader.close();
+  }
 }
 
 /** What changes when the content does. @throws {LongwatchError} as `ObjectStore.facts`; system errors for a file */

@@ -4,7 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.js';
-import { timeToIdentify } from '../ingest/file.js';
+import { timeToIdentify } from '../ingest/media.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
@@ -75,7 +75,7 @@ export async function estimateIngest(
       path: file,
       hint: 'Its time cannot be estimated; it can be ingested all the same.',
     });
-  const opening = Date.now() - started + (await timeToIdentify(file, probe.sizeBytes, signal));
+  const opening = Date.now() - started + (await timeToIdentify(file, parts.objects, probe.sizeBytes, signal));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'longwatch-estimate-'));
   const library = openLibrary(folder, { create: true });
   try {

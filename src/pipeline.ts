@@ -117,7 +117,6 @@ export async function ingestVideo(
     ...identity,
     title: titleOf(identity.path, probe),
     fingerprint: reading.fingerprint,
-    formerly: reading.formerly,
     ...(options.tags ? { tags: options.tags } : {}),
   });
   if (options.force) {

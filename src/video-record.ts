@@ -40,8 +40,6 @@ export interface Reading {
    * end, since its windows may lie otherwise without.
    */
   readonly keeps: { readonly model: boolean; readonly meaning: boolean };
-  /** What a program before wrote for the same. */
-  readonly formerly: { readonly fingerprint: string; readonly made: Making };
 }
 
 /** @param known the video as it is in the library, when it was read to its end and is not to be done again */
@@ -67,7 +65,6 @@ export function readingOf(
     fingerprint: keepsModel ? known.fingerprint : fingerprint,
     made,
     keeps: { model: keepsModel, meaning: !embedder },
-    formerly: { fingerprint: formerFingerprint(parts, subtitles), made },
   };
 }
 
@@ -83,17 +80,6 @@ export function isMade(made: Making | undefined, reading: Reading): boolean {
   const { made: now, keeps } = reading;
   if (!made || needsPictures(made, reading) || made.subtitles !== now.subtitles) return false;
   return keeps.meaning || made.meaning === now.meaning;
-}
-
-/** Everything that the rows depended on, when a change of any of it dropped all windows. */
-function formerFingerprint({ embedder, model }: PipelineParts, subtitles: SubtitleTracks): string {
-  return hash([
-    PIPELINE_VERSION,
-    embedder?.id ?? null,
-    model?.id ?? null,
-    subtitles.tracks.map((track) => track.identity),
-    ...(model && embedder?.frames ? [embedder.frames.id] : []),
-  ]);
 }
 
 function hash(facts: readonly unknown[]): string {

@@ -24,7 +24,6 @@ import {
 } from '../store/video-row.js';
 import { now } from './clock.js';
 import { dropEmbeddings } from './embeddings.js';
-import { makingKey } from './makings.js';
 import type { Sql } from './sql.js';
 import { addTags, changeTags, TAGS, taggedClause } from './tags.js';
 import { lockVideo } from './video-key.js';
@@ -41,14 +40,13 @@ export class Videos {
     this.#sql = sql;
   }
 
-  async add({ tags = [], formerly, ...video }: NewVideo): Promise<VideoRecord> {
+  async add({ tags = [], ...video }: NewVideo): Promise<VideoRecord> {
     requireSha256(video.sha256);
     return this.#sql.write(async (sql) => {
       await sql.run('SELECT pg_advisory_xact_lock(@lock)', { lock: ADD_LOCK });
       const videos = new Videos(sql);
       const moment = await now(sql);
-      const before = await videos.ofContent(video.sha256);
-      const known = before && (await adopted(sql, before, video.fingerprint, formerly));
+      const known = await videos.ofContent(video.sha256);
       const id = known?.id ?? (await videos.#freeId(video.sha256));
       // Whoever adds a file that was missing has it in his hands.
       if (known?.state === 'missing') await videos.markFound(id);
@@ -159,21 +157,4 @@ export class Videos {
     );
     return onlyVideo(prefix, rows);
   }
-}
-
-/** The video with the fingerprint of today where it has one that means the same: its windows stay, and say how they were made. */
-async function adopted(
-  sql: Sql,
-  video: VideoRecord,
-  fingerprint: string,
-  formerly: NewVideo['formerly'],
-): Promise<VideoRecord> {
-  if (!formerly || video.fingerprint !== formerly.fingerprint) return video;
-  const key = await lockVideo(sql, video.id);
-  await sql.run('UPDATE video SET fingerprint = @fingerprint WHERE key = @key', { key, fingerprint });
-  await sql.run(
-    "UPDATE segment SET making_key = @making WHERE video_key = @key AND layer = 'windows' AND making_key IS NULL",
-    { key, making: await makingKey(sql, formerly.made) },
-  );
-  return { ...video, fingerprint };
 }

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import type { NewVideo, VideoPatch } from '../library.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import { makingKey } from './makings.js';
 import type { Page, VideoRecord } from './records.js';
 import { addTags, TAGS, taggedClause } from './tags.js';
 import {
@@ -34,11 +33,10 @@ export class Videos {
     this.#db = db;
   }
 
-  add({ tags = [], formerly, ...video }: NewVideo): VideoRecord {
+  add({ tags = [], ...video }: NewVideo): VideoRecord {
     requireSha256(video.sha256);
     return this.#db.write(() => {
-      const before = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256: video.sha256 });
-      const known = before && this.#adopted(before, video.fingerprint, formerly);
+      const known = this.#db.get<VideoRow>(`${ROW} WHERE sha256 = @sha256`, { sha256: video.sha256 });
       const { id } = known ?? { id: this.#freeId(video.sha256) };
       // Whoever adds a file that was missing has it in his hands.
       if (known?.state === 'missing') this.markFound(id);
@@ -48,18 +46,6 @@ export class Videos {
       if (tags.length > 0) addTags(this.#db, this.key(id), tags);
       return this.require(id);
     });
-  }
-
-  /** The video with the fingerprint of today where it has one that means the same: its windows stay, and say how they were made. */
-  #adopted(row: VideoRow, fingerprint: string, formerly: NewVideo['formerly']): VideoRow {
-    if (!formerly || row.fingerprint !== formerly.fingerprint) return row;
-    const { key } = row;
-    this.#db.run('UPDATE video SET fingerprint = @fingerprint WHERE key = @key', { key, fingerprint });
-    this.#db.run(
-      "UPDATE segment SET making_key = @making WHERE video_key = @key AND layer = 'windows' AND making_key IS NULL",
-      { key, making: makingKey(this.#db, formerly.made) },
-    );
-    return { ...row, fingerprint };
   }
 
   /** Windows belong to the fingerprint: another one drops them in the same transaction. */

@@ -1,11 +1,10 @@
 import { copyFileSync, cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EXPORT_FORMATS } from '../../api/export/formats.js';
 import { smallFilm } from '../../fixtures/real/small-film.js';
-import { DATABASE_FILE, openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
+import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
 import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
@@ -209,19 +208,5 @@ describe('a video that is there', () => {
     await ingest(setting);
     expect(setting.decodes).toBe(0);
     expect(await all(setting, 'another')).toEqual(await all(await fresh(setting), 'another'));
-  });
-
-  it('that an older program read with the same parts keeps its windows', async () => {
-    write(WORDS);
-    const setting = there();
-    const { directory } = setting.library;
-    const db = new BetterSqlite3(path.join(directory, DATABASE_FILE));
-    // SHA-256 of its version, the embedder, the model and the hashes of the words, as JSON.
-    db.exec(
-      "UPDATE segment SET making_key = NULL WHERE layer = 'windows'; UPDATE video SET fingerprint = 'be491e676fb1c45a'",
-    );
-    db.close();
-    expect((await ingest(setting)).outcome).toBe('already');
-    expect(setting.model.asked).toEqual([]);
   });
 });

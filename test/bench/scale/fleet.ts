@@ -14,7 +14,7 @@ export interface HourOfMedia {
   readonly events: number;
   /** Texts with a vector. */
   readonly vectors: number;
-  /** Bytes of rows in the database with their indexes, without vectors. */
+  /** Bytes of rows in the database with their indexes, vectors as rows included. */
   readonly rowBytes: number;
   /** Bytes of the file. */
   readonly fileBytes: number;

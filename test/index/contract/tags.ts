@@ -99,18 +99,6 @@ export function tagsContract({ make }: House): void {
         'not_found',
       );
     });
-
-    it('may mean the same under another fingerprint: then its windows stay', async () => {
-      const library = await make();
-      const { id } = await library.addVideo(newVideo('film', { fingerprint: 'old' }));
-      await library.writeWindow(id, windowOf(0));
-      await library.addVideo({
-        ...newVideo('film', { fingerprint: 'new' }),
-        formerly: { fingerprint: 'old', made: MADE },
-      });
-      expect([...(await library.makings(id))]).toEqual([[0, MADE]]);
-      expect((await library.getVideo(id))?.fingerprint).toBe('new');
-    });
   });
 
   describe('what a job was asked', () => {
