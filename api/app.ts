@@ -165,6 +165,7 @@ function observe(log: Log, metrics: RequestMetrics): MiddlewareHandler<ApiEnv> {
     const took = performance.now() - start;
     const { status } = c.res;
     const caller = c.get('caller');
+    const jobId = c.get('jobId');
     metrics.record(METHODS.has(c.req.method) ? c.req.method : 'other', routeOf(c), status, took);
     log.info(
       {
@@ -174,6 +175,7 @@ function observe(log: Log, metrics: RequestMetrics): MiddlewareHandler<ApiEnv> {
         status,
         ms: Math.round(took),
         ...(caller ? { caller: caller.id } : {}),
+        ...(jobId === undefined ? {} : { job_id: jobId }),
       },
       'request',
     );

@@ -19,5 +19,7 @@ export interface ApiEnv {
     requestId: string;
     /** Who asks, by the token; absent without one that fits. */
     caller?: Caller;
+    /** The job that the request made or asked for: the log names both, so that a job's log lines are found from its request. */
+    jobId?: string;
   };
 }

@@ -1,13 +1,14 @@
 /** The memory of Longwatch: what was seen in which video, as truth (SQLite) with derived indexes over it. */
 
 import type { JobFence, JobStore } from '../ingest/jobs/job.js';
+import type { WorkerStore } from '../ingest/jobs/worker.js';
 import type { WatchStore } from '../ingest/watch/watch-store.js';
 import type { Awaitable } from '../src/awaitable.js';
 import type { EventSource } from '../src/event.js';
 import type { LayerName } from '../src/layer-name.js';
 import type { TagChange } from '../src/tag.js';
 import type { Seconds, TimeRange } from '../src/time.js';
-import type { JobCounts } from './store/jobs.js';
+import type { JobCounts } from './store/job-counts.js';
 import type { AnswerStore } from './store/kept-answers.js';
 import type {
   EventFilter,
@@ -213,6 +214,8 @@ export interface Library extends JobStore, WatchStore {
   /** How many jobs there are of each state, and since when the oldest one waits. */
   jobCounts(): Awaitable<JobCounts>;
 
+  /** Who does the jobs. */
+  readonly workers: WorkerStore;
   /** Standing queries and the notices that are owed to them. */
   readonly watches: StandingStore;
   /** Answers that were given under an `Idempotency-Key`. */

@@ -18,6 +18,8 @@ export interface ChosenLayers {
   /** In the order in which they run. */
   readonly layers: readonly Layer[];
   readonly missing: Readonly<Partial<Record<LayerName, MissingLayer>>>;
+  /** Wanted, and left to another process. */
+  readonly left: readonly LayerName[];
 }
 
 /** Opens one layer. @throws {LongwatchError} `part_missing` when what it needs is not installed */
@@ -29,13 +31,16 @@ const ABSENT: ReadonlySet<string> = new Set(['part_missing', 'bad_weights']);
 /**
  * Opens the layers of the configured profile that are not switched off.
  * @param openers one per layer that this build knows
+ * @param own those that this process reads; others are not opened, since others have them. @default all
  * @throws {LongwatchError} what is no absence, e.g. `model_failed` for want of memory; what was opened is closed again
  */
 export async function openChosenLayers(
   config: Config,
   openers: Readonly<Partial<Record<LayerName, LayerOpener>>>,
+  own: readonly LayerName[] = LAYER_NAMES,
 ): Promise<ChosenLayers> {
   const layers: Layer[] = [];
+  const left: LayerName[] = [];
   const missing: Partial<Record<LayerName, MissingLayer>> = {};
   try {
     for (const name of LAYER_NAMES) {
@@ -44,6 +49,7 @@ export async function openChosenLayers(
       if (config.layers[name] === false) missing[name] = { reason: 'It is switched off in the settings.' };
       else if (config.layers[name] !== true && !PROFILES[config.profile].includes(name))
         missing[name] = { reason: `The profile "${config.profile}" leaves it out.` };
+      else if (!own.includes(name)) left.push(name);
       else {
         try {
           layers.push(await open(config));
@@ -54,7 +60,7 @@ export async function openChosenLayers(
         }
       }
     }
-    return { layers, missing };
+    return { layers, missing, left };
   } catch (error) {
     for (const layer of layers) await layer.close();
     throw error;

@@ -38,6 +38,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     await vectorIndex(),
     ...(await languageModel(config)),
     await library(config),
+    await calls(config),
   ];
 }
 
@@ -203,6 +204,22 @@ async function library(config: Config): Promise<Finding> {
       ? { name, state: 'unused', detail: `${config.library} does not exist yet; the first ingest makes it` }
       : { name, state: 'broken', detail: `${config.library} cannot be made: its folder is not writable` };
   }
+}
+
+/** Opened, it would make its tables; that waits for a worker. */
+async function calls(config: Config): Promise<Finding> {
+  const name = 'calls between workers';
+  if (!isPostgresAddress(config.library))
+    return { name, state: 'unused', detail: 'the processes of one machine look for jobs every 5 s' };
+  const { findPgBoss } = await import('../index/postgres/boss-waker.js');
+  const found = await findPgBoss();
+  if ('open' in found) return { name, state: 'ok', detail: 'pg-boss; workers look every 5 s beside that' };
+  return {
+    name,
+    state: 'missing',
+    detail: `${found.missing}; workers look for jobs every 5 s, and nothing is lost by that`,
+    hint: 'npm install pg-boss@10.4.2',
+  };
 }
 
 function writable(folder: string): boolean {

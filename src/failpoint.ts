@@ -21,8 +21,8 @@ export const FAILPOINTS = [
 ] as const;
 export type FailpointName = (typeof FAILPOINTS)[number];
 
-/** `kill`: the process ends as by `kill -9`. `throw`: an error inside Longwatch. `enospc`, `eio`: as if the disk were full or broken. */
-export const FAILPOINT_ACTIONS = ['kill', 'throw', 'enospc', 'eio'] as const;
+/** `kill`: the process ends as by `kill -9`. `stop`: it stands still until it gets a SIGCONT. `throw`: an error inside Longwatch. `enospc`, `eio`: as if the disk were full or broken. */
+export const FAILPOINT_ACTIONS = ['kill', 'stop', 'throw', 'enospc', 'eio'] as const;
 export type FailpointAction = (typeof FAILPOINT_ACTIONS)[number];
 
 export interface ArmedFailpoint {
@@ -67,6 +67,9 @@ function fail(name: FailpointName, action: FailpointAction): void {
   switch (action) {
     case 'kill':
       process.kill(process.pid, 'SIGKILL');
+      return;
+    case 'stop':
+      process.kill(process.pid, 'SIGSTOP');
       return;
     case 'throw':
       throw new LongwatchError('internal', `The failpoint ${name} was reached.`);

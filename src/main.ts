@@ -1,5 +1,6 @@
 /** The composition root: makes the real parts and hands them down. Nothing below it chooses a part or reads the environment. */
 
+import os from 'node:os';
 import type { ModelOverview } from '../api/ports.js';
 import { hitLinks } from '../api/routes/place-links.js';
 import { noticeJson } from '../api/schema/watch.js';
@@ -10,13 +11,16 @@ import { createSearcher } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
 import type { JobFence } from '../ingest/jobs/job.js';
-import { JobQueue } from '../ingest/jobs/queue.js';
+import { JOB_PARTS } from '../ingest/jobs/job-part.js';
+import { Presence } from '../ingest/jobs/presence.js';
+import { JobQueue, type JobQueueOptions } from '../ingest/jobs/queue.js';
 import { canonicalPlace, identifyMedia } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import { FolderWatcher, type WatchOptions } from '../ingest/watch/watcher.js';
 import { type AskRequest, type AskStep, ask } from './ask.js';
 import { type ChosenModel, modelOverview } from './chosen-model.js';
+import { openChosenWaker } from './chosen-waker.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
 import { type EstimateOptions, estimateIngest, type IngestEstimate } from './estimate.js';
@@ -31,8 +35,10 @@ import { type PictureSearchRequest, searchByPicture } from './picture-search.js'
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Profile } from './profile.js';
 import type { ServerStatus } from './remote/pool-member.js';
+import { ingestShare } from './shared-ingest.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import type { Seconds } from './time.js';
+import { VERSION } from './version.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
 
 export { loadConfig } from './config.js';
@@ -47,6 +53,8 @@ export interface Engine {
   /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
+  /** Says to others that this process does jobs, once it is started. */
+  readonly presence: Presence;
   /** Where `s3://` places are read from. */
   readonly objects: ObjectStore;
   decoder(): Promise<Decoder>;
@@ -87,6 +95,10 @@ export interface Engine {
 export interface EngineOptions {
   /** Whether a missing library is made. */
   readonly create: boolean;
+  /** Whether other hosts hear at once of the jobs that this process makes, and it of theirs. @default false: they look every few seconds */
+  readonly calls?: boolean;
+  /** Which jobs this process does, once it takes them up, and how. @default each, whole */
+  readonly work?: Pick<JobQueueOptions, 'parts' | 'lease' | 'heartbeat'>;
   /** Whether it is searched in threads of their own: for who serves others meanwhile. @default false */
   readonly readers?: boolean;
 }
@@ -94,12 +106,16 @@ export interface EngineOptions {
 /**
  * @throws {LongwatchError} `library_not_found`, `library_newer`, `library_damaged`, `library_busy`, `library_unreachable`, `unreadable_file`
  */
-export async function openEngine(config: Config, { create, readers = false }: EngineOptions): Promise<Engine> {
+export async function openEngine(
+  config: Config,
+  { create, readers = false, calls = false, work = {} }: EngineOptions,
+): Promise<Engine> {
   armFailpoint(config.failpoint);
   const library = await openLibrary(config, { create });
   // A database searches outside of this process anyway.
   const threads = readers && !isPostgresAddress(config.library) ? new LibraryReaders(library) : undefined;
-  const parts = openParts(config);
+  // Who does no jobs may be asked for an estimate or a look all the same.
+  const parts = openParts(config, work.parts?.length === 0 ? undefined : work.parts);
   const { decoder, model, meaning, pictures } = parts;
   const pipelineUnder = async (fence: JobFence, profile?: Profile) => ({
     ...(await parts.pipeline(profile)),
@@ -121,15 +137,29 @@ export async function openEngine(config: Config, { create, readers = false }: En
       { profile: config.profile, tags: options?.tags ?? [] },
     );
   };
+  const waker = once(() => openChosenWaker(config.library));
   const jobs = new JobQueue({
+    ...work,
+    ...(calls ? { waker: async () => (await waker()).waker } : {}),
     store: library,
     profile: config.profile,
-    work: async (file, report, signal, fence, { profile, tags }) => {
-      const parts = await pipelineUnder(fence, profile);
-      const { video } = await ingestVideo(parts, file, { tags, signal, onProgress: report });
-      return { videoId: video.id };
+    work: async (file, report, signal, fence, { profile, tags, parts: todo, videoId }) => {
+      const share = {
+        ...(todo ? { todo } : {}),
+        ...(work.parts ? { own: work.parts } : {}),
+        ...(videoId ? { videoId } : {}),
+      };
+      const options = { tags, signal, onProgress: report };
+      return ingestShare(await pipelineUnder(fence, profile), file, share, options);
     },
   });
+  const presence = new Presence(library.workers, () => ({
+    owner: jobs.owner,
+    host: os.hostname(),
+    version: VERSION,
+    parts: work.parts ?? JOB_PARTS,
+    draining: jobs.draining,
+  }));
   const plainSearcher = once(async () => {
     const { embedder } = await meaning();
     const { embedder: compared } = await pictures();
@@ -166,6 +196,7 @@ export async function openEngine(config: Config, { create, readers = false }: En
     config,
     library,
     jobs,
+    presence,
     standing,
     objects: parts.objects,
     decoder,
@@ -208,6 +239,8 @@ export async function openEngine(config: Config, { create, readers = false }: En
     meaningMissing: async () => (await meaning()).missing,
     async close() {
       await jobs.close();
+      await presence.stop();
+      await (await waker.opened())?.waker?.close();
       await standing.close();
       await (await summaries.opened())?.close();
       await parts.close();

@@ -1,5 +1,6 @@
 /** What works on videos, beside the library: each part is made once, when it is first needed. */
 
+import { JOB_PARTS, type JobPart } from '../ingest/jobs/job-part.js';
 import { ObjectStore } from '../ingest/objects/object-store.js';
 import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
@@ -8,7 +9,7 @@ import { type ChosenLayers, type LayerOpener, openChosenLayers } from './chosen-
 import { type ChosenModel, openChosenModel } from './chosen-model.js';
 import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './chosen-pictures.js';
 import type { Config } from './config.js';
-import type { LayerName } from './layer-name.js';
+import { LAYER_NAMES, type LayerName } from './layer-name.js';
 import { openScreenTextLayer } from './layers/screen-text/screen-text.js';
 import { SoundLayer } from './layers/sound/sound-layer.js';
 import { openSpeechLayer } from './layers/speech/speech-layer.js';
@@ -51,8 +52,11 @@ export interface Parts {
   close(): Promise<void>;
 }
 
-/** Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again. */
-export function openParts(config: Config): Parts {
+/**
+ * Parts that open themselves when they are first asked for; a failure is the asker's, and the next call tries again.
+ * @param own what of an ingest this process does: it opens nothing for the rest
+ */
+export function openParts(config: Config, own: readonly JobPart[] = JOB_PARTS): Parts {
   const objects = new ObjectStore(config.objects);
   const decoder = once(() =>
     chooseDecoder({ kind: config.decoder, searchPath: config.searchPath, workers: config.decodeWorkers, objects }),
@@ -61,7 +65,13 @@ export function openParts(config: Config): Parts {
   const meaning = once(() => openChosenEmbedder(config, model));
   const pictures = once(() => openChosenPictures(config));
   const shared = shareLayers(LAYERS, (name, { profile }) => (name === 'text' && profile === 'thorough' ? 'large' : ''));
-  const layersOf = perProfile((profile) => openChosenLayers({ ...config, profile }, shared.openers));
+  const layersOf = perProfile((profile) =>
+    openChosenLayers(
+      { ...config, profile },
+      shared.openers,
+      LAYER_NAMES.filter((name) => own.includes(name)),
+    ),
+  );
   const layers = () => layersOf(config.profile);
   return {
     objects,
@@ -72,7 +82,7 @@ export function openParts(config: Config): Parts {
     layers,
     async pipeline(profile = config.profile) {
       const { embedder } = await meaning();
-      const { backend } = await model();
+      const { backend } = own.includes('decode') ? await model() : {};
       return {
         decoder: await decoder(),
         objects,
@@ -102,9 +112,10 @@ function perProfile<T>(open: (profile: Profile) => Promise<T>): (profile: Profil
   };
 }
 
-function readBy({ layers, missing }: ChosenLayers) {
+function readBy({ layers, missing, left }: ChosenLayers) {
   return {
     layers,
+    leftLayers: left,
     missingLayers: Object.fromEntries(Object.entries(missing).map(([name, { reason }]) => [name, reason])),
   };
 }

@@ -59,7 +59,7 @@ export interface PipelineParts extends LayerParts {
   /** The profile that the layers are of. @default not said, and not remembered */
   readonly profile?: Profile;
   /** Those of another, for a video that was read with more. @default those that are there */
-  readonly layersOf?: (profile: Profile) => Promise<Pick<LayerParts, 'layers' | 'missingLayers'>>;
+  readonly layersOf?: (profile: Profile) => Promise<Pick<LayerParts, 'layers' | 'missingLayers' | 'leftLayers'>>;
 }
 
 export interface IngestOptions {
@@ -81,6 +81,8 @@ export interface IngestResult {
    * pass.
    */
   readonly parts: readonly PartCost[];
+  /** Layers that it does not have and others are to read. */
+  readonly left: readonly LayerName[];
 }
 
 export interface PartCost {
@@ -148,9 +150,11 @@ export async function ingestVideo(
       costs.push({ name: 'windows', took: Date.now() - started });
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
-    costs.push(...(await ingestLayers(parts, video.id, identity, probe, options)));
+    const layers = await ingestLayers(parts, video.id, identity, probe, options);
+    costs.push(...layers.costs);
     const outcome = costs.length === 0 ? 'already' : 'ingested';
-    return { video: await library.findVideo(video.id), outcome, took: Date.now() - started, parts: costs };
+    const took = Date.now() - started;
+    return { video: await library.findVideo(video.id), outcome, took, parts: costs, left: layers.left };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
@@ -174,7 +178,7 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
   return video && isComplete(video) ? video : undefined;
 }
 
-function isComplete({ state }: VideoRecord): boolean {
+export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }
 
@@ -218,16 +222,16 @@ async function note(library: Library, videoId: string, stages: VideoRecord['stag
 }
 
 /**
- * The layers of their own pass, of the profile that reads most of this one and those before. Each is named in the video's stages with how it ended.
- * Returns what each took that read something.
+ * The layers of their own pass, of the profile that reads most of this one and those before, of a video whose windows are written. Each is named in
+ * the video's stages with how it ended. Returns what each took that read something, and which ones are left to others.
  */
-async function ingestLayers(
+export async function ingestLayers(
   parts: PipelineParts,
   videoId: string,
   identity: FileIdentity,
   probe: VideoProbe,
   { signal, onProgress, force }: IngestOptions,
-): Promise<PartCost[]> {
+): Promise<{ readonly costs: readonly PartCost[]; readonly left: readonly LayerName[] }> {
   const { library } = parts;
   const { duration, firstFrameTime, stages, profile: before } = await library.findVideo(videoId);
   const profile = force ? parts.profile : higherProfile(parts.profile, before);
@@ -245,8 +249,10 @@ async function ingestLayers(
     onStage: (name, stage) => note(library, videoId, { [name]: stage }),
   });
   if (costs.length > 0) await refuseChangedFile(identity, parts.objects);
-  if (profile !== undefined && profile !== before) await library.updateVideo(videoId, { profile });
-  return costs;
+  const { leftLayers: left = [] } = chosen;
+  // It was read with a profile when all of it was read.
+  if (profile !== undefined && profile !== before && left.length === 0) await library.updateVideo(videoId, { profile });
+  return { costs, left };
 }
 
 /** A window with the events that ended in it. */

@@ -20,6 +20,8 @@ export interface LayerParts {
   readonly layers?: readonly Layer[];
   /** Why a layer is not among them: switched off, or its part is missing. */
   readonly missingLayers?: Readonly<Partial<Record<LayerName, string>>>;
+  /** Those that another process is to read. @default none */
+  readonly leftLayers?: readonly LayerName[];
 }
 
 export interface LayerRun {

@@ -27,6 +27,7 @@ import { summaryRoutes } from './summary.js';
 import { uploadRoutes } from './uploads.js';
 import { videoRoutes } from './videos.js';
 import { watchRoutes } from './watches.js';
+import { workerRoutes } from './workers.js';
 
 export interface RouteContext {
   readonly parts: ApiParts;
@@ -57,6 +58,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, { parts, shutdown, metrics }
     .route('/', summaryRoutes(parts))
     .route('/', modelRoutes(parts))
     .route('/', jobRoutes(parts, shutdown))
+    .route('/', workerRoutes(parts))
     .route('/', sessionRoutes(parts))
     .route('/', watchRoutes(parts))
     .route('/', chatRoutes(parts, shutdown))

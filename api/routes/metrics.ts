@@ -2,12 +2,12 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Library } from '../../index/library.js';
-import { JOB_STATES } from '../../ingest/jobs/job.js';
 import type { Milliseconds } from '../../src/time.js';
 import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import { counter, gauge, type RequestMetrics } from '../metrics.js';
 import { modelServerLines } from '../model-metrics.js';
 import type { ApiParts } from '../ports.js';
+import { jobLines, workerLines } from '../work-metrics.js';
 import { binary, problems } from './responses.js';
 
 const MEDIA_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -68,13 +68,8 @@ async function gathered(lines: AsyncIterable<string>): Promise<string[]> {
 }
 
 async function* jobsAndNotices(library: Library): AsyncGenerator<string> {
-  const { byState, oldestQueued } = await library.jobCounts();
-  const jobs = JOB_STATES.map((state) => ({ labels: { state }, value: byState[state] ?? 0 }));
-  yield* gauge('longwatch_jobs', 'Jobs that are remembered, by state.', jobs);
-  const age = oldestQueued === undefined ? 0 : Math.max(0, (Date.now() - oldestQueued) / 1000);
-  yield* gauge('longwatch_job_queue_age_seconds', 'How long the oldest queued job waits; 0 when none does.', [
-    { value: age },
-  ]);
+  yield* jobLines(await library.jobCounts(), Date.now());
+  yield* workerLines(await library.workers.list());
   yield* gauge('longwatch_watches', 'Standing queries.', [{ value: await library.watches.count() }]);
   const notices = Object.entries(await library.watches.deliveries.counts());
   yield* gauge(

@@ -107,6 +107,7 @@ export function uploadRoutes({ library, jobs }: ApiParts) {
       if (!body) throw new LongwatchError('bad_request', 'The piece is empty.', { hint: 'Send at least one byte.' });
       const upload = await uploads.append(id, c.req.valid('header')['upload-offset'], body, async (file) => {
         const job = await jobs.enqueue(file);
+        c.set('jobId', job.id);
         return job.id;
       });
       return c.json(answer(c, upload), 200);

@@ -128,6 +128,7 @@ export function videoRoutes({ library, jobs, config, objects }: ApiParts) {
         ...(profile === undefined ? {} : { profile }),
         ...(tags === undefined ? {} : { tags: tagSet(tags) }),
       });
+      c.set('jobId', job.id);
       return c.json(jobJson(job), 202, { Location: `/v1/jobs/${job.id}` });
     })
     .openapi(read, async (c) => c.json(videoJson(await videoById(library, c.req.valid('param').id)), 200))

@@ -1,6 +1,7 @@
 /** A job as JSON. */
 
 import { JOB_STATES, type JobRecord, PRIORITY_LIMITS } from '../../ingest/jobs/job.js';
+import { JOB_PARTS } from '../../ingest/jobs/job-part.js';
 import { PROFILE_NAMES } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import { z } from '../hono.js';
@@ -25,6 +26,10 @@ export const jobSchema = z
     priority: prioritySchema,
     profile: z.enum(PROFILE_NAMES).optional().openapi({ description: 'How much is read of the file.' }),
     tags: tagsSchema.openapi({ description: 'What the video gets beside the tags that it carries.' }),
+    parts: z
+      .array(z.enum(JOB_PARTS))
+      .optional()
+      .openapi({ description: 'What is still to be done, once it is known and another worker has done the rest.' }),
     attempts: z.number().int().openapi({ description: 'Times that it was begun since it last got on.' }),
     run_at: dateSchema.optional().openapi({ description: 'A job that failed is tried again not before then.' }),
     stage: z.string().openapi({ description: 'The layer it is at.' }),
@@ -54,6 +59,7 @@ export function jobJson(job: JobRecord, now: Milliseconds = Date.now()): JobJson
     priority: job.priority,
     ...(job.profile === undefined ? {} : { profile: job.profile }),
     tags: [...job.tags],
+    ...(job.parts === undefined ? {} : { parts: [...job.parts] }),
     attempts: job.attempts,
     ...(job.state === 'queued' && job.runAt > now ? { run_at: dateJson(job.runAt) } : {}),
     stage: job.stage,

@@ -1,7 +1,7 @@
 /** How the server and its work stand, as JSON. */
 
 import type { LibraryStats } from '../../index/library.js';
-import type { JobCounts } from '../../index/store/jobs.js';
+import type { JobCounts } from '../../index/store/job-counts.js';
 import { JOB_STATES } from '../../ingest/jobs/job.js';
 import type { Milliseconds, Seconds } from '../../src/time.js';
 import { z } from '../hono.js';

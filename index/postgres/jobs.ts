@@ -19,6 +19,14 @@ import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from '../store/cursor.js';
 import {
+  JOB_COUNTS,
+  type JobCountRow,
+  type JobCounts,
+  SPEEDS,
+  type SpeedRow,
+  toJobCounts,
+} from '../store/job-counts.js';
+import {
   ALIVE,
   ASK_MORE,
   alreadyAt,
@@ -39,12 +47,12 @@ import {
   ONE_ATTEMPT_LESS,
   stepColumns,
   TAKEN_AWAY,
+  takenFor,
   toJobRecord,
   toLastJob,
   WORN_OUT,
 } from '../store/job-row.js';
-import type { JobCounts } from '../store/jobs.js';
-import type { JobRecord, JobState, Page } from '../store/records.js';
+import type { JobRecord, Page } from '../store/records.js';
 import { now as clock } from './clock.js';
 import type { Sql } from './sql.js';
 
@@ -207,14 +215,7 @@ export class Jobs {
   }
 
   async counts(): Promise<JobCounts> {
-    const rows = await this.#sql.all<{ readonly state: JobState; readonly count: number; readonly oldest: number }>(
-      'SELECT state, count(*) AS count, min(created_ms) AS oldest FROM job GROUP BY state',
-    );
-    const queued = rows.find(({ state }) => state === 'queued');
-    return {
-      byState: Object.fromEntries(rows.map(({ state, count }) => [state, count])),
-      ...(queued ? { oldestQueued: queued.oldest } : {}),
-    };
+    return toJobCounts(await this.#sql.all<JobCountRow>(JOB_COUNTS), await this.#sql.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */
@@ -246,13 +247,13 @@ async function isPaused(sql: Sql, lock = ''): Promise<boolean> {
   return row?.value === 1;
 }
 
-async function take(sql: Sql, { owner, lease, id }: JobClaim, now: Milliseconds) {
+async function take(sql: Sql, { owner, lease, id, parts }: JobClaim, now: Milliseconds) {
   // One job that is asked for is waited for: whoever has it in hands may be about to let it go.
   const row = await sql.get<JobRow>(
     `UPDATE job SET state = 'running', stage = 'starting', progress = 0, again = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
        lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
      WHERE id = (
-       SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}
+       SELECT id FROM job WHERE ${id === undefined ? takenFor(parts) : 'id = @id'} AND
          ((state = 'queued' AND (run_at_ms <= @now OR run_at_ms > @farthest_run))
            OR (state = 'running' AND (lease_until_ms <= @now OR lease_until_ms > @farthest_lease)))
        ORDER BY priority DESC, run_at_ms, number LIMIT 1 FOR UPDATE ${id === undefined ? 'SKIP LOCKED' : ''}

@@ -48,6 +48,7 @@ import {
 import { Videos } from './videos.js';
 import { Watches } from './watches.js';
 import { beginLayer, clearLayers, listSegments, writeStretch, writeWindow, writtenWindows } from './windows.js';
+import { Workers } from './workers.js';
 
 /** Times that nearest neighbours are looked for again when another process deleted some of them meanwhile. */
 const NEAREST_TRIES = 3;
@@ -76,6 +77,7 @@ type Search = Pick<VectorSearch, 'search' | 'status' | 'rebuild' | 'close'>;
 export class PostgresLibrary implements Library {
   readonly directory: string;
   readonly watches: Watches;
+  readonly workers: Workers;
   readonly keptAnswers: KeptAnswers;
   readonly #db: Database;
   readonly #address: string;
@@ -104,6 +106,7 @@ export class PostgresLibrary implements Library {
     this.#videos = new Videos(db);
     this.#jobs = new Jobs(db);
     this.watches = new Watches(db);
+    this.workers = new Workers(db);
     this.keptAnswers = new KeptAnswers(db);
   }
 

@@ -9,6 +9,7 @@ import {
   type JobStep,
   type NewJob,
 } from '../../ingest/jobs/job.js';
+import type { JobPart } from '../../ingest/jobs/job-part.js';
 import type { LastJob } from '../../ingest/watch/watch-store.js';
 import { isTransient, LongwatchError } from '../../src/errors.js';
 import { higherProfile, type Profile } from '../../src/profile.js';
@@ -27,6 +28,8 @@ export interface JobRow extends ErrorColumns {
   readonly profile: Profile | null;
   /** JSON list. */
   readonly tags: string;
+  /** JSON list of what is still to be done; null: all of it. */
+  readonly parts: string | null;
   readonly run_at_ms: number;
   readonly attempts: number;
   readonly stage: string;
@@ -57,7 +60,7 @@ export const CHANGES = {
   cancel: `state = 'cancelled', stage = 'cancelled', speed = NULL, eta_ms = NULL, ${TAKEN_AWAY}`,
   pause: `state = 'paused', stage = 'paused', speed = NULL, eta_ms = NULL, ${TAKEN_AWAY}`,
   resume: "state = 'queued', stage = 'waiting', attempts = 0, run_at_ms = 0",
-  retry: `state = 'queued', stage = 'waiting', progress = 0, attempts = 0, run_at_ms = 0, ${NO_ERROR}`,
+  retry: `state = 'queued', stage = 'waiting', progress = 0, attempts = 0, run_at_ms = 0, parts = NULL, ${NO_ERROR}`,
 } as const;
 
 /** @param now of the clock that all jobs of the library go by */
@@ -81,7 +84,15 @@ export function newJobColumns(
 
 /** What is asked of a job that is there already, with `@more` when it is more than before. */
 export const ASK_MORE = `priority = CASE WHEN priority < @priority THEN @priority ELSE priority END, profile = @profile, tags = @tags,
+  parts = CASE WHEN @more = 1 THEN NULL ELSE parts END,
   again = CASE WHEN state = 'running' AND @more = 1 THEN 1 ELSE again END`;
+
+/** Jobs that a worker of these parts may take, in SQL of both engines. Names come from a closed list and hold nothing but letters. */
+export function takenFor(parts: readonly JobPart[] | undefined): string {
+  if (parts === undefined) return 'true';
+  const any = parts.map((part) => `parts LIKE '%"${part}"%'`);
+  return `(${[...any, ...(parts.includes('decode') ? ['parts IS NULL'] : [])].join(' OR ') || 'false'})`;
+}
 
 /** One that runs does not hear of it, so it waits again when it is done. */
 export function askedMore(known: JobRow, { priority = DEFAULT_PRIORITY, profile, tags = [] }: NewJob) {
@@ -114,8 +125,14 @@ export function endColumns(end: Exclude<JobEnd, { kind: 'forgotten' }>): {
     case 'done':
       return {
         sql: `state = CASE WHEN again = 1 THEN 'queued' ELSE 'done' END, stage = CASE WHEN again = 1 THEN 'waiting' ELSE 'done' END,
-          attempts = CASE WHEN again = 1 THEN 0 ELSE attempts END, progress = 1, video_id = @video_id, progressed_ms = @now, ${NO_ERROR}`,
+          attempts = CASE WHEN again = 1 THEN 0 ELSE attempts END, progress = 1, video_id = @video_id, parts = NULL, progressed_ms = @now, ${NO_ERROR}`,
         parameters: { video_id: end.videoId },
+      };
+    case 'handed':
+      return {
+        sql: `state = 'queued', stage = 'waiting', attempts = 0, run_at_ms = 0, video_id = @video_id, progressed_ms = @now,
+          parts = CASE WHEN again = 1 THEN NULL ELSE @parts END, ${NO_ERROR}`,
+        parameters: { video_id: end.videoId, parts: toJson(end.parts) },
       };
     case 'failed':
       return { sql: `state = 'failed', ${ERROR}`, parameters: failureColumns(end.error) };
@@ -212,6 +229,7 @@ export function toJobRecord(row: JobRow): JobRecord {
     priority: row.priority,
     ...optional('profile', row.profile),
     tags: fromJson<string[]>(row.tags),
+    ...(row.parts === null ? {} : { parts: fromJson<JobPart[]>(row.parts) }),
     runAt: row.run_at_ms,
     attempts: row.attempts,
     stage: row.stage,

@@ -20,6 +20,7 @@ import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import { JOB_COUNTS, type JobCountRow, type JobCounts, SPEEDS, type SpeedRow, toJobCounts } from './job-counts.js';
 import {
   ALIVE,
   ASK_MORE,
@@ -40,20 +41,14 @@ import {
   ONE_ATTEMPT_LESS,
   stepColumns,
   TAKEN_AWAY,
+  takenFor,
   toJobRecord,
   toLastJob,
   WORN_OUT,
 } from './job-row.js';
-import type { JobRecord, JobState, Page } from './records.js';
+import type { JobRecord, Page } from './records.js';
 
 const LIST = 'jobs';
-
-export interface JobCounts {
-  /** Of each state that occurs. */
-  readonly byState: Readonly<Partial<Record<JobState, number>>>;
-  /** When the oldest job that waits was made. */
-  readonly oldestQueued?: Milliseconds;
-}
 
 export class Jobs {
   readonly #db: Database;
@@ -85,7 +80,13 @@ export class Jobs {
   }
 
   /** Moments that lie further ahead than any wait or lease were written before the clock was set back; they count as past. */
-  claim({ owner, lease, isGone, id }: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined {
+  claim({
+    owner,
+    lease,
+    isGone,
+    id,
+    parts,
+  }: JobClaim): { readonly job: JobRecord; readonly fence: JobFence } | undefined {
     return this.#db.write(() => {
       if (id === undefined && this.paused()) return undefined;
       const now = Date.now();
@@ -95,7 +96,7 @@ export class Jobs {
         `UPDATE job SET state = 'running', stage = 'starting', progress = 0, again = 0, speed = NULL, eta_ms = NULL, attempts = attempts + 1,
            lease_owner = @owner, lease_until_ms = @until, lease_token = lease_token + 1, updated_ms = @now, progressed_ms = @now
          WHERE id = (
-           SELECT id FROM job WHERE ${id === undefined ? '' : 'id = @id AND'}
+           SELECT id FROM job WHERE ${id === undefined ? takenFor(parts) : 'id = @id'} AND
              ((state = 'queued' AND (run_at_ms <= @now OR run_at_ms > @now + @longest_wait))
                OR (state = 'running' AND (lease_until_ms <= @now OR lease_until_ms > @now + @longest_lease)))
            ORDER BY priority DESC, run_at_ms, rowid LIMIT 1
@@ -239,14 +240,7 @@ export class Jobs {
   }
 
   counts(): JobCounts {
-    const rows = this.#db.all<{ readonly state: JobState; readonly count: number; readonly oldest: number }>(
-      'SELECT state, count(*) AS count, min(created_ms) AS oldest FROM job GROUP BY state',
-    );
-    const queued = rows.find(({ state }) => state === 'queued');
-    return {
-      byState: Object.fromEntries(rows.map(({ state, count }) => [state, count])),
-      ...(queued ? { oldestQueued: queued.oldest } : {}),
-    };
+    return toJobCounts(this.#db.all<JobCountRow>(JOB_COUNTS), this.#db.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */

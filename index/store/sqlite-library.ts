@@ -29,6 +29,7 @@ import { Videos } from './videos.js';
 import { Watches } from './watches.js';
 import { WindowAttempts } from './window-attempts.js';
 import { Windows } from './windows.js';
+import { Workers } from './workers.js';
 
 /** Name of the database in a library folder. */
 export const DATABASE_FILE = 'library.sqlite';
@@ -65,6 +66,7 @@ export class SqliteLibrary implements Library {
   readonly #searches = new Map<string, VectorSearch>();
   readonly #options: LibraryOptions;
   readonly watches: Watches;
+  readonly workers: Workers;
   readonly keptAnswers: KeptAnswers;
 
   readonly #attempts: WindowAttempts;
@@ -97,6 +99,7 @@ export class SqliteLibrary implements Library {
     this.#places = new VideoPlaces(this.#db, this.#videos);
     this.#fullText = new FullText(this.#db);
     this.watches = new Watches(this.#db);
+    this.workers = new Workers(this.#db);
     this.keptAnswers = new KeptAnswers(this.#db);
   }
 

@@ -26,6 +26,7 @@ const OF_THE_ENGINE = [
     'video_words',
     'label',
     'video_extent',
+    'worker',
   ],
   ...['event.words', 'event.word_count', 'embedder.rows', 'embedder.has_points'],
 ];

@@ -4,6 +4,7 @@ import type { Awaitable } from '../../src/awaitable.js';
 import type { StoredError } from '../../src/errors.js';
 import type { Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
+import type { JobPart } from './job-part.js';
 
 /** `queued` waits for a process, `paused` for a person. */
 export const JOB_STATES = ['queued', 'paused', 'running', 'done', 'failed', 'cancelled'] as const;
@@ -39,11 +40,18 @@ export interface JobSettings {
   readonly tags: readonly string[];
 }
 
-export interface JobRecord extends JobSettings {
+/** What of it is to be done, whichever process does it next. */
+export interface JobTask extends JobSettings {
+  /** Undefined: all of it, and which parts these are is found out by whoever decodes. */
+  readonly parts?: readonly JobPart[];
+  /** Once it is known. */
+  readonly videoId?: string;
+}
+
+export interface JobRecord extends JobTask {
   readonly id: string;
   readonly kind: 'ingest';
   readonly path: string;
-  readonly videoId?: string;
   readonly state: JobState;
   /** See `PRIORITY_LIMITS`. */
   readonly priority: number;
@@ -96,6 +104,8 @@ export interface JobClaim {
   readonly isGone: (owner: string) => boolean;
   /** This job and no other. */
   readonly id?: string;
+  /** Only a job that one of these is still to be done of. @default every part */
+  readonly parts?: readonly JobPart[];
 }
 
 export interface HeldJob {
@@ -105,10 +115,14 @@ export interface HeldJob {
   readonly isNew: boolean;
 }
 
-/** How an attempt ended. `later`: put back, since the process ends; it does not count as an attempt. `forgotten`: the job is removed. */
+/**
+ * How an attempt ended. `handed`: put back for whoever does the parts that are left, at once and with all its attempts. `later`: put back, since
+ * the process ends; it does not count as an attempt. `forgotten`: the job is removed.
+ */
 export type JobEnd =
   | { readonly kind: 'forgotten' }
   | { readonly kind: 'done'; readonly videoId: string }
+  | { readonly kind: 'handed'; readonly videoId: string; readonly parts: readonly JobPart[] }
   | { readonly kind: 'failed'; readonly error: StoredError }
   | { readonly kind: 'retry'; readonly error: StoredError; readonly runAt: Milliseconds }
   | { readonly kind: 'cancelled' }

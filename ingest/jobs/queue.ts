@@ -18,10 +18,13 @@ import {
   type JobRecord,
   type JobSettings,
   type JobStore,
+  type JobTask,
   type NewJob,
   STANDS_STILL_AFTER,
 } from './job.js';
+import { JOB_PARTS, type JobPart } from './job-part.js';
 import { isGone, ownerName } from './owner.js';
+import type { Waker } from './waker.js';
 
 /** What a running job says about itself. */
 export interface JobProgress {
@@ -34,23 +37,30 @@ export interface JobProgress {
 /**
  * The work itself. A rejection fails the job or puts it back, by the class of its error; when `signal` aborted, neither.
  * @param fence What its writes are made under.
- * @param settings What it was made for.
+ * @param task What it was made for, and what of it is to be done.
+ * @returns with `left`: the parts that others are to do
  */
 export type JobWork = (
   path: string,
   report: (progress: JobProgress) => void,
   signal: AbortSignal,
   fence: JobFence,
-  settings: JobSettings,
-) => Promise<{ readonly videoId: string }>;
+  task: JobTask,
+) => Promise<{ readonly videoId: string; readonly left?: readonly JobPart[] }>;
 
 export interface JobQueueOptions {
   readonly store: JobStore;
   readonly work: JobWork;
   /** What a job is made for that names none. @default what the process reads that does it */
   readonly profile?: Profile;
+  /** Only jobs that one of these parts is to be done of; with none of them, none. @default every job */
+  readonly parts?: readonly JobPart[];
+  /** Tells other hosts of new work, and hears of theirs. @default none: they look every few seconds */
+  readonly waker?: () => Promise<Waker | undefined>;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
+  /** How often the store is looked through for jobs that nobody does. @default SWEEP_EVERY */
+  readonly sweep?: Milliseconds;
   /** How long a job is held without a sign of life. @default LEASE */
   readonly lease?: Milliseconds;
   /** How often a running job gives a sign of life and hears that it was taken away. At most a third of the lease. @default HEARTBEAT */
@@ -58,6 +68,9 @@ export interface JobQueueOptions {
   /** The wait before attempt `attempts + 1`. @default backOff */
   readonly wait?: (attempts: number) => Milliseconds;
 }
+
+/** What has no default of its own. */
+type Open = 'profile' | 'parts' | 'waker';
 
 /** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
 export const LEASE: Milliseconds = 60_000;
@@ -75,9 +88,10 @@ interface RunningJob {
 }
 
 export class JobQueue {
-  readonly #options: Required<Omit<JobQueueOptions, 'profile'>> & Pick<JobQueueOptions, 'profile'>;
+  readonly #options: Required<Omit<JobQueueOptions, Open>> & Pick<JobQueueOptions, Open>;
   readonly #queue: PQueue;
-  readonly #owner = ownerName(randomUUID());
+  /** The name of this process in leases. */
+  readonly owner = ownerName(randomUUID());
   readonly #mine = new Map<string, RunningJob>();
   readonly #listeners = new Set<(job: JobRecord) => void>();
   readonly #troubled = new Set<(error: LongwatchError) => void>();
@@ -86,10 +100,24 @@ export class JobQueue {
   /** The run after the present one, once it is asked for. */
   #takingNext: Promise<boolean> | undefined;
   #closed = false;
+  /** No more jobs are taken. */
+  #draining = false;
 
   constructor(options: JobQueueOptions) {
-    this.#options = { concurrency: 1, lease: LEASE, heartbeat: HEARTBEAT, wait: backOff, ...options };
+    this.#options = {
+      concurrency: 1,
+      sweep: SWEEP_EVERY,
+      lease: LEASE,
+      heartbeat: HEARTBEAT,
+      wait: backOff,
+      ...options,
+    };
     this.#queue = new PQueue({ concurrency: this.#options.concurrency });
+  }
+
+  /** Whether it takes no more jobs. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   get #store(): JobStore {
@@ -110,14 +138,35 @@ export class JobQueue {
   /** Stores a job for a process that takes up what waits. */
   async leave(path: string, options: Omit<NewJob, 'path'> = {}): Promise<JobRecord> {
     const { profile } = this.#options;
-    return this.#store.addJob({ ...(profile === undefined ? {} : { profile }), ...options, path });
+    const job = await this.#store.addJob({ ...(profile === undefined ? {} : { profile }), ...options, path });
+    this.#call(job);
+    return job;
   }
 
   /** Takes up, now and from time to time, the jobs that wait in the store or were left by a process that died. */
   takeUpWaiting(): void {
-    if (this.#closed) return;
-    this.#sweeper ??= setInterval(() => void this.#takeUp(), SWEEP_EVERY).unref();
+    if (this.#closed || this.#options.parts?.length === 0) return;
+    if (!this.#sweeper) {
+      this.#sweeper = setInterval(() => void this.#takeUp(), this.#options.sweep).unref();
+      void this.#hear();
+    }
     void this.#takeUp();
+  }
+
+  /** Takes up what others call for; while all hands are full, their calls go elsewhere. */
+  async #hear(): Promise<void> {
+    const waker = await this.#options.waker?.();
+    await waker?.hear(this.#options.parts ?? JOB_PARTS, async () => {
+      await this.#takeUp();
+      if (this.#mine.size >= this.#options.concurrency)
+        await Promise.race([...this.#mine.values()].map(({ ended }) => ended));
+    });
+  }
+
+  /** Tells others of a job that waits. Nobody waits for that. */
+  #call({ state, parts }: JobRecord): void {
+    if (state !== 'queued') return;
+    void this.#options.waker?.().then((waker) => waker?.call(parts ?? ['decode']));
   }
 
   /**
@@ -229,6 +278,19 @@ export class JobQueue {
     while (!(await this.#takeUp()) || this.#mine.size > 0);
   }
 
+  /** Takes no more jobs, and waits until those that run have ended, no longer than `patience`. */
+  async drain(patience: Milliseconds): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#sweeper);
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    const all = this.#taking.then(() => Promise.all([...this.#mine.values()].map(({ ended }) => ended)));
+    await Promise.race([all, enough]);
+    clearTimeout(timer);
+  }
+
   /** Takes no more jobs, stops what runs and waits for it. What was unfinished is queued again in the store, to be taken up later. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -255,10 +317,13 @@ export class JobQueue {
 
   async #take(): Promise<boolean> {
     while (this.#mine.size < this.#options.concurrency) {
-      if (this.#closed) return true;
-      const claimed = await this.#attempt(() => this.#store.claimJob(this.#claim()));
+      if (this.#closed || this.#draining) return true;
+      const { parts } = this.#options;
+      const claim = parts === undefined ? this.#claim() : { ...this.#claim(), parts };
+      const claimed = await this.#attempt(() => this.#store.claimJob(claim));
       if (!claimed) return true;
-      if (this.#closed) await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
+      if (this.#closed || this.#draining)
+        await this.#attempt(() => this.#store.endJob(claimed.fence, { kind: 'later' }));
       else this.#start(claimed);
     }
     return false;
@@ -281,8 +346,8 @@ export class JobQueue {
     const letGo = this.#keepAlive(mine);
     let end: JobEnd | undefined;
     try {
-      const { videoId } = await this.#options.work(mine.job.path, report, abort.signal, fence, mine.job);
-      end = { kind: 'done', videoId };
+      const { videoId, left = [] } = await this.#options.work(mine.job.path, report, abort.signal, fence, mine.job);
+      end = left.length > 0 ? { kind: 'handed', videoId, parts: left } : { kind: 'done', videoId };
     } catch (thrown) {
       end = await this.#endOf(mine, thrown);
     } finally {
@@ -293,6 +358,7 @@ export class JobQueue {
       async () => (end ? await this.#store.endJob(fence, end) : undefined) ?? this.#store.getJob(fence.jobId),
     );
     this.#mine.delete(fence.jobId);
+    if (end?.kind === 'handed' && ended) this.#call(ended);
     if (end?.kind !== 'later' && ended) this.#tell(ended);
   }
 
@@ -309,7 +375,7 @@ export class JobQueue {
   }
 
   #claim(): JobClaim {
-    return { owner: this.#owner, lease: this.#options.lease, isGone };
+    return { owner: this.owner, lease: this.#options.lease, isGone };
   }
 
   /** Gives signs of life and stores how far the job is, until the returned function is called. */
@@ -346,6 +412,7 @@ export class JobQueue {
 
   #again(job: JobRecord): JobRecord {
     this.#tell(job);
+    this.#call(job);
     if (this.#sweeper) void this.#takeUp();
     return job;
   }

@@ -29,6 +29,7 @@ import { showCommand } from './commands/show.js';
 import { summaryCommand } from './commands/summary.js';
 import { tagCommand } from './commands/tag.js';
 import { watchCommand } from './commands/watch.js';
+import { workerCommand } from './commands/worker.js';
 import { EXIT, Terminal } from './terminal.js';
 
 const program = new Command('longwatch')
@@ -61,6 +62,7 @@ for (const command of [
   frameCommand,
   removeCommand,
   serveCommand,
+  workerCommand,
   modelsCommand,
   evalCommand,
   benchCommand,

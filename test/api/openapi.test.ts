@@ -49,6 +49,7 @@ const ROUTES = [
   'GET /v1/watches',
   'GET /v1/watches/{id}',
   'GET /v1/watches/{id}/deliveries',
+  'GET /v1/workers',
   'PATCH /v1/uploads/{id}',
   'PATCH /v1/videos/{id}',
   'POST /mcp',

@@ -2,7 +2,8 @@
 
 import type { Migration } from '../../store/migrations/migration.js';
 import { firstSchema } from './first-schema.js';
+import { sharedWork } from './shared-work.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, sharedWork];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -5,6 +5,7 @@ import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
 import { scale } from './scale.js';
+import { sharedWork } from './shared-work.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
 import { tagsAndMakings } from './tags-and-makings.js';
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
   standingQueries,
   tagsAndMakings,
   scale,
+  sharedWork,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,5 +1,4 @@
 import { realpath } from 'node:fs/promises';
-import pino from 'pino';
 import { startServer } from '../../../api/server.js';
 import { loadConfig } from '../../config.js';
 import { examine } from '../../doctor.js';
@@ -8,6 +7,8 @@ import { publicAddress } from '../../library-address.js';
 import { type Engine, openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
 import { collect, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
+import { type Log, logJobs, openLog } from '../log.js';
+import { stopSignal } from '../stop-signal.js';
 import { EXIT } from '../terminal.js';
 import { sentenceOf } from './watch.js';
 
@@ -16,6 +17,8 @@ interface ServeOptions extends ReadingOptions {
   readonly port?: string;
   readonly root?: string[];
   readonly watch?: string[];
+  /** False: jobs are left to workers. */
+  readonly jobs: boolean;
 }
 
 export const serveCommand = verb('serve', 'the API and the page, until it is stopped')
@@ -24,6 +27,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
   .addOption(profileOption())
   .option('--watch <dir>', 'a folder to keep in the library; repeat for several (see `longwatch watch`)', collect)
   .option('--root <dir>', 'a folder, or s3://bucket/prefix, that the API may ingest from; repeat for several', collect)
+  .option('--no-jobs', 'leave all jobs to other processes (see `longwatch worker`)')
   .action(async (options: ServeOptions) => {
     const terminal = terminalOf(options);
     const config = loadConfig({
@@ -35,14 +39,13 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       roots: options.root,
       watch: options.watch?.map((dir) => ({ dir })),
     });
-    const log = pino(
-      {
-        level: options.quiet ? 'error' : config.logLevel,
-        redact: ['token', 'tokens', 'authorization', 'secret', '*.token', '*.authorization', '*.secret'],
-      },
-      pino.destination(2),
-    );
-    const engine = await openEngine(config, { create: true, readers: true });
+    const log = openLog(config, options.quiet ?? false);
+    const engine = await openEngine(config, {
+      create: true,
+      readers: true,
+      calls: true,
+      ...(options.jobs ? {} : { work: { parts: [] } }),
+    });
     try {
       const server = await startServer(
         {
@@ -73,7 +76,9 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         { host: config.host, port: config.port },
       );
       engine.jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
+      logJobs(engine.jobs, log);
       engine.jobs.takeUpWaiting();
+      if (options.jobs) engine.presence.start();
       engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
       terminal.document({ url: server.url, library: publicAddress(config.library) });
       terminal.line(
@@ -96,7 +101,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
  * Watches beside the server. That a watch has ended early is logged; the server goes on.
  * @throws {LongwatchError} when a folder cannot be watched at all
  */
-async function watchFolders(engine: Engine, log: pino.Logger, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
+async function watchFolders(engine: Engine, log: Log, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
   const watcher = engine.watch({
     rules: engine.config.watch,
     leaveOut: await realpath(engine.config.state),
@@ -105,18 +110,6 @@ async function watchFolders(engine: Engine, log: pino.Logger, signal: AbortSigna
   await watcher.requireFolders();
   const ended = watcher.run(signal).catch((error: unknown) => log.error({ error }, 'the watch has ended'));
   return { ended };
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(name, () => {
-        // The second Ctrl-C does not wait.
-        process.once('SIGINT', () => process.exit(EXIT.interrupted));
-        resolve();
-      });
-    }
-  });
 }
 
 function portNumber(text: string): number {

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Library } from '../../../index/library.js';
 import { ATTEMPTS_MAX, type JobClaim, type JobEnd } from '../../../ingest/jobs/job.js';
+import type { JobPart } from '../../../ingest/jobs/job-part.js';
 import { newVideo, subtitle, windowOf } from '../support.js';
 import { codeOf, type House } from './house.js';
 
@@ -195,6 +196,86 @@ export function jobsContract({ make, again }: House): void {
         { path: '/a', state: 'failed', transient: false, file: { sizeBytes: 3, modified: 4 } },
         { path: '/b', state: 'failed', transient: true },
       ]);
+    });
+  });
+
+  describe('a job that several workers share', () => {
+    const claim = async (...parts: JobPart[]) => (await library.claimJob({ ...CLAIM, parts }))?.job;
+
+    it('is decoded first, then handed on part by part, each to whoever does it', async () => {
+      const { id } = await library.addJob({ path: '/a' });
+      expect(await claim('speech', 'text')).toBeUndefined();
+      expect(await claim()).toBeUndefined();
+      const { fence } = await claimed({ ...CLAIM, parts: ['decode', 'sound'] });
+      const parts = ['speech', 'text'] as const;
+      expect(await library.endJob(fence, { kind: 'handed', videoId: 'v', parts })).toMatchObject({
+        state: 'queued',
+        attempts: 0,
+        runAt: 0,
+        videoId: 'v',
+        parts,
+      });
+      expect(await claim('decode', 'sound')).toBeUndefined();
+      expect(await library.jobCounts()).toMatchObject({
+        byState: { queued: 1 },
+        queued: { speech: { count: 1 }, text: { count: 1 } },
+      });
+      const second = await claimed({ ...CLAIM, parts: ['text'] });
+      expect(second.job).toMatchObject({ id, parts, videoId: 'v' });
+      await library.endJob(second.fence, { kind: 'handed', videoId: 'v', parts: ['speech'] });
+      expect(await claim('text')).toBeUndefined();
+      const third = await claimed({ ...CLAIM, parts: ['speech'] });
+      const done = await library.endJob(third.fence, { kind: 'done', videoId: 'v' });
+      expect(done).toMatchObject({ state: 'done' });
+      expect(done?.parts).toBeUndefined();
+    });
+
+    it('begins anew when more is asked of it, also while a part of it runs', async () => {
+      await library.addJob({ path: '/a', profile: 'fast' });
+      const { fence } = await claimed();
+      await library.endJob(fence, { kind: 'handed', videoId: 'v', parts: ['speech'] });
+      const speech = await claimed({ ...CLAIM, parts: ['speech'] });
+      await library.addJob({ path: '/a', profile: 'thorough' });
+      const handed = await library.endJob(speech.fence, { kind: 'handed', videoId: 'v', parts: ['text'] });
+      expect(handed).toMatchObject({ state: 'queued', profile: 'thorough' });
+      expect(handed?.parts).toBeUndefined();
+      expect(await claim('decode')).toMatchObject({ path: '/a' });
+    });
+
+    it('is taken whole by one that does everything, whatever is left of it', async () => {
+      await library.addJob({ path: '/a' });
+      await library.endJob((await claimed()).fence, { kind: 'handed', videoId: 'v', parts: ['speech'] });
+      expect((await claimed()).job).toMatchObject({ parts: ['speech'] });
+    });
+
+    it('says what is done of it per second, stage by stage', async () => {
+      for (const path of ['/a', '/b', '/c']) await library.addJob({ path });
+      const step = { progress: 0, progressed: 0 };
+      await library.renewJob((await claimed()).fence, 60_000, { ...step, stage: 'windows', speed: 4 });
+      await library.renewJob((await claimed()).fence, 60_000, { ...step, stage: 'windows', speed: 2.5 });
+      expect(await library.jobCounts()).toMatchObject({ queued: { decode: { count: 1 } }, speeds: { windows: 6.5 } });
+    });
+  });
+
+  describe('a worker', () => {
+    const SELF = { owner: 'one', host: 'box', version: '1.2.3', parts: ['decode', 'sound'], draining: false } as const;
+
+    it('is known by what it says and by what it holds, until it leaves', async () => {
+      await library.workers.sign(SELF);
+      const [idle] = await library.workers.list();
+      expect(idle).toMatchObject({ ...idle, owner: 'one', host: 'box', version: '1.2.3', state: 'idle', jobs: [] });
+      expect(idle?.parts).toEqual(['decode', 'sound']);
+      const { id } = await library.addJob({ path: '/a' });
+      await claimed();
+      await library.workers.sign({ ...SELF, owner: 'two' });
+      expect((await library.workers.list()).map(({ owner, state, jobs }) => [owner, state, jobs[0]?.id])).toEqual([
+        ['one', 'working', id],
+        ['two', 'idle', undefined],
+      ]);
+      await library.workers.sign({ ...SELF, draining: true });
+      expect((await library.workers.list())[0]).toMatchObject({ owner: 'one', state: 'draining', since: idle?.since });
+      await library.workers.leave('one');
+      expect((await library.workers.list()).map(({ owner }) => owner)).toEqual(['two']);
     });
   });
 

@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../../index/postgres/database.js';
 import { Jobs, requireHeld } from '../../../index/postgres/jobs.js';
 import { connectPool } from '../../../index/postgres/pool.js';
+import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js';
 import { prepareSchema } from '../../../index/postgres/schema.js';
 import { publicAddress } from '../../../src/library-address.js';
+import { newVideo, windowOf } from '../support.js';
 import { noServer, sqlOf, temporaryDatabase } from './server.js';
 
 const opened: Database[] = [];
@@ -24,6 +26,7 @@ async function opening(): Promise<{ readonly db: Database; readonly address: str
   return { db, address };
 }
 
+const NO_FENCE = { jobId: '', token: 0 };
 const CLAIM = { owner: 'one', lease: 60_000, isGone: () => false };
 
 describe('the address of a library', () => {
@@ -46,7 +49,7 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     const address = await temporaryDatabase();
     await Promise.all([1, 2, 3].map(() => prepareSchema(connect(address), { create: true })));
     const steps = await connect(address).all<{ version: number }>('SELECT version FROM longwatch.schema_step');
-    expect(steps).toEqual([{ version: 1 }]);
+    expect(steps).toEqual([{ version: 1 }, { version: 2 }]);
   });
 
   it('without a library, with a newer one, or not there at all is refused by name', async () => {
@@ -60,6 +63,37 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     await db.run("INSERT INTO schema_step (version, name) VALUES (1000, 'of tomorrow')");
     expect(await refusal(connect(address), true)).toBe('library_newer');
     expect(await refusal(connect(address.replace(/test_\w+/, 'nowhere')), true)).toBe('library_not_found');
+  });
+
+  it('that a newer program has added to is worked on to the end by who is at it, and opened by no older one', async () => {
+    const address = await temporaryDatabase();
+    const older = await openPostgresLibrary(address, { create: true, state: '/nowhere' });
+    try {
+      await older.addJob({ path: '/film' });
+      const claim = await older.claimJob(CLAIM);
+      const fence = claim?.fence ?? NO_FENCE;
+      const film = older.underJob(fence);
+      const { id } = await film.addVideo(newVideo('film'));
+      await film.writeWindow(id, windowOf(0));
+      // What an upgrade may do while others work: add tables, and columns that need not be given.
+      const newer = connect(address);
+      await newer.write(async (sql) => {
+        for (const table of ['job', 'video', 'segment', 'event', 'worker'])
+          await sql.run(
+            `ALTER TABLE ${table} ADD COLUMN of_tomorrow text, ADD COLUMN counted integer NOT NULL DEFAULT 0`,
+          );
+        await sql.run("INSERT INTO schema_step (version, name) VALUES (1000, 'of tomorrow')");
+      });
+      await film.writeWindow(id, windowOf(1));
+      await older.workers.sign({ owner: 'one', host: 'h', version: '0.1.0', parts: ['decode'], draining: true });
+      expect(await older.endJob(fence, { kind: 'done', videoId: id })).toMatchObject({ state: 'done' });
+      expect([...(await older.writtenWindows(id))]).toEqual([0, 1]);
+      await expect(openPostgresLibrary(address, { create: true, state: '/nowhere' })).rejects.toMatchObject({
+        code: 'library_newer',
+      });
+    } finally {
+      await older.close();
+    }
   });
 
   it('opened for reading refuses to write', async () => {
@@ -97,6 +131,42 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
       code: 'lease_lost',
     });
     expect(await db.get("SELECT value FROM meta WHERE key = 'vec_generation'")).toEqual({ value: 0 });
+  });
+
+  it('goes by its own clock alone: a host whose clock is an hour off neither takes a job too early nor loses its own', async () => {
+    const { db, address } = await opening();
+    const ours = new Jobs(db);
+    const astray = new Jobs(connect(address));
+    const clockOff = async <T>(by: number, act: () => Promise<T>): Promise<T> => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + by });
+      try {
+        return await act();
+      } finally {
+        vi.useRealTimers();
+      }
+    };
+    const step = { stage: 'windows', progress: 0, progressed: 0 };
+    const error = { code: 'disk_full', detail: 'It is full.' };
+    for (const by of [3_600_000, -3_600_000]) {
+      const { id } = await ours.add({ path: `/film ${by}` });
+      const held = await ours.claim(CLAIM);
+      expect(held?.job.id).toBe(id);
+      // Neither before its time ...
+      expect(await clockOff(by, () => astray.claim({ ...CLAIM, owner: 'astray' }))).toBeUndefined();
+      await ours.end(held?.fence ?? NO_FENCE, { kind: 'later' });
+      // ... nor is its own lease over for others.
+      const other = await clockOff(by, () => astray.claim({ ...CLAIM, owner: 'astray' }));
+      expect(other?.job.id).toBe(id);
+      expect(await ours.claim(CLAIM)).toBeUndefined();
+      expect(await clockOff(by, () => astray.renew(other?.fence ?? NO_FENCE, 60_000, step))).toBe(true);
+      expect(await ours.claim(CLAIM)).toBeUndefined();
+      // What it puts back for a minute waits for a minute.
+      const retry = () => astray.end(other?.fence ?? NO_FENCE, { kind: 'retry', error, runAt: Date.now() + 60_000 });
+      const waiting = await clockOff(by, retry);
+      expect(waiting?.runAt).toBeGreaterThan(Date.now() + 30_000);
+      expect(waiting?.runAt).toBeLessThan(Date.now() + 90_000);
+      await ours.cancel(id);
+    }
   });
 
   it('runs a transaction again that two others got in the way of', async () => {

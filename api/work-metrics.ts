@@ -1,0 +1,52 @@
+/** What a monitor reads of the queue and of those who work on it, on whatever host. */
+
+import type { JobCounts } from '../index/store/job-counts.js';
+import { JOB_STATES } from '../ingest/jobs/job.js';
+import { JOB_PARTS } from '../ingest/jobs/job-part.js';
+import { WORKER_STATES, type WorkerRecord } from '../ingest/jobs/worker.js';
+import type { Milliseconds } from '../src/time.js';
+import { gauge } from './metrics.js';
+
+/** @param now wall clock */
+export function* jobLines({ byState, oldestQueued, queued, speeds }: JobCounts, now: Milliseconds): Generator<string> {
+  const age = (oldest: Milliseconds | undefined) => (oldest === undefined ? 0 : Math.max(0, (now - oldest) / 1000));
+  const jobs = JOB_STATES.map((state) => ({ labels: { state }, value: byState[state] ?? 0 }));
+  yield* gauge('longwatch_jobs', 'Jobs that are remembered, by state.', jobs);
+  yield* gauge('longwatch_job_queue_age_seconds', 'How long the oldest queued job waits; 0 when none does.', [
+    { value: age(oldestQueued) },
+  ]);
+  yield* gauge(
+    'longwatch_job_queue_depth',
+    'Jobs that wait for whoever does this part; one that waits for several counts for each.',
+    JOB_PARTS.map((part) => ({ labels: { part }, value: queued[part]?.count ?? 0 })),
+  );
+  yield* gauge(
+    'longwatch_job_queue_part_age_seconds',
+    'Age of the oldest job that waits for this part; 0 when none does.',
+    JOB_PARTS.map((part) => ({ labels: { part }, value: age(queued[part]?.oldest) })),
+  );
+  yield* gauge(
+    'longwatch_job_speed_ratio',
+    'Media seconds done per second, by stage, all jobs that are at it together.',
+    Object.entries(speeds).map(([stage, value]) => ({ labels: { stage }, value })),
+  );
+}
+
+export function* workerLines(workers: readonly WorkerRecord[]): Generator<string> {
+  yield* gauge(
+    'longwatch_workers',
+    'Processes that do jobs, by state.',
+    WORKER_STATES.map((state) => ({
+      labels: { state },
+      value: workers.filter((worker) => worker.state === state).length,
+    })),
+  );
+  yield* gauge(
+    'longwatch_worker_silence_seconds',
+    'Time since the last sign of life of each worker.',
+    workers.map(({ owner, host, version, parts, state, silence }) => ({
+      labels: { worker: owner, host, version, parts: parts.join(' '), state },
+      value: silence / 1000,
+    })),
+  );
+}

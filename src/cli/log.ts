@@ -1,0 +1,37 @@
+/** The log of a process that serves or works: a JSON object a line, on stderr. The one file that knows pino. */
+
+import pino from 'pino';
+import type { JobQueue } from '../../ingest/jobs/queue.js';
+import type { Config } from '../config.js';
+
+export type Log = pino.Logger;
+
+export function openLog({ logLevel }: Pick<Config, 'logLevel'>, quiet: boolean): Log {
+  return pino(
+    {
+      level: quiet ? 'error' : logLevel,
+      redact: ['token', 'tokens', 'authorization', 'secret', '*.token', '*.authorization', '*.secret'],
+    },
+    pino.destination(2),
+  );
+}
+
+/** Every step of this process's jobs, under the id that the request was answered with that asked for them. Returns how to stop. */
+export function logJobs(jobs: JobQueue, log: Log): () => void {
+  const at = new Map<string, string>();
+  return jobs.subscribe(({ id, path, videoId, state, stage, attempts, error }) => {
+    const step = `${state} ${stage}`;
+    if (at.get(id) === step) return;
+    if (state === 'running') at.set(id, step);
+    else at.delete(id);
+    const said = {
+      job_id: id,
+      path,
+      stage,
+      attempts,
+      ...(videoId === undefined ? {} : { video_id: videoId }),
+      ...(error && state !== 'running' ? { code: error.code, detail: error.detail } : {}),
+    };
+    log[state === 'failed' ? 'warn' : 'info'](said, `the job is ${state}`);
+  });
+}
