@@ -83,3 +83,16 @@ export function required(objects: Objects, place: string): ObjectStore {
     hint: 'See "Objects" in the README.',
   });
 }
+
+/** @throws {LongwatchError} `file_changed` when it is not what was identified any more */
+export async function refuseChangedFile(
+  { path: file, sizeBytes, modified }: FileIdentity,
+  objects: Objects,
+): Promise<void> {
+  const now = await mediaState(file, objects);
+  if (now.sizeBytes === sizeBytes && now.modified === modified) return;
+  throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
+    path: file,
+    hint: 'Wait until it is written, then ingest it again.',
+  });
+}

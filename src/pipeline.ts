@@ -5,22 +5,22 @@
  */
 
 import { setMaxListeners } from 'node:events';
-import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
 import type { FileIdentity } from '../ingest/file.js';
-import { identifyMedia, mediaState, type Objects } from '../ingest/media.js';
+import { identifyMedia, refuseChangedFile } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
 import type { Picture } from '../ingest/video/frame.js';
-import { LongwatchError, oneLine, toLongwatchError, toStoredError } from './errors.js';
+import { toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
 import { InOrder } from './in-order.js';
+import { ingestLayers } from './ingest-layers.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
@@ -28,22 +28,11 @@ import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/sub
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
-import { higherProfile, type Profile } from './profile.js';
-import { type LayerParts, missingStages, readLayers } from './read-layers.js';
-import { canRenewSubtitles, renewMeaning, renewSubtitles } from './renewal.js';
+import type { Profile } from './profile.js';
+import type { LayerParts } from './read-layers.js';
+import { needsNoFilm, renewMeaning, renewVideo } from './renewal.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
-import {
-  beginning,
-  conclusion,
-  embeddingsStage,
-  isMade,
-  needsPictures,
-  plannerOptions,
-  type Reading,
-  readingOf,
-  subtitlesStage,
-  titleOf,
-} from './video-record.js';
+import { beginning, conclusion, isMade, plannerOptions, type Reading, readingOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
 import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeaning } from './window-meaning.js';
 
@@ -127,7 +116,7 @@ export async function ingestVideo(
 
   try {
     const costs: PartCost[] = [];
-    if (isThere) costs.push(...(await renew(parts, video, subtitles, reading, options)));
+    if (isThere) costs.push(...(await renewVideo(parts, video, subtitles, reading, options)));
     else {
       if (reading.keeps.model) {
         // Without the model its windows cannot be cut again.
@@ -180,79 +169,6 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
 
 export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
-}
-
-/** Whether all that changed can be done again from what the library holds. */
-async function needsNoFilm(library: Library, video: VideoRecord, reading: Reading): Promise<boolean> {
-  const makings = [...(await library.makings(video.id)).values()];
-  if (makings.some((made) => needsPictures(made, reading))) return false;
-  return canRenewSubtitles(video) || makings.every((made) => made?.subtitles === reading.made.subtitles);
-}
-
-/** Does again, of a video that is there, what rests on other words or another embedder than it was made with. Returns what that took. */
-async function renew(
-  parts: PipelineParts,
-  video: VideoRecord,
-  subtitles: SubtitleTracks,
-  reading: Reading,
-  options: IngestOptions,
-): Promise<PartCost[]> {
-  const { library, embedder } = parts;
-  const costs: PartCost[] = [];
-  const makings = [...(await library.makings(video.id)).values()];
-  const begun = Date.now();
-  if (makings.some((made) => made?.subtitles !== reading.made.subtitles)) {
-    await renewSubtitles(parts, video, subtitles, reading, options);
-    costs.push({ name: 'subtitles', took: Date.now() - begun });
-  }
-  await note(library, video.id, { subtitles: subtitlesStage(subtitles, 'done') });
-  if (!embedder) return costs;
-  const again = Date.now();
-  const embedded = await renewMeaning(library, embedder, video.id, options);
-  if (embedded > 0) costs.push({ name: 'meaning', took: Date.now() - again });
-  await note(library, video.id, { embeddings: embeddingsStage(embedder, 'done') });
-  return costs;
-}
-
-/** Says how stages stand, where that is news. */
-async function note(library: Library, videoId: string, stages: VideoRecord['stages']): Promise<void> {
-  const { stages: before } = await library.findVideo(videoId);
-  if (Object.entries(stages).some(([name, stage]) => !isDeepStrictEqual(before[name], stage)))
-    await library.updateVideo(videoId, { stages: { ...before, ...stages } });
-}
-
-/**
- * The layers of their own pass, of the profile that reads most of this one and those before, of a video whose windows are written. Each is named in
- * the video's stages with how it ended. Returns what each took that read something, and which ones are left to others.
- */
-export async function ingestLayers(
-  parts: PipelineParts,
-  videoId: string,
-  identity: FileIdentity,
-  probe: VideoProbe,
-  { signal, onProgress, force }: IngestOptions,
-): Promise<{ readonly costs: readonly PartCost[]; readonly left: readonly LayerName[] }> {
-  const { library } = parts;
-  const { duration, firstFrameTime, stages, profile: before } = await library.findVideo(videoId);
-  const profile = force ? parts.profile : higherProfile(parts.profile, before);
-  const chosen =
-    profile !== undefined && profile !== parts.profile && parts.layersOf
-      ? { ...parts, ...(await parts.layersOf(profile)) }
-      : parts;
-  // What was read before by more than this run has stays read, and said to be.
-  const unread = Object.entries(missingStages(chosen)).filter(([name]) => stages[name]?.state !== 'done');
-  await note(library, videoId, Object.fromEntries(unread));
-  const video = { path: identity.path, probe, duration, firstFrameTime };
-  const costs = await readLayers(chosen, videoId, video, {
-    signal,
-    onProgress,
-    onStage: (name, stage) => note(library, videoId, { [name]: stage }),
-  });
-  if (costs.length > 0) await refuseChangedFile(identity, parts.objects);
-  const { leftLayers: left = [] } = chosen;
-  // It was read with a profile when all of it was read.
-  if (profile !== undefined && profile !== before && left.length === 0) await library.updateVideo(videoId, { profile });
-  return { costs, left };
 }
 
 /** A window with the events that ended in it. */
@@ -397,13 +313,4 @@ function meaningOf({ window, caption, model, precision, events }: WindowWrite): 
     ...(model === undefined ? {} : { model }),
     events: events.map(({ event }) => event).filter(({ source }) => source === 'model'),
   };
-}
-
-async function refuseChangedFile({ path: file, sizeBytes, modified }: FileIdentity, objects: Objects): Promise<void> {
-  const now = await mediaState(file, objects);
-  if (now.sizeBytes === sizeBytes && now.modified === modified) return;
-  throw new LongwatchError('file_changed', `${oneLine(file)} changed while it was ingested.`, {
-    path: file,
-    hint: 'Wait until it is written, then ingest it again.',
-  });
 }

@@ -7,10 +7,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Library } from '../index/library.js';
 import type { EventWrite, Making, VideoRecord, WindowWrite } from '../index/store/records.js';
 import { EventPool, inOrder } from './event-pool.js';
+import { noteStages } from './ingest-layers.js';
 import type { IngestProgress } from './ingest-progress.js';
 import { type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
 import type { Embedder } from './meaning/embedder.js';
-import { type Reading, subtitlesStage } from './video-record.js';
+import type { IngestOptions, PartCost, PipelineParts } from './pipeline.js';
+import { embeddingsStage, needsPictures, type Reading, subtitlesStage } from './video-record.js';
 import { givenUpWarnings } from './window-attempt.js';
 import { embedEvents, embedTexts, pointsOf } from './window-meaning.js';
 
@@ -124,4 +126,36 @@ export async function renewMeaning(
     await library.writeMeaning(videoId, place, vectors, embedder.id);
   }
   return places.length;
+}
+
+/** Whether all that changed can be done again from what the library holds. */
+export async function needsNoFilm(library: Library, video: VideoRecord, reading: Reading): Promise<boolean> {
+  const makings = [...(await library.makings(video.id)).values()];
+  if (makings.some((made) => needsPictures(made, reading))) return false;
+  return canRenewSubtitles(video) || makings.every((made) => made?.subtitles === reading.made.subtitles);
+}
+
+/** Does again, of a video that is there, what rests on other words or another embedder than it was made with. Returns what that took. */
+export async function renewVideo(
+  parts: PipelineParts,
+  video: VideoRecord,
+  subtitles: SubtitleTracks,
+  reading: Reading,
+  options: IngestOptions,
+): Promise<PartCost[]> {
+  const { library, embedder } = parts;
+  const costs: PartCost[] = [];
+  const makings = [...(await library.makings(video.id)).values()];
+  const begun = Date.now();
+  if (makings.some((made) => made?.subtitles !== reading.made.subtitles)) {
+    await renewSubtitles(parts, video, subtitles, reading, options);
+    costs.push({ name: 'subtitles', took: Date.now() - begun });
+  }
+  await noteStages(library, video.id, { subtitles: subtitlesStage(subtitles, 'done') });
+  if (!embedder) return costs;
+  const again = Date.now();
+  const embedded = await renewMeaning(library, embedder, video.id, options);
+  if (embedded > 0) costs.push({ name: 'meaning', took: Date.now() - again });
+  await noteStages(library, video.id, { embeddings: embeddingsStage(embedder, 'done') });
+  return costs;
 }

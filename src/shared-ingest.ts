@@ -3,7 +3,8 @@
 import type { VideoRecord } from '../index/store/records.js';
 import { JOB_PARTS, type JobPart } from '../ingest/jobs/job-part.js';
 import { mediaState } from '../ingest/media.js';
-import { type IngestOptions, ingestLayers, ingestVideo, isComplete, type PipelineParts } from './pipeline.js';
+import { ingestLayers } from './ingest-layers.js';
+import { type IngestOptions, ingestVideo, isComplete, type PipelineParts } from './pipeline.js';
 
 export interface Share {
   /** What is still to be done; undefined: all of it. */

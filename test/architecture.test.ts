@@ -92,6 +92,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/grounded-search.ts',
     'src/video-summary.ts',
     'src/read-layers.ts',
+    'src/ingest-layers.ts',
     'src/renewal.ts',
     'src/standing-queries/',
     'src/pipeline.ts',
