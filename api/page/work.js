@@ -74,7 +74,7 @@ async function more() {
 }
 
 async function look() {
-  const { queue, library, disk } = await ask('/v1/status');
+  const [{ queue, library, disk }, { workers }] = await Promise.all([ask('/v1/status'), ask('/v1/workers')]);
   const { jobs } = queue;
   paused = queue.paused;
   const waits = queue.oldest_queued_s === undefined ? '' : `oldest for ${clockShort(queue.oldest_queued_s)}`;
@@ -96,6 +96,29 @@ async function look() {
   );
   byId('queue').textContent = paused ? 'Let the queue go on' : 'Pause the queue';
   byId('queue').hidden = false;
+  byId('work-workers').hidden = workers.length === 0;
+  byId('workers').replaceChildren(...workers.map(workerRow));
+}
+
+/** Of a library of one process there are none: they are the processes that `longwatch worker` made. */
+function workerRow({ host, state, parts, jobs, silence_ms }) {
+  return make(
+    'li',
+    {},
+    make('span', { class: 'name' }, host, ' ', make('span', { class: 'state', 'data-state': state }, state)),
+    make('span', { class: 'from' }, `does ${parts.join(', ')}`),
+    ...jobs.map((job) => make('span', { class: 'from time' }, standing(job))),
+    state === 'lost' ? make('span', { class: 'from' }, `not heard of for ${clockShort(silence_ms / 1000)}`) : '',
+  );
+}
+
+function standing({ path, stage, progress, speed_x }) {
+  const speed = speed_x === undefined ? '' : `, ${speed_x.toFixed(1)}× real time`;
+  return `${nameOf(path)}: ${stage}, ${Math.round(100 * progress)} %${speed}`;
+}
+
+function nameOf(path) {
+  return path.split(/[/\\]/).at(-1);
 }
 
 function showRow(job, where) {
@@ -114,7 +137,7 @@ function showRow(job, where) {
 
 function jobRow(first) {
   const { path } = first;
-  const name = path.split(/[/\\]/).at(-1);
+  const name = nameOf(path);
   const state = make('span', { class: 'state' });
   const figures = make('span', { class: 'from time' });
   const bar = make('progress', { max: 1, 'aria-label': `Progress of ${name}` });

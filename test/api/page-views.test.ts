@@ -132,6 +132,9 @@ describe.skipIf(WITHOUT_BROWSER)('the views of the page', () => {
     await expect.poll(states).toEqual(['third.mp4 running', 'second.mp4 waiting', 'first.mp4 paused']);
     await press('Cancel third.mp4');
     await expect.poll(states).toEqual(['third.mp4 cancelled', 'second.mp4 running', 'first.mp4 paused']);
+    expect(await page.locator('#work-workers').isVisible()).toBe(false);
+    browser.library.workers.sign({ owner: 'a/1/x', host: 'attic', version: '1', parts: ['speech'], draining: false });
+    await expect.poll(() => text('#workers'), { timeout: 15_000 }).toBe('attic idledoes speech');
     await press('Pause the queue');
     await expect.poll(() => text('#status')).toContain('the queue is paused');
     await press('Retry third.mp4');
