@@ -4,6 +4,7 @@ import { findPgBoss } from '../../../index/postgres/boss-waker.js';
 import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js';
 import { JobQueue } from '../../../ingest/jobs/queue.js';
 import type { Waker } from '../../../ingest/jobs/waker.js';
+import { temporaryFolder } from '../support.js';
 import { noServer, temporaryDatabase } from './server.js';
 
 const found = await findPgBoss();
@@ -18,7 +19,7 @@ it.skipIf(noServer || 'missing' in found)(
   'calls whoever does what is left of a job, and the job table decides',
   async () => {
     const address = await temporaryDatabase();
-    const library = await openPostgresLibrary(address, { create: true, state: '/nowhere' });
+    const library = await openPostgresLibrary(address, { create: true, state: temporaryFolder() });
     closing.push(async () => library.close());
     const waker = async (): Promise<Waker | undefined> => {
       const opened = 'open' in found ? await found.open(address) : undefined;

@@ -5,7 +5,7 @@ import { connectPool } from '../../../index/postgres/pool.js';
 import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js';
 import { prepareSchema } from '../../../index/postgres/schema.js';
 import { publicAddress } from '../../../src/library-address.js';
-import { newVideo, windowOf } from '../support.js';
+import { newVideo, temporaryFolder, windowOf } from '../support.js';
 import { noServer, sqlOf, temporaryDatabase } from './server.js';
 
 const opened: Database[] = [];
@@ -67,7 +67,7 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
 
   it('that a newer program has added to is worked on to the end by who is at it, and opened by no older one', async () => {
     const address = await temporaryDatabase();
-    const older = await openPostgresLibrary(address, { create: true, state: '/nowhere' });
+    const older = await openPostgresLibrary(address, { create: true, state: temporaryFolder() });
     try {
       await older.addJob({ path: '/film' });
       const claim = await older.claimJob(CLAIM);
@@ -88,7 +88,7 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
       await older.workers.sign({ owner: 'one', host: 'h', version: '0.1.0', parts: ['decode'], draining: true });
       expect(await older.endJob(fence, { kind: 'done', videoId: id })).toMatchObject({ state: 'done' });
       expect([...(await older.writtenWindows(id))]).toEqual([0, 1]);
-      await expect(openPostgresLibrary(address, { create: true, state: '/nowhere' })).rejects.toMatchObject({
+      await expect(openPostgresLibrary(address, { create: true, state: temporaryFolder() })).rejects.toMatchObject({
         code: 'library_newer',
       });
     } finally {
