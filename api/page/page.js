@@ -28,7 +28,8 @@ async function begin() {
   show(true);
   const error = await guarded(start);
   if (error) byId('videos-note').textContent = error.message;
-  else await Promise.all([sayWhoSpeaks(), answer(), goToPlace()]);
+  // Who was faster than the list of videos has typed or even asked already.
+  else await Promise.all([sayWhoSpeaks(), askedHere() === answered ? undefined : answer(query.value), goToPlace()]);
 }
 
 /** Opens the video that the address names, at its time. */
@@ -47,11 +48,11 @@ async function goToPlace() {
 
 let answered;
 
-/** Answers what stands in the address. */
-async function answer() {
+/** Answers what stands in the address. @param {string} typed what stays in the field when nothing is asked */
+async function answer(typed = '') {
   answered = askedHere();
   const { q = '', ask: asked } = Object.fromEntries(new URL(location.href).searchParams);
-  query.value = q;
+  query.value = q === '' ? typed : q;
   if (q === '') clear();
   if (q === '' || asked === undefined) clearReply();
   if (q === '') return;
@@ -98,6 +99,10 @@ byId('forget').addEventListener('click', () => {
   answer();
 });
 
-onSignIn(begin);
+onSignIn(() => {
+  // What was refused is asked again.
+  answered = undefined;
+  return begin();
+});
 takeDrops();
 begin();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readFrameNumber } from '../../fixtures/clips/numbered-frame.js';
 import { type ClipRecipe, renderClip } from '../../fixtures/clips/render.js';
@@ -36,9 +37,16 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
 
   /** Where the timeline is, once it is in sight. */
   async function canvasBox() {
-    const canvas = browser.page.locator('#timeline-canvas');
+    const { page } = browser;
+    const canvas = page.locator('#timeline-canvas');
     await canvas.scrollIntoViewIfNeeded();
-    const box = await canvas.boundingBox();
+    // What is above it may still be on its way, and push it down.
+    let box = await canvas.boundingBox();
+    for (let rests = 0; rests < 3; await page.waitForTimeout(100)) {
+      const now = await canvas.boundingBox();
+      rests = now && isDeepStrictEqual(now, box) ? rests + 1 : 0;
+      box = now;
+    }
     if (!box) throw new Error('There is no timeline.');
     return box;
   }
@@ -146,6 +154,23 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
     expect(await page.locator('#keys').isVisible()).toBe(true);
     await press('Escape');
     expect(await page.locator('#keys').isVisible()).toBe(false);
+  });
+
+  it('keeps what is typed and asked before the list of videos has come', async () => {
+    await browser.open();
+    await addNumbered();
+    const { page } = browser;
+    const held: (() => void)[] = [];
+    await page.route('**/v1/videos?*', async (route) => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      await route.continue();
+    });
+    await page.goto(browser.server.url);
+    await expect.poll(() => held.length).toBeGreaterThan(0);
+    await page.fill('#query', 'rabbit opens its eyes');
+    for (const go of held.splice(0)) go();
+    await page.locator('#videos li').first().waitFor();
+    expect(await page.inputValue('#query')).toBe('rabbit opens its eyes');
   });
 
   it('answers in sentences whose places are one click away, and goes where the timeline is clicked', async () => {
