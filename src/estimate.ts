@@ -43,7 +43,7 @@ export interface IngestEstimate {
 }
 
 export interface EstimateOptions {
-  /** Wall time that each part of the work is tried for. @default 8 s; with a model at least until its first window is written */
+  /** Wall time that each part of the work is tried for, from its first step on. @default 8 s; with a model at least until its first window is written */
   readonly sample?: Milliseconds;
   readonly signal?: AbortSignal | undefined;
 }
@@ -196,7 +196,9 @@ class Trial {
     let first: Reached | undefined;
     const timer = setInterval(() => {
       const passed = Date.now() - started;
-      if ((passed > sample && last.at > from && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
+      // Finding the place and opening a model may take longer than all that is tried.
+      const isTried = first !== undefined && passed - first.wall > sample;
+      if ((isTried && isEnough()) || passed > LONGEST_SAMPLE) abort.abort();
     }, 50);
     try {
       await work(signal ? AbortSignal.any([signal, abort.signal]) : abort.signal, ({ progress }) => {
