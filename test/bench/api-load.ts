@@ -4,14 +4,14 @@
  * is off. On a busy machine only the processor time can be compared.
  */
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { FILM } from '../../fixtures/real/clips.js';
 import { openLibrary } from '../../index/store/sqlite-library.js';
+import { gauges, serve } from './served.js';
 
 const AUTOCANNON = 'autocannon@9.0.0';
 const CONNECTIONS = 50;
@@ -122,24 +122,4 @@ async function measure(name: string, library: string): Promise<void> {
     );
   }
   child.kill('SIGTERM');
-}
-
-async function serve(library: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--quiet', '--library', library], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /http:\/\/\S+/.exec(line)?.[0];
-    if (url) return { child, url };
-  }
-  throw new Error('The server did not start.');
-}
-
-/** Reads the gauges; reading the delay starts it anew. */
-async function gauges(url: string): Promise<(series: string) => number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const values = new Map(
-    text.split('\n').map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
-  );
-  return (series) => values.get(series) ?? Number.NaN;
 }

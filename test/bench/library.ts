@@ -6,12 +6,11 @@
  * drawn like those of the library. Caches of the system are warm; on a busy machine only the processor time can be compared.
  */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LibraryReaders } from '../../index/readers/library-readers.js';
@@ -26,6 +25,7 @@ import { openEngine } from '../../src/main.js';
 import type { Embedder } from '../../src/meaning/embedder.js';
 import { MINILM_SCALE } from '../../src/meaning/minilm.js';
 import { DIM, DrawnWorld, drawnLibrary, EMBEDDER, filmsOf, randomFrom } from './drawn-library.js';
+import { gauges, serve } from './served.js';
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +40,6 @@ const { values } = parseArgs({
 });
 const QUESTIONS = 60;
 const CONNECTIONS = 50;
-const PROGRAM = path.resolve('dist/src/cli/main.js');
 const world = new DrawnWorld();
 
 /** Vectors as the library's are drawn, the same for the same question. */
@@ -328,26 +327,6 @@ function ask(address: string, agent: http.Agent): Promise<boolean> {
       })
       .once('error', () => resolve(false));
   });
-}
-
-async function serve(library: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--quiet', '--library', library], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /http:\/\/\S+/.exec(line)?.[0];
-    if (url) return { child, url };
-  }
-  throw new Error('The server did not start.');
-}
-
-/** Reads the gauges; reading the delay starts it anew. */
-async function gauges(url: string): Promise<(series: string) => number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const series = new Map(
-    text.split('\n').map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
-  );
-  return (name) => series.get(name) ?? Number.NaN;
 }
 
 async function vectorOf(text: string): Promise<Float32Array> {
