@@ -55,7 +55,7 @@ async function* findObjects(named: string, objects: ObjectStore): AsyncGenerator
     return;
   }
   for await (const { url, sizeBytes } of objects.list(named))
-    if (isVideoName(path.posix.basename(url)) && sizeBytes > 0) yield url;
+    if (isVideoName(url.slice(url.lastIndexOf('/') + 1)) && sizeBytes > 0) yield url;
 }
 
 async function* walk(folder: string): AsyncGenerator<string> {
