@@ -41,6 +41,11 @@ export class LibraryView {
     return this.#videos;
   }
 
+  /** Whether a video is or was known by this path. */
+  knows(path: string): boolean {
+    return this.#files.has(path);
+  }
+
   /** Whether a file of this size may be one that is known: only then is it worth reading to find out. */
   hasSize(sizeBytes: number): boolean {
     return this.#sizes.has(sizeBytes);
