@@ -27,7 +27,7 @@ export function parsePage(xml: string, bucket: string): ObjectPage | undefined {
     const sizeBytes = Number(field(entry, 'Size') ?? Number.NaN);
     const modified = Date.parse(field(entry, 'LastModified') ?? '');
     const name: ObjectName = { bucket, key: key ?? '' };
-    if (key === undefined || !isNameable(name)) unnameable.push(oneLine(said));
+    if (key === undefined || !isNameable(name)) unnameable.push(oneLine(key ?? said));
     else if (key !== '' && Number.isSafeInteger(sizeBytes) && !Number.isNaN(modified)) {
       const etag = field(entry, 'ETag') ?? '';
       objects.push({ url: objectUrl(name), sizeBytes, modified: Math.floor(modified / 1000) * 1000, etag });
