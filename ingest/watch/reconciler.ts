@@ -2,7 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { toLongwatchError } from '../../src/errors.js';
+import { toLongwatchError, toStoredError } from '../../src/errors.js';
 import { higherProfile } from '../../src/profile.js';
 import type { FileState, JobSettings } from '../jobs/job.js';
 import type { Candidates } from './candidates.js';
@@ -116,17 +116,16 @@ export class Reconciler {
       }, signal);
       pass.listed.push({ source, listing });
       place.folders = listing.folders;
+      if (place.error) teller.tell({ kind: 'listed', place: place.name });
       place.end(videos, performance.now(), Date.now());
-      teller.forget(place.name);
       for (const [about, text] of listing.remarks) teller.remark(about, text);
     } catch (thrown) {
       signal?.throwIfAborted();
       if (ours !== undefined) throw thrown;
       const error = toLongwatchError(thrown, place.name);
-      if (place.error?.code !== error.code) teller.forget(place.name);
+      if (place.error?.code !== error.code)
+        teller.tell({ kind: 'unlisted', place: place.name, error: toStoredError(error) });
       place.fail(error, performance.now());
-      const next = [error.message, 'Nothing that lies there is called missing, and it is tried again.', error.hint];
-      teller.remark(place.name, next.filter((sentence) => sentence !== undefined).join(' '));
     }
   }
 

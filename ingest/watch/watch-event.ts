@@ -1,5 +1,6 @@
 /** What a watch tells of what it finds and does. */
 
+import type { StoredError } from '../../src/errors.js';
 import type { JobRecord } from '../jobs/job.js';
 
 export type WatchEvent =
@@ -11,6 +12,10 @@ export type WatchEvent =
   | { readonly kind: 'tagged'; readonly path: string; readonly videoId: string; readonly tags: readonly string[] }
   /** Not taken yet. */
   | { readonly kind: 'waiting'; readonly path: string; readonly why: string }
+  /** A place cannot be listed to its end, so nothing that lies there is called missing; said once for each reason. */
+  | { readonly kind: 'unlisted'; readonly place: string; readonly error: StoredError }
+  /** It could not, and can again. */
+  | { readonly kind: 'listed'; readonly place: string }
   /** What could not be looked at or is refused; each said once. */
   | { readonly kind: 'remark'; readonly text: string };
 

@@ -131,7 +131,10 @@ export class FolderWatcher {
     await this.#jobsEnded(signal);
     // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
     do {
-      await this.#pass(this.#places, signal);
+      await this.#pass(
+        this.#places.filter(({ error }) => !error),
+        signal,
+      );
       await this.#jobsEnded(signal);
     } while (this.#candidates.hasLeftOver && !(await queue.paused()));
     this.#candidates.made = undefined;

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { startServer } from '../../../api/server.js';
-import type { FolderWatcher } from '../../../ingest/watch/watcher.js';
+import type { FolderWatcher, WatchEvent } from '../../../ingest/watch/watcher.js';
 import { loadConfig } from '../../config.js';
 import { examine } from '../../doctor.js';
 import { LongwatchError } from '../../errors.js';
@@ -108,12 +108,14 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
     process.exitCode = EXIT.done;
   });
 
+const TROUBLE: ReadonlySet<WatchEvent['kind']> = new Set(['unlisted', 'remark']);
+
 /** @throws {LongwatchError} `invalid_input` for a rule that is none */
 async function watcherOf(engine: Engine, log: Log): Promise<FolderWatcher> {
   return engine.watch({
     rules: engine.config.watch,
     leaveOut: await realpath(engine.config.state),
-    onEvent: (event) => log[event.kind === 'remark' ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
+    onEvent: (event) => log[TROUBLE.has(event.kind) ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
   });
 }
 

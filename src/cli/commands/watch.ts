@@ -22,6 +22,9 @@ interface WatchOptions extends ReadingOptions {
   readonly interval?: string;
 }
 
+/** What `--once --json` says of in other fields than `changes`. */
+const ELSEWHERE: ReadonlySet<WatchEvent['kind']> = new Set(['queued', 'waiting', 'unlisted']);
+
 export const watchCommand = verb(
   'watch',
   'keep the library in step with folders and buckets: read what is there and what arrives',
@@ -61,8 +64,9 @@ export const watchCommand = verb(
         ...(options.settle === undefined ? {} : { settle: seconds('--settle', options.settle, 0) }),
         ...(options.interval === undefined ? {} : { interval: seconds('--interval', options.interval, 1) }),
         onEvent: (event) => {
-          if (options.once && event.kind !== 'queued' && event.kind !== 'waiting') changes.push(event);
-          lines.say(sentenceOf(event));
+          if (options.once && !ELSEWHERE.has(event.kind)) changes.push(event);
+          // At the end all of them are said, as errors.
+          if (!(options.once && event.kind === 'unlisted')) lines.say(sentenceOf(event));
         },
       });
       try {
@@ -160,6 +164,12 @@ export function sentenceOf(event: WatchEvent): string | undefined {
       return `${event.videoId} is missing: ${event.path} is not there any more. What was learnt is kept.`;
     case 'waiting':
       return `${event.path} is not complete yet: ${event.why}.`;
+    case 'unlisted': {
+      const { detail, hint = '' } = event.error;
+      return `${detail} Nothing that lies in ${event.place} is called missing, and it is tried again. ${hint}`.trim();
+    }
+    case 'listed':
+      return `${event.place} can be listed again.`;
     case 'remark':
       return event.text;
     default:

@@ -156,13 +156,21 @@ describe('a watched bucket', () => {
     const { unlisted } = await watcher.once();
     await watcher.once();
     expect([...unlisted.keys()]).toEqual([dir]);
-    expect(house.remarks()).toEqual([
-      `The object storage answered 403 (AccessDenied) for s3://${BUCKET}/. Nothing that lies there is called missing, and it is tried again. Check the key (AWS_ACCESS_KEY_ID and the others), the region, and what the key may read.`,
-    ]);
+    const error = {
+      code: 'unreadable_file',
+      detail: `The object storage answered 403 (AccessDenied) for s3://${BUCKET}/.`,
+      hint: 'Check the key (AWS_ACCESS_KEY_ID and the others), the region, and what the key may read.',
+    };
+    expect(house.events).toEqual([{ kind: 'unlisted', place: dir, error }]);
     const [status] = watcher.places();
-    expect(status).toMatchObject({ kind: 'bucket', state: 'failed', failures: 4, error: { code: 'unreadable_file' } });
+    expect(status).toMatchObject({ kind: 'bucket', state: 'failed', failures: 2, error: { code: 'unreadable_file' } });
     expect(JSON.stringify([status, house.events]) + everythingSaid(status?.error as Error)).not.toMatch(/471[12]/);
     bucket.door = (_request, _response, pass) => pass();
+    await watcher.once();
+    expect(house.events.slice(1)).toEqual([
+      { kind: 'listed', place: dir },
+      { kind: 'remark', text: `Nothing lies in ${dir}/ yet.` },
+    ]);
     expect(await failure(once('s3://nobody/films'))).toMatchObject({
       code: 'file_not_found',
       hint: expect.stringContaining('bucket'),

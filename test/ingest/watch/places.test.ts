@@ -194,7 +194,7 @@ describe.each([
     const [status] = watcher.places();
     expect(status).toMatchObject({ place: place.dir, state: expect.stringMatching(/^(failed|listing)$/), videos: 2 });
     expect(status?.error?.hint).toMatch(/./);
-    expect([house.videos(), house.told().slice(told)]).toEqual([before, ['remark']]);
+    expect([house.videos(), house.told().slice(told)]).toEqual([before, ['unlisted']]);
     place.back();
     await place.remove('a.mp4');
     await place.put('c.mp4', mp4('c', 500));
