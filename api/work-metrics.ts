@@ -56,8 +56,10 @@ export function* workerLines(workers: readonly WorkerRecord[]): Generator<string
  * Nothing where no place is watched.
  * @param now wall clock
  */
-export function* placeLines(places: readonly PlaceStatus[], now: Milliseconds): Generator<string> {
-  if (places.length === 0) return;
+export function* placeLines(watched: readonly PlaceStatus[], now: Milliseconds): Generator<string> {
+  if (watched.length === 0) return;
+  // Two rules may be about one place; a figure has its labels once.
+  const places = [...new Map(watched.map((place) => [place.place, place])).values()];
   const each = (value: (place: PlaceStatus) => number | undefined) =>
     places.flatMap((place) => {
       const figure = value(place);

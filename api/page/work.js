@@ -116,18 +116,19 @@ function folderRow({ place, state, videos, waiting, listed_at, next_at, error })
     listed_at && `listed ${clock(listed_at)}`,
     next_at && `again ${clock(next_at)}`,
   ];
+  const name = make('span', { class: 'name' }, place, ' ');
+  name.append(make('span', { class: 'state', 'data-state': state }, FOLDER_STATES[state] ?? state));
+  const reason = [error?.detail, error?.hint].filter(Boolean).join(' ');
   return make(
     'li',
-    {},
+    { class: 'job' },
     make(
-      'span',
-      { class: 'name' },
-      place,
-      ' ',
-      make('span', { class: 'state', 'data-state': state }, FOLDER_STATES[state] ?? state),
+      'div',
+      {},
+      name,
+      make('span', { class: 'from time' }, figures.filter(Boolean).join(' · ')),
+      make('span', { class: 'error' }, reason),
     ),
-    make('span', { class: 'from time' }, figures.filter(Boolean).join(' · ')),
-    error ? make('span', { class: 'from error' }, [error.detail, error.hint].filter(Boolean).join(' ')) : '',
   );
 }
 
