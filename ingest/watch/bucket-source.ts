@@ -81,8 +81,8 @@ export class BucketSource implements WatchSource {
     return sizeBytes === 0 ? 'it is empty' : undefined;
   }
 
-  #found({ url, sizeBytes, modified }: ObjectFacts): FoundFile {
-    return { path: url, state: { sizeBytes, modified }, taken: this.takes(url) };
+  #found({ url, sizeBytes, modified, etag }: ObjectFacts): FoundFile {
+    return { path: url, state: { sizeBytes, modified }, version: etag, taken: this.takes(url) };
   }
 
   #holds(file: string): boolean {

@@ -19,7 +19,7 @@ const CHANGES_MAX = 2;
 const REMEMBERED_MAX = 10_000;
 
 export interface CandidateParts {
-  readonly store: Pick<WatchStore, 'videoOfContent' | 'addCopy' | 'placeVideo'>;
+  readonly store: Pick<WatchStore, 'videoOfContent' | 'addCopy' | 'placeVideo' | 'missVideo'>;
   readonly jobs: {
     enqueue(path: string, options: Omit<NewJob, 'path'>): Awaitable<JobRecord>;
     get(id: string): Awaitable<JobRecord | undefined>;
@@ -39,6 +39,8 @@ interface Candidate {
   listed: FileState;
   /** The listing that showed it last. */
   pass: number;
+  /** The video that it was until its version changed. */
+  readonly replaces?: string;
   /** The state that `why` is about. */
   judged?: FileState;
   /** Why it is not taken; undefined while it only has to rest, or for another of its size. */
@@ -78,6 +80,11 @@ export class Candidates {
     return count;
   }
 
+  /** Whether it is read again since its version changed. */
+  isInDoubt(file: string): boolean {
+    return this.#byFile.get(file)?.replaces !== undefined;
+  }
+
   /** Those that may still come to rest. */
   unsettled(): number {
     return [...this.#byFile.values()].filter(({ why, changes }) => why === undefined && changes <= CHANGES_MAX).length;
@@ -97,8 +104,11 @@ export class Candidates {
     this.#leftOver.clear();
   }
 
-  /** A listing showed a file that is new. One that need not rest, and can have nobody's content, is taken at once. */
-  async add(file: string, listed: FileState, source: WatchSource, pass: number): Promise<void> {
+  /**
+   * A listing showed a file that is new. One that need not rest, and can have nobody's content, is taken at once.
+   * @param replaces the video that it may be no more
+   */
+  async add(file: string, listed: FileState, source: WatchSource, pass: number, replaces?: string): Promise<void> {
     const known = this.#byFile.get(file);
     if (known) {
       Object.assign(known, { listed, pass });
@@ -114,7 +124,7 @@ export class Candidates {
         return;
       }
     }
-    this.#byFile.set(file, { source, listed, pass, changes: 0 });
+    this.#byFile.set(file, { source, listed, pass, changes: 0, ...(replaces === undefined ? {} : { replaces }) });
   }
 
   /** A whole listing of the source has not shown it, or it is no candidate any more. */
@@ -163,7 +173,8 @@ export class Candidates {
       if (why !== undefined) return this.#wait(file, state, candidate, why);
       // Two files of one size may be one video: the second is looked at when the first is known.
       if (this.#open.hasSize(state.sizeBytes)) return;
-      if (!(this.view.hasSize(state.sizeBytes) && (await this.#isKnown(file, signal)))) await this.give(file, state);
+      if (!(this.view.hasSize(state.sizeBytes) && (await this.#isKnown(file, candidate, signal))))
+        await this.give(file, state);
       this.drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -178,10 +189,14 @@ export class Candidates {
   }
 
   /** Whether the content is in the library already; then its video is told where it lies. */
-  async #isKnown(file: string, signal?: AbortSignal): Promise<boolean> {
+  async #isKnown(file: string, { replaces }: Candidate, signal?: AbortSignal): Promise<boolean> {
     const { store, identify, stateOf, tell } = this.#parts;
     const identity = await identify(file, signal);
     const video = await store.videoOfContent(identity.sha256);
+    if (replaces !== undefined && replaces !== video?.id) {
+      await store.missVideo(replaces);
+      tell({ kind: 'missing', path: file, videoId: replaces });
+    }
     if (!video) return false;
     // Of the moment when it was read; `identify` refuses a file that changes meanwhile.
     const place = { path: file, sizeBytes: identity.sizeBytes, modified: identity.modified };

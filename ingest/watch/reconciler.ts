@@ -49,6 +49,8 @@ interface Pass {
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   #passes = 0;
+  /** Of the files that the library knows, as they were last listed. */
+  readonly #versions = new Map<string, string>();
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -129,7 +131,7 @@ export class Reconciler {
     }
   }
 
-  async #found({ path: file, state, taken }: FoundFile, source: WatchSource, pass: Pass): Promise<void> {
+  async #found({ path: file, state, version, taken }: FoundFile, source: WatchSource, pass: Pass): Promise<void> {
     const { view } = this.#parts.candidates;
     if (pass.compared++ % FILES_A_TURN === 0) await nextTurn();
     const isKnown = view.knows(file);
@@ -137,7 +139,17 @@ export class Reconciler {
     if (!taken) return;
     const standing = view.standingOf(file, state, Date.now());
     if (isKnown) pass.standings.set(file, standing);
-    await this.#note(file, state, standing, source, pass);
+    if (standing.kind === 'known' && (this.#isOther(file, version) || this.#parts.candidates.isInDoubt(file)))
+      await this.#parts.candidates.add(file, state, source, pass.number, standing.videoId);
+    else await this.#note(file, state, standing, source, pass);
+  }
+
+  /** Whether a known file was listed as another version before; told once of each. */
+  #isOther(file: string, version: string | undefined): boolean {
+    if (version === undefined) return false;
+    const before = this.#versions.get(file);
+    this.#versions.set(file, version);
+    return before !== undefined && before !== version;
   }
 
   async #note(file: string, state: FileState, standing: Standing, source: WatchSource, pass: Pass): Promise<void> {

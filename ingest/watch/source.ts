@@ -8,6 +8,8 @@ export interface FoundFile {
   /** As the library writes it: absolute, or `s3://bucket/key`. */
   readonly path: string;
   readonly state: FileState;
+  /** Another one says that the content may be another though the state is the same. Objects have their ETag; stores know whole seconds only. */
+  readonly version?: string;
   /** Whether the rule takes it. A source may also tell of others, since they are there. */
   readonly taken: boolean;
 }

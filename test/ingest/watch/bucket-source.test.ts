@@ -119,6 +119,34 @@ describe('a watched bucket', () => {
     expect(house.videos()).toEqual([`${a} missing`, `${b} ready`, `${late} ready`]);
   });
 
+  it('finds an object that was replaced by as many bytes within the same second, by its ETag', async () => {
+    // Whenever it was put, the store says the same second.
+    bucket.door = (request, response, pass) =>
+      pass((answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => {
+          const { 'content-length': length, ...headers } = answer.headers;
+          const body = Buffer.concat(chunks);
+          const said = listQuery(request)
+            ? Buffer.from(body.toString().replace(/<LastModified>[^<]*/g, '<LastModified>2026-01-01T00:00:00.000Z'))
+            : body;
+          const size = request.method === 'HEAD' ? length : said.length;
+          const date = { 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' };
+          response.writeHead(answer.statusCode ?? 500, { ...headers, ...date, 'content-length': size });
+          response.end(said);
+        });
+      });
+    const film = await bucket.put('second/film.mp4', mp4('one'));
+    const watcher = house.watcher({ rules: [{ ...RULE, dir: `s3://${BUCKET}/second` }] });
+    await watcher.once();
+    await bucket.put('second/film.mp4', mp4('two'));
+    await watcher.once();
+    expect(house.videos()).toEqual([`${film} missing`, `${film} ready`]);
+    expect(await watcher.once()).toMatchObject({ known: 1, jobs: [] });
+    expect([house.read.length, house.hashed.length, house.told()]).toEqual([2, 1, ['missing']]);
+  });
+
   it.each<[string, Door]>([
     ['says that there is more and not where', (_request, response) => void response.end(LOST)],
     ['always gives the same page', (_request, response) => void response.end(ROUND)],
