@@ -57,6 +57,8 @@ export class Candidates {
   readonly #open: OpenJobs;
   /** What the library knew when it was last asked. */
   view = new LibraryView([], []);
+  /** How many were done with since the beginning. */
+  taken = 0;
   /** The jobs that were made or waited for, kept while somebody asks for them. */
   made: Set<string> | undefined;
 
@@ -120,7 +122,8 @@ export class Candidates {
       const why = await source.unfinished(file, listed, 0);
       if (why === undefined && !this.#mayBeKnown(listed)) return this.give(file, listed);
       if (this.#byFile.size >= REMEMBERED_MAX) {
-        this.#leftOver.add(listed.sizeBytes);
+        // What may not be taken anyway is told of by the next listing too.
+        if (why === undefined) this.#leftOver.add(listed.sizeBytes);
         return;
       }
     }
@@ -175,6 +178,7 @@ export class Candidates {
       if (this.#open.hasSize(state.sizeBytes)) return;
       if (!(this.view.hasSize(state.sizeBytes) && (await this.#isKnown(file, candidate, signal))))
         await this.give(file, state);
+      this.taken++;
       this.drop(file);
     } catch (thrown) {
       signal?.throwIfAborted();

@@ -59,6 +59,7 @@ export interface WatchReport extends PassReport {
   readonly unlisted: ReadonlyMap<string, LongwatchError>;
 }
 
+export const DEFAULT_INTERVAL: Milliseconds = 60_000;
 const SOONEST_LOOK: Milliseconds = 50;
 const LATEST_LOOK: Milliseconds = 5_000;
 /** A scan of folders takes at most one part in so many of the time, however often the system hints. */
@@ -82,7 +83,7 @@ export class FolderWatcher {
     const { rules, store, jobs, identify, objects, leaveOut, settle = 10_000, patience = 600_000 } = options;
     this.#options = options;
     this.#settle = settle;
-    this.#interval = options.interval ?? 60_000;
+    this.#interval = options.interval ?? DEFAULT_INTERVAL;
     const folder = { settle, patience, ...(leaveOut ? { leaveOut } : {}) };
     const sources = rules.map((rule) =>
       isObjectUrl(rule.dir) ? new BucketSource(rule, objects) : new FolderSource(rule, folder),
@@ -123,20 +124,15 @@ export class FolderWatcher {
     queue.takeUpWaiting();
     const made = new Set<string>();
     this.#candidates.made = made;
-    const { known, failedBefore } = await this.#pass(this.#places, signal);
-    while (this.#candidates.unsettled() > 0 && !(await queue.paused())) {
-      await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
-      await this.#candidates.look(signal);
+    const { known, failedBefore } = await this.#round(this.#places, signal);
+    for (let taken = 0; this.#candidates.hasLeftOver && taken < this.#candidates.taken; ) {
+      if (await queue.paused()) break;
+      taken = this.#candidates.taken;
+      await this.#round(this.#listable(), signal);
     }
-    await this.#jobsEnded(signal);
     // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
-    do {
-      await this.#pass(
-        this.#places.filter(({ error }) => !error),
-        signal,
-      );
-      await this.#jobsEnded(signal);
-    } while (this.#candidates.hasLeftOver && !(await queue.paused()));
+    await this.#pass(this.#listable(), signal);
+    await this.#jobsEnded(signal);
     this.#candidates.made = undefined;
     const jobs: JobRecord[] = [];
     for (const id of made) jobs.push(...[(await queue.get(id)) ?? []].flat());
@@ -147,6 +143,22 @@ export class FolderWatcher {
       failedBefore,
       unlisted: new Map(this.#places.flatMap(({ name, error }) => (error ? [[name, error]] : []))),
     };
+  }
+
+  /** A pass, until all that rests is taken and its jobs have ended. */
+  async #round(places: readonly WatchedPlace[], signal: AbortSignal | undefined): Promise<PassReport> {
+    const report = await this.#pass(places, signal);
+    while (this.#candidates.unsettled() > 0 && !(await this.#options.jobs.paused())) {
+      await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
+      await this.#candidates.look(signal);
+    }
+    await this.#jobsEnded(signal);
+    return report;
+  }
+
+  /** Those that did not refuse the last time. */
+  #listable(): readonly WatchedPlace[] {
+    return this.#places.filter(({ error }) => !error);
   }
 
   /** Resolves when no job of this watcher is open, or the queue is paused. */

@@ -2,8 +2,9 @@ import { realpath } from 'node:fs/promises';
 import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import type { JobRecord } from '../../../ingest/jobs/job.js';
+import { isObjectUrl } from '../../../ingest/objects/object-url.js';
 import type { WatchRule } from '../../../ingest/watch/rule.js';
-import type { WatchEvent, WatchReport } from '../../../ingest/watch/watcher.js';
+import { DEFAULT_INTERVAL, type WatchEvent, type WatchReport } from '../../../ingest/watch/watcher.js';
 import { watchedPlace } from '../../config.js';
 import { ERROR_TABLE, type ErrorCode, LongwatchError } from '../../errors.js';
 import { tagSet } from '../../tag.js';
@@ -54,6 +55,7 @@ export const watchCommand = verb(
         throw new LongwatchError('invalid_input', '`--json` is one document, and a watch has no end.', {
           hint: 'Add --once.',
         });
+      const interval = options.interval === undefined ? undefined : seconds('--interval', options.interval, 1);
       const rules = rulesOf(dirs, options, engine.config.watch);
       const lines = new JobLines(context);
       const changes: WatchEvent[] = [];
@@ -62,7 +64,7 @@ export const watchCommand = verb(
         leaveOut: await realpath(engine.config.state),
         hints: !options.poll,
         ...(options.settle === undefined ? {} : { settle: seconds('--settle', options.settle, 0) }),
-        ...(options.interval === undefined ? {} : { interval: seconds('--interval', options.interval, 1) }),
+        ...(interval === undefined ? {} : { interval }),
         onEvent: (event) => {
           if (options.once && !ELSEWHERE.has(event.kind)) changes.push(event);
           // At the end all of them are said, as errors.
@@ -72,7 +74,7 @@ export const watchCommand = verb(
       try {
         return options.once
           ? await once(context, rules.length, () => watcher.once(context.signal), changes)
-          : await watch(context, rules, (signal) => watcher.run(signal));
+          : await watch(context, rules, interval ?? DEFAULT_INTERVAL, (signal) => watcher.run(signal));
       } finally {
         await lines.close();
       }
@@ -82,9 +84,11 @@ export const watchCommand = verb(
 async function watch(
   { terminal, signal }: VerbContext,
   rules: readonly WatchRule[],
+  interval: Milliseconds,
   run: (signal: AbortSignal) => Promise<void>,
 ): Promise<number> {
-  terminal.note(`Watching ${rules.map(({ dir }) => visible(dir)).join(', ')}. Stop with Ctrl-C.`);
+  const listed = rules.some(({ dir }) => isObjectUrl(dir)) ? ` Buckets are listed every ${interval / 1000} s.` : '';
+  terminal.note(`Watching ${rules.map(({ dir }) => visible(dir)).join(', ')}.${listed} Stop with Ctrl-C.`);
   await run(signal);
   terminal.note('Stopped. What was being read goes on from there when it is watched again.');
   return EXIT.done;
