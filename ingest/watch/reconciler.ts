@@ -77,6 +77,8 @@ export class Reconciler {
     for (const place of places) await this.#list(place, pass, signal);
     const { seen, standings, listed } = pass;
     for (const { source } of listed) candidates.dropUnseen(source, pass.number);
+    // A bucket takes its time, in which others may have found where a video is now.
+    if (listed.some(({ source }) => source.kind === 'bucket')) candidates.view = await this.#freshView();
     const refused = await findMissing(
       {
         store,
@@ -102,6 +104,7 @@ export class Reconciler {
     const { teller } = this.#parts;
     const earlier = pass.listed.filter(({ listing }) => listing.complete).map(({ source }) => source);
     let videos = 0;
+    /** A failure of the library, which is not the place's. */
     let ours: unknown;
     place.begin(performance.now());
     try {

@@ -67,41 +67,59 @@ const SCAN_SHARE = 20;
 const SOONEST_SCAN: Milliseconds = 1_000;
 const ASK_JOBS_EVERY: Milliseconds = 100;
 
+/** Places that are looked through one after the other, and what was found there. */
+interface Lane {
+  readonly places: readonly WatchedPlace[];
+  readonly candidates: Candidates;
+  readonly reconciler: Reconciler;
+}
+
 export class FolderWatcher {
   readonly #options: WatchOptions;
   readonly #settle: Milliseconds;
   readonly #interval: Milliseconds;
   readonly #places: readonly WatchedPlace[];
-  readonly #candidates: Candidates;
-  readonly #reconciler: Reconciler;
+  /** Those that are at work. */
+  #lanes: readonly Lane[] = [];
+  /** All places, for those who look once and again. */
+  #whole: Lane | undefined;
   readonly #teller: Teller;
+  #required = false;
   /** What is wrong with the library since the last pass that went well. */
   readonly #troubles = new Set<string>();
 
   /** @throws {LongwatchError} `invalid_input` for a glob, a bucket or a key that is none */
   constructor(options: WatchOptions) {
-    const { rules, store, jobs, identify, objects, leaveOut, settle = 10_000, patience = 600_000 } = options;
+    const { rules, objects, leaveOut, settle = 10_000, patience = 600_000 } = options;
     this.#options = options;
     this.#settle = settle;
     this.#interval = options.interval ?? DEFAULT_INTERVAL;
     const folder = { settle, patience, ...(leaveOut ? { leaveOut } : {}) };
-    const sources = rules.map((rule) =>
-      isObjectUrl(rule.dir) ? new BucketSource(rule, objects) : new FolderSource(rule, folder),
-    );
-    this.#places = sources.map((source) => new WatchedPlace(source, this.#interval));
+    this.#places = rules.map((rule) => {
+      const source = isObjectUrl(rule.dir) ? new BucketSource(rule, objects) : new FolderSource(rule, folder);
+      return new WatchedPlace(source, this.#interval);
+    });
     this.#teller = new Teller(options.onEvent);
+  }
+
+  #laneOf(places: readonly WatchedPlace[]): Lane {
+    const { store, jobs, identify, objects } = this.#options;
+    const teller = this.#teller;
+    const sources = this.#places.map(({ source }) => source);
     const stateOf = (place: string, signal?: AbortSignal) => placeState(place, objects, signal);
     const askedOf = asker(sources);
-    const tell = (event: WatchEvent) => this.#teller.tell(event);
-    this.#candidates = new Candidates({ store, jobs, identify, stateOf, askedOf, tell });
-    const [candidates, teller] = [this.#candidates, this.#teller];
-    this.#reconciler = new Reconciler({ sources, store, candidates, teller, stateOf, askedOf });
+    const tell = (event: WatchEvent) => teller.tell(event);
+    const candidates = new Candidates({ store, jobs, identify, stateOf, askedOf, tell });
+    return { places, candidates, reconciler: new Reconciler({ sources, store, candidates, teller, stateOf, askedOf }) };
   }
 
   /** How each place is doing, in the order of the rules. */
   places(): readonly PlaceStatus[] {
     const [now, wall] = [performance.now(), Date.now()];
-    return this.#places.map((place) => place.status(this.#candidates.countOf(place.source), now, wall));
+    return this.#places.map((place) => {
+      const waiting = this.#lanes.reduce((sum, { candidates }) => sum + candidates.countOf(place.source), 0);
+      return place.status(waiting, now, wall);
+    });
   }
 
   /**
@@ -110,7 +128,8 @@ export class FolderWatcher {
    * no such bucket; `bad_config` when the store cannot be asked like this
    */
   async requireFolders(): Promise<void> {
-    for (const { source } of this.#places) await source.require();
+    await Promise.all(this.#places.map(({ source }) => source.require()));
+    this.#required = true;
   }
 
   /**
@@ -122,58 +141,68 @@ export class FolderWatcher {
     await this.requireFolders();
     const { jobs: queue } = this.#options;
     queue.takeUpWaiting();
+    this.#whole ??= this.#laneOf(this.#places);
+    const lane = this.#whole;
+    this.#lanes = [lane];
+    const { candidates } = lane;
     const made = new Set<string>();
-    this.#candidates.made = made;
-    const { known, failedBefore } = await this.#round(this.#places, signal);
-    for (let taken = 0; this.#candidates.hasLeftOver && taken < this.#candidates.taken; ) {
+    candidates.made = made;
+    const listable = () => this.#places.filter(({ error }) => !error);
+    const { known, failedBefore } = await this.#round(lane, this.#places, signal);
+    for (let taken = 0; candidates.hasLeftOver && taken < candidates.taken; ) {
       if (await queue.paused()) break;
-      taken = this.#candidates.taken;
-      await this.#round(this.#listable(), signal);
+      taken = candidates.taken;
+      await this.#round(lane, listable(), signal);
     }
     // What was ingested may have taken the place of another video's content; what was found to be known may lie where more is asked of it.
-    await this.#pass(this.#listable(), signal);
-    await this.#jobsEnded(signal);
-    this.#candidates.made = undefined;
+    await this.#pass(lane, listable(), signal);
+    await this.#jobsEnded(lane, signal);
+    candidates.made = undefined;
     const jobs: JobRecord[] = [];
     for (const id of made) jobs.push(...[(await queue.get(id)) ?? []].flat());
     return {
       known,
       jobs,
-      waiting: this.#candidates.waiting(),
+      waiting: candidates.waiting(),
       failedBefore,
       unlisted: new Map(this.#places.flatMap(({ name, error }) => (error ? [[name, error]] : []))),
     };
   }
 
   /** A pass, until all that rests is taken and its jobs have ended. */
-  async #round(places: readonly WatchedPlace[], signal: AbortSignal | undefined): Promise<PassReport> {
-    const report = await this.#pass(places, signal);
-    while (this.#candidates.unsettled() > 0 && !(await this.#options.jobs.paused())) {
+  async #round(lane: Lane, places: readonly WatchedPlace[], signal: AbortSignal | undefined): Promise<PassReport> {
+    const report = await this.#pass(lane, places, signal);
+    while (lane.candidates.unsettled() > 0 && !(await this.#options.jobs.paused())) {
       await pause(this.#lookEvery(), undefined, signal ? { signal } : {});
-      await this.#candidates.look(signal);
+      await lane.candidates.look(signal);
     }
-    await this.#jobsEnded(signal);
+    await this.#jobsEnded(lane, signal);
     return report;
   }
 
-  /** Those that did not refuse the last time. */
-  #listable(): readonly WatchedPlace[] {
-    return this.#places.filter(({ error }) => !error);
-  }
-
-  /** Resolves when no job of this watcher is open, or the queue is paused. */
-  async #jobsEnded(signal: AbortSignal | undefined): Promise<void> {
-    while ((await this.#candidates.isOpen()) && !(await this.#options.jobs.paused()))
+  /** Resolves when no job of the lane is open, or the queue is paused. */
+  async #jobsEnded({ candidates }: Lane, signal: AbortSignal | undefined): Promise<void> {
+    while ((await candidates.isOpen()) && !(await this.#options.jobs.paused()))
       await pause(ASK_JOBS_EVERY, undefined, signal ? { signal } : {});
   }
 
   /**
-   * Watches until `signal` aborts. A place that goes away is waited for.
+   * Watches until `signal` aborts. A place that goes away is waited for. However long a store takes, folders are looked through beside it.
    * @throws {LongwatchError} as `requireFolders`
    */
   async run(signal: AbortSignal): Promise<void> {
-    await this.requireFolders();
+    if (!this.#required) await this.requireFolders();
     this.#options.jobs.takeUpWaiting();
+    const lanes = (['folder', 'bucket'] as const)
+      .map((kind) => this.#places.filter(({ source }) => source.kind === kind))
+      .filter((places) => places.length > 0)
+      .map((places) => this.#laneOf(places));
+    this.#lanes = lanes;
+    await Promise.all(lanes.map((lane) => this.#runLane(lane, signal)));
+  }
+
+  async #runLane(lane: Lane, signal: AbortSignal): Promise<void> {
+    const { places, candidates } = lane;
     const alarm = new Alarm();
     const hints =
       this.#options.hints === false
@@ -189,26 +218,21 @@ export class FolderWatcher {
     try {
       for (let soonest = 0; !signal.aborted; ) {
         const now = performance.now();
+        // Only folders give hints, and they are looked through together.
         const hinted = alarm.rings && now >= soonest;
-        const isDue = ({ due }: WatchedPlace) => due <= now;
-        const folders = this.#places.filter((place) => place.source.kind === 'folder');
-        const buckets = this.#places.filter((place) => place.source.kind === 'bucket' && isDue(place));
-        const looked = hinted || folders.some(isDue);
-        if (looked) {
+        const due = hinted ? places : places.filter((place) => place.due <= now);
+        if (due.length > 0) {
           alarm.stop();
-          await this.#survive(() => this.#pass(folders, signal), signal);
+          await this.#survive(() => this.#pass(lane, due, signal), signal);
           // What came between the pass and the first moment of listening would be found late.
-          if (hints?.follow(folders.flatMap((place) => place.folders))) alarm.ring();
+          if (hints?.follow(places.flatMap(({ folders }) => folders))) alarm.ring();
           const after = performance.now();
           soonest = after + Math.max(SOONEST_SCAN, SCAN_SHARE * (after - now));
-        }
-        // A pass of their own: how long a store takes says nothing about how often folders may be looked through.
-        if (buckets.length > 0) await this.#survive(() => this.#pass(buckets, signal), signal);
-        else if (!looked) await this.#survive(() => this.#candidates.look(signal), signal);
+        } else await this.#survive(() => candidates.look(signal), signal);
         const until = Math.min(
-          ...this.#places.map(({ due }) => due),
+          ...places.map((place) => place.due),
           alarm.rings ? soonest : Number.POSITIVE_INFINITY,
-          this.#candidates.count > 0 ? performance.now() + this.#lookEvery() : Number.POSITIVE_INFINITY,
+          candidates.count > 0 ? performance.now() + this.#lookEvery() : Number.POSITIVE_INFINITY,
         );
         await alarm.rest(Math.max(SOONEST_LOOK, until - performance.now()), signal);
       }
@@ -217,10 +241,10 @@ export class FolderWatcher {
     }
   }
 
-  async #pass(places: readonly WatchedPlace[], signal?: AbortSignal): Promise<PassReport> {
+  async #pass({ reconciler }: Lane, places: readonly WatchedPlace[], signal?: AbortSignal): Promise<PassReport> {
     let report: PassReport;
     try {
-      report = await this.#reconciler.pass(places, signal);
+      report = await reconciler.pass(places, signal);
     } catch (thrown) {
       for (const place of places) place.putOff(performance.now());
       throw thrown;

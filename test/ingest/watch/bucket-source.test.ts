@@ -301,6 +301,22 @@ describe('a bucket and a folder of one watch', () => {
     expect([house.videos(), house.read]).toEqual([[`${url} ready`], [file]]);
   });
 
+  it('do not wait for one another: a store that is silent holds up no folder', async () => {
+    // It answers that it is there, and nothing more.
+    bucket.door = (request, _response, pass) => {
+      if (listQuery(request)?.has('max-keys')) pass();
+    };
+    writeFileSync(path.join(folder, 'film.mp4'), mp4('film'));
+    const dirs = [`s3://${BUCKET}/silent`, folder];
+    const watcher = house.watcher({ rules: dirs.map((dir) => ({ ...RULE, dir })), interval: 30, hints: false });
+    house.run(watcher);
+    await expect.poll(() => house.read).toEqual([path.join(folder, 'film.mp4')]);
+    expect(watcher.places().map(({ state, next }) => [state, next !== undefined])).toEqual([
+      ['listing', false],
+      [expect.stringMatching(/^list(ed|ing)$/), expect.any(Boolean)],
+    ]);
+  });
+
   it('are not confused: a folder may be called s3:, and an object lies in no folder of this machine', () => {
     const dirs = ['./s3:/films', 's3:films', 's3://films/a', 'S3://films/a'];
     const { watch } = loadConfig({ watch: dirs.map((dir) => ({ dir })) }, {});
