@@ -167,7 +167,7 @@ export function sentenceOf(event: WatchEvent): string | undefined {
     case 'missing':
       return `${event.videoId} is missing: ${event.path} is not there any more. What was learnt is kept.`;
     case 'waiting':
-      return `${event.path} is not complete yet: ${event.why}.`;
+      return `${event.path} is not taken yet: ${event.why.replace(/\.$/, '')}.`;
     case 'unlisted': {
       const { detail, hint = '' } = event.error;
       return `${detail} Nothing that lies in ${event.place} is called missing, and it is tried again. ${hint}`.trim();
