@@ -84,6 +84,14 @@ export function createApp(
   for (const path of MODEL_PATHS) app.use(path, questions);
   app.use('/v1/search', saturationGuard(SEARCHES_MAX, 'searches'));
 
+  // Known when all routes are there, and asked for by requests only.
+  let methodsOf: MethodsOf | undefined;
+  app.use((c, next) => {
+    methodsOf ??= methodTable(app);
+    const methods = methodsOf(c.req.path);
+    const answered = methods.length === 0 || (methods.includes(c.req.method) && c.req.method !== 'OPTIONS');
+    return answered ? next() : Promise.resolve(onlyThese(c, methods));
+  });
   addRoutes(app, { parts, shutdown, metrics });
   // Made once, when all routes are there: it takes tens of milliseconds.
   let document: ReturnType<typeof openApiDocument> | undefined;
@@ -94,23 +102,23 @@ export function createApp(
       return document;
     }),
   );
-  const methodsOf = methodTable(app);
   app.notFound((c) => {
-    const { path } = c.req;
-    const methods = methodsOf(path);
-    if (methods.length === 0) {
-      const shorter = path.replace(/\/+$/, '');
-      const hint = methodsOf(shorter).length > 0 ? `Leave out the slash at the end: ${shorter}` : 'See /docs.';
-      return problemResponse(c, new LongwatchError('not_found', 'There is nothing at this address.', { hint }));
-    }
-    c.header('Allow', methods.join(', '));
-    if (c.req.method === 'OPTIONS') return c.body(null, 204);
-    return problemResponse(
-      c,
-      new LongwatchError('method_not_allowed', `${c.req.method} is not possible here; ${methods.join(', ')} is.`),
-    );
+    const shorter = c.req.path.replace(/\/+$/, '');
+    const known = methodsOf !== undefined && methodsOf(shorter).length > 0;
+    const hint = known ? `Leave out the slash at the end: ${shorter}` : 'See /docs.';
+    return problemResponse(c, new LongwatchError('not_found', 'There is nothing at this address.', { hint }));
   });
   return app;
+}
+
+/** What an address can do, said to who asks and to who wants something else. */
+function onlyThese(c: Context<ApiEnv>, methods: readonly string[]): Response {
+  c.header('Allow', methods.join(', '));
+  if (c.req.method === 'OPTIONS') return c.body(null, 204);
+  return problemResponse(
+    c,
+    new LongwatchError('method_not_allowed', `${c.req.method} is not possible here; ${methods.join(', ')} is.`),
+  );
 }
 
 /** OpenAPI 3.1 of all routes. */
@@ -222,15 +230,27 @@ function headers(): MiddlewareHandler<ApiEnv> {
   });
 }
 
-/** Which methods a path has, from the routes themselves. */
-function methodTable(app: OpenAPIHono<ApiEnv>): (path: string) => string[] {
-  const routes = app.routes
-    .filter(({ method }) => method !== 'ALL')
-    .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`) }));
-  return (path) => {
-    const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
-    if (methods.has('GET')) methods.add('HEAD');
-    if (methods.size > 0) methods.add('OPTIONS');
-    return [...methods].sort();
-  };
+/** Sorted; none where there is nothing. */
+type MethodsOf = (path: string) => readonly string[];
+
+/**
+ * Which methods a path has, from the routes themselves. A fixed path has its own only, though a pattern such as `/v1/jobs/:id` would fit
+ * `/v1/jobs/pause` too.
+ */
+function methodTable(app: OpenAPIHono<ApiEnv>): MethodsOf {
+  const byPath = new Map<string, Set<string>>();
+  for (const { method, path } of app.routes) {
+    if (method === 'ALL') continue;
+    const methods = byPath.get(path) ?? new Set(['OPTIONS']);
+    methods.add(method);
+    if (method === 'GET') methods.add('HEAD');
+    byPath.set(path, methods);
+  }
+  const rows = [...byPath].map(([path, methods]) => ({
+    fixed: !path.includes(':'),
+    pattern: new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`),
+    methods: [...methods].sort(),
+  }));
+  rows.sort((a, b) => Number(b.fixed) - Number(a.fixed));
+  return (path) => rows.find(({ pattern }) => pattern.test(path))?.methods ?? [];
 }
