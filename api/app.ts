@@ -2,6 +2,8 @@
 
 import { LongwatchError } from '../src/errors.js';
 import { MAX_PICTURE_BYTES } from '../src/picture-search.js';
+import { compression } from './compression.js';
+import { acceptGuard } from './guard/accept.js';
 import { hostGuard } from './guard/host.js';
 import { idempotencyGuard } from './guard/idempotency.js';
 import { RateLimiter, rateGuard } from './guard/rate-limit.js';
@@ -12,7 +14,6 @@ import {
   type ApiEnv,
   bodyLimit,
   type Context,
-  compress,
   type MiddlewareHandler,
   matchedRoutes,
   OpenAPIHono,
@@ -43,9 +44,6 @@ const SEARCHES_MAX = 256;
 
 /** Requests that bring something in, which a client that heard no answer sends again. */
 const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads', '/v1/watches'];
-
-/** What gets smaller: words. Pictures and films do not, and a stream would wait for more. */
-const COMPRESSIBLE = /^(?:application\/(?:json|x-ndjson|x-subrip)|text\/(?!event-stream)|image\/svg)/;
 
 /** The other end of a connection, as the server knows it; no header says it. */
 export type AddressOf = (c: Context<ApiEnv>) => string | undefined;
@@ -92,6 +90,7 @@ export function createApp(
     const answered = methods.length === 0 || (methods.includes(c.req.method) && c.req.method !== 'OPTIONS');
     return answered ? next() : Promise.resolve(onlyThese(c, methods));
   });
+  app.use(acceptGuard(app));
   addRoutes(app, { parts, shutdown, metrics });
   // Made once, when all routes are there: it takes tens of milliseconds.
   let document: ReturnType<typeof openApiDocument> | undefined;
@@ -195,12 +194,6 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** The pattern of the route that answered; "none" where there is none. */
 function routeOf(c: Context<ApiEnv>): string {
   return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'none';
-}
-
-/** Of answers to `GET` only: what else is sent is small, or holds a secret beside words of the asker. */
-function compression(): MiddlewareHandler<ApiEnv> {
-  const compressed = compress({ encoding: 'gzip', contentTypeFilter: COMPRESSIBLE });
-  return (c, next) => (c.req.method === 'GET' ? compressed(c, next) : next());
 }
 
 /** What says nothing else about it is for the asker alone, and is asked for anew each time. */

@@ -22,6 +22,7 @@ export const ERROR_TABLE = {
   method_not_allowed: { status: 405, title: 'The method is not possible here' },
   request_timeout: { status: 408, title: 'The request did not arrive in time', transient: true },
   headers_too_large: { status: 431, title: 'The address and the headers are too long' },
+  not_acceptable: { status: 406, title: 'The answer does not come in that form' },
   payload_too_large: { status: 413, title: 'The request is too large' },
   rate_limited: { status: 429, title: 'Too many requests' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
