@@ -41,6 +41,8 @@ const STATIC_PATHS = new Set(['/live', '/ready', ...PAGE_PATHS]);
 const MODEL_REQUESTS_MAX = 32;
 const MODEL_PATHS = ['/v1/ask', '/v1/chat/completions', '/v1/videos/:id/look', '/v1/videos/:id/summary', '/mcp'];
 const SEARCHES_MAX = 256;
+/** They are made one after another, each for half a minute or so: who comes later would be told nothing before the connection is cut. */
+const ESTIMATES_MAX = 8;
 
 /** Requests that bring something in, which a client that heard no answer sends again. */
 const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads', '/v1/watches'];
@@ -81,6 +83,7 @@ export function createApp(
   const questions = saturationGuard(MODEL_REQUESTS_MAX, 'questions');
   for (const path of MODEL_PATHS) app.use(path, questions);
   app.use('/v1/search', saturationGuard(SEARCHES_MAX, 'searches'));
+  app.use('/v1/estimate', saturationGuard(ESTIMATES_MAX, 'estimates'));
 
   // Known when all routes are there, and asked for by requests only.
   let methodsOf: MethodsOf | undefined;

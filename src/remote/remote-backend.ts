@@ -16,6 +16,7 @@ import { type PromptParts, promptParts } from './prompt-size.js';
 import { beginningOf } from './rendezvous.js';
 import {
   DEFAULT_RETRY_POLICY,
+  type FailureSubject,
   REAL_WAITING,
   type RetryPolicy,
   TransientFailure,
@@ -334,7 +335,7 @@ export class RemoteBackend implements Backend {
     if (thrown instanceof TransientFailure) {
       member.failed(thrown.error);
       if (thrown.retryAfter !== undefined) member.rest(this.#waiting.now() + thrown.retryAfter);
-      return { server: 'failed', load: 'untold', answer: 'answered' }[thrown.about] as Outcome;
+      return BLAME[thrown.about];
     }
     if (thrown instanceof LongwatchError && thrown.code === 'bad_config') {
       member.failed(thrown);
@@ -377,6 +378,9 @@ export class RemoteBackend implements Backend {
     );
   }
 }
+
+/** What a failure says about the server, by what it is about. */
+const BLAME: Readonly<Record<FailureSubject, Outcome>> = { server: 'failed', load: 'untold', answer: 'answered' };
 
 /** A question at one server. */
 interface Run {
