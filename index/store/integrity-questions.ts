@@ -15,6 +15,7 @@ export type Check = IntegrityReport['checks'][number];
 /** Asks the rows. */
 export type Ask = <Row>(sql: string, parameters?: Readonly<Record<string, number>>) => Awaitable<Row[]>;
 
+/** One check. What finding errors fails with is an error that was found. */
 export async function attempt(name: string, findErrors: () => Awaitable<string[]>): Promise<Check> {
   try {
     const errors = await findErrors();
