@@ -16,7 +16,7 @@ export class SoundLayer implements Layer {
   readonly name = 'sound';
   readonly identity = `sound ${VERSION}`;
   readonly note = 'silence and bangs';
-  readonly readsBeside = true;
+  readonly readsBeside: boolean = true;
 
   skips(probe: VideoProbe): string | undefined {
     return probe.audio.length === 0 ? 'it has no sound' : undefined;
