@@ -6,6 +6,7 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobRecord } from '../ingest/jobs/job.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { PlaceStatus } from '../ingest/watch/watched-place.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { Awaitable } from '../src/awaitable.js';
 import type { InstalledTowers } from '../src/clip/installed-towers.js';
@@ -128,6 +129,8 @@ export interface ApiParts {
   readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
   /** What is installed, used and missing. Tries the parts, which takes seconds. Absent where nobody can tell. */
   readonly examine?: () => Promise<readonly PartFinding[]>;
+  /** How the folders and buckets are doing that this process watches. Absent where it watches none. */
+  readonly watchedPlaces?: () => readonly PlaceStatus[];
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

@@ -108,7 +108,7 @@ export interface Config {
   /** Absolute paths and `s3://` places; the API ingests from nowhere else. @default none */
   readonly roots: readonly string[];
   readonly hosts: readonly string[];
-  /** Folders that `watch` and `serve` keep in the library, with absolute paths; see `WatchRule`. @default none */
+  /** Folders, with absolute paths, and `s3://` places that `watch` and `serve` keep in the library; see `WatchRule`. @default none */
   readonly watch: readonly {
     readonly dir: string;
     readonly include: readonly string[];
@@ -161,7 +161,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     host: checked.host ?? '127.0.0.1',
     port: checked.port ?? 7333,
     objects: objectsOf(checked.objects, env),
-    roots: (checked.roots ?? []).map((root) => (/^s3:\/\//i.test(root) ? root : path.resolve(root))),
+    roots: (checked.roots ?? []).map(watchedPlace),
     hosts: checked.hosts ?? [],
     watch: (checked.watch ?? []).map(watchOf),
     logLevel: checked.logLevel ?? 'info',
@@ -208,6 +208,11 @@ function rateLimitOf(given: Settings['rateLimit']): Pick<Config, 'rateLimit'> {
   return { rateLimit: { perMinute, burst } };
 }
 
+/** A folder's absolute path; an `s3://` place stays as it is. A folder of this machine whose name begins like that is written `./s3:…`. */
+export function watchedPlace(named: string): string {
+  return /^s3:\/\//i.test(named) ? named : path.resolve(named);
+}
+
 function watchOf({
   dir,
   include = [],
@@ -216,7 +221,7 @@ function watchOf({
   tags = [],
 }: NonNullable<Settings['watch']>[number]): Config['watch'][number] {
   try {
-    const rule = { dir: path.resolve(dir), include, exclude, tags: tagSet(tags) };
+    const rule = { dir: watchedPlace(dir), include, exclude, tags: tagSet(tags) };
     return profile === undefined ? rule : { ...rule, profile };
   } catch (error) {
     throw new LongwatchError('bad_config', `The tags of the watched folder ${dir}: ${(error as Error).message}`, {

@@ -116,7 +116,7 @@ const settingsSchema = z.strictObject({
   roots: z.array(z.string().min(1)).optional(),
   /** Host names under which the API may be addressed, beside localhost. */
   hosts: z.array(z.string().min(1)).optional(),
-  /** Folders that are watched, each with its own rules. */
+  /** Folders and `s3://bucket/prefix` that are watched, each with its own rules. */
   watch: z
     .array(
       z.strictObject({

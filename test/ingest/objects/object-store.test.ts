@@ -219,6 +219,10 @@ describe('a folder of objects', () => {
       `s3://${BUCKET}/list/deep/c.webm`,
     ]);
     expect((await failure(findVideoFiles([`s3://${BUCKET}/nothing/`], bucket.store()))).code).toBe('not_found');
+    expect(await failure(findVideoFiles([`s3://${BUCKET}/list`], bucket.store()))).toMatchObject({
+      code: 'file_not_found',
+      hint: expect.stringContaining('slash'),
+    });
   });
 
   it('is listed page by page', async () => {
