@@ -10,6 +10,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobSettings,
+  type JobSight,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -52,6 +53,7 @@ import {
   toLastJob,
   WORN_OUT,
 } from '../store/job-row.js';
+import { jobsInSight } from '../store/job-sight.js';
 import type { JobRecord, Page } from '../store/records.js';
 import { now as clock } from './clock.js';
 import type { Sql } from './sql.js';
@@ -212,6 +214,11 @@ export class Jobs {
       { limit: size + 1, ...(before && { created: before[0], id: before[1] }) },
     );
     return toPage(LIST, rows.map(toJobRecord), size, (job) => [job.created, job.id]);
+  }
+
+  async sight(ids: readonly string[]): Promise<JobSight> {
+    const rows = await this.#sql.all<JobRow>(jobsInSight('SELECT unnest(@ids::text[])', 'number'), { ids });
+    return { jobs: rows.map(toJobRecord) };
   }
 
   async counts(): Promise<JobCounts> {
