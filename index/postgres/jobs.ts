@@ -118,13 +118,15 @@ export class Jobs {
   }
 
   async renew({ jobId, token }: JobFence, lease: Milliseconds, step: JobStep): Promise<boolean> {
+    // How long ago is what this host knows, so it is counted back from the database's moment.
+    const ago = Math.max(0, Date.now() - step.progressed);
     const changes = await this.#sql.write(async (sql) => {
       const now = await clock(sql);
       return sql.run(
         `UPDATE job SET stage = @stage, progress = @progress, speed = @speed, eta_ms = @eta_ms, lease_until_ms = @until,
            updated_ms = @now, progressed_ms = @progressed_ms
          WHERE ${HELD}`,
-        { ...stepColumns({ jobId, token }, step), now, until: now + lease },
+        { ...stepColumns({ jobId, token }, { ...step, progressed: now - ago }), now, until: now + lease },
       );
     });
     return changes === 1;
