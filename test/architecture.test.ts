@@ -75,6 +75,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['index/'],
   [
     'src/event-pool.ts',
+    'src/film-clock.ts',
     'src/picture-ring.ts',
     'src/ingest-progress.ts',
     'src/in-order.ts',
@@ -92,6 +93,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/grounded-search.ts',
     'src/video-summary.ts',
     'src/read-layers.ts',
+    'src/layers-beside.ts',
     'src/ingest-layers.ts',
     'src/renewal.ts',
     'src/standing-queries/',

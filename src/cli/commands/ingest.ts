@@ -7,6 +7,7 @@ import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
 import { canonicalPlace } from '../../../ingest/media.js';
 import { LongwatchError, toLongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
+import type { PartCost } from '../../pipeline.js';
 import { tagSet } from '../../tag.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
@@ -92,14 +93,17 @@ async function ingestAll(
         path: file,
         outcome,
         took_ms: Math.round(took),
-        parts: parts.map((part) => ({ name: part.name, took_ms: Math.round(part.took) })),
+        parts: parts.map(({ name, took, beside }) => ({ name, took_ms: Math.round(took), ...(beside && { beside }) })),
         video: videoJson(video),
       });
       const speed =
         outcome === 'ingested' ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : ', already there';
       terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);
-      if (parts.some(({ name }) => name !== 'windows'))
-        terminal.note(parts.map((part) => `${part.name} ${(part.took / 1000).toFixed(1)} s`).join(', '));
+      if (parts.some(({ name }) => name !== 'windows')) {
+        const cost = ({ name, took, beside }: PartCost) =>
+          beside ? `${name} in the time of ${beside}` : `${name} ${(took / 1000).toFixed(1)} s`;
+        terminal.note(parts.map(cost).join(', '));
+      }
       for (const [name, { state, note }] of Object.entries(video.stages))
         if (state === 'failed') terminal.warn(`${visible(file)}: ${name} failed. ${visible(note ?? '')}`);
       for (const warning of video.warnings) terminal.warn(`${visible(file)}: ${visible(warning)}`);
