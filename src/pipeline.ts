@@ -178,6 +178,7 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
   return video && isComplete(video) ? video : undefined;
 }
 
+/** Whether all windows of a video are written: it was read to its end, or as far as it can be decoded. */
 export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }

@@ -54,6 +54,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/library-address.ts',
     'src/failpoint.ts',
     'src/process.ts',
+    'src/settings.ts',
     'src/config.ts',
     'src/thread.ts',
     'src/tokenizer-file.ts',
@@ -140,7 +141,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'p-queue': ['ingest/jobs/queue.ts'],
   pg: ['index/postgres/pool.ts'],
   pino: ['src/cli/log.ts'],
-  zod: ['src/config.ts', 'src/eval/annotations.ts'],
+  zod: ['src/settings.ts', 'src/eval/annotations.ts'],
   hono: ['api/hono.ts', 'api/client.ts'],
   '@hono/zod-openapi': ['api/hono.ts'],
 };

@@ -12,12 +12,9 @@ export const estimateSchema = z
     stages: z.array(
       z.object({
         name: z.string().openapi({ description: '`windows`, or a layer.' }),
-        took_ms: z
-          .number()
-          .optional()
-          .openapi({
-            description: 'For the whole video; absent when the try was too short to tell, and with `beside`.',
-          }),
+        took_ms: z.number().optional().openapi({
+          description: 'For the whole video; absent when the try was too short to tell, and with `beside`.',
+        }),
         beside: z
           .literal('windows')
           .optional()

@@ -16,7 +16,7 @@ import { EXIT, table } from '../terminal.js';
 const QUESTIONS = ['something falls on an animal', 'running water', 'open movie', 'fade from black', 'two cars race'];
 const ROUNDS = 10;
 
-export const benchCommand = verb('bench', 'how fast this machine reads a film and searches it, measured')
+export const benchCommand = verb('bench', 'how fast this machine reads a film and searches it, measured', 'settings')
   .argument('[file]', 'a video (default: the 30 seconds of film that come along)')
   .addOption(profileOption())
   .action((given: string | undefined, options: ReadingOptions) =>

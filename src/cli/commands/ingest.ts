@@ -3,14 +3,15 @@ import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
 import type { JobRecord } from '../../../ingest/jobs/job.js';
-import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
+import { DEFAULT_PRIORITY } from '../../../ingest/jobs/job.js';
 import { canonicalPlace } from '../../../ingest/media.js';
-import { LongwatchError, toLongwatchError } from '../../errors.js';
+import { toLongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
 import type { PartCost } from '../../pipeline.js';
 import { tagSet } from '../../tag.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
+import { parsePriority } from '../priority.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
 
@@ -38,7 +39,7 @@ export const ingestCommand = verb(
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
       const files = await findVideoFiles(paths, context.engine.objects);
-      const priority = priorityOf(options.priority);
+      const priority = parsePriority(options.priority ?? String(DEFAULT_PRIORITY));
       const tags = tagSet(options.tag ?? []);
       return options.detach
         ? queue(context, files, { priority, tags })
@@ -58,15 +59,6 @@ async function queue(
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
   terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${publicAddress(engine.config.library)}.`);
   return EXIT.done;
-}
-
-function priorityOf(text = String(DEFAULT_PRIORITY)): number {
-  const { min, max } = PRIORITY_LIMITS;
-  const priority = Number(text);
-  if (/^-?\d{1,3}$/.test(text) && priority >= min && priority <= max) return priority;
-  throw new LongwatchError('invalid_input', `--priority cannot be "${text}".`, {
-    hint: `Give a whole number from ${min} to ${max}.`,
-  });
 }
 
 async function ingestAll(
