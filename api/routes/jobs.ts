@@ -127,14 +127,16 @@ const stream = createRoute({
   tags: ['Jobs'],
   summary: 'Changes of jobs as server-sent events',
   description:
-    'Every event has the type `job`, an id, and a job as its data. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
+    'Every event has the type `job`, an id, and a job as its data, whichever process does it; what other processes do is told within a second or two. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
   request: { headers: z.object({ 'last-event-id': z.string().max(64).optional() }) },
   responses: { 200: binary(EVENT_STREAM, 'The stream.'), ...problems },
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
-export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
-  const feed = new JobFeed(jobs);
+export function jobRoutes({ jobs, log }: ApiParts, shutdown: AbortSignal) {
+  const feed = new JobFeed(jobs, {
+    onTrouble: (error) => log.warn({ code: error.code, hint: error.hint }, error.message),
+  });
   const known = async (id: string) => {
     const job = await jobs.get(id);
     if (job) return job;

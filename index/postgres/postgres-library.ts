@@ -346,6 +346,10 @@ export class PostgresLibrary implements Library {
     return this.#jobs.list(page);
   }
 
+  sightJobs(...[ids]: Parameters<Library['sightJobs']>) {
+    return this.#jobs.sight(ids);
+  }
+
   lastJobs() {
     return this.#jobs.lastByPath();
   }

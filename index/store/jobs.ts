@@ -10,6 +10,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobSettings,
+  type JobSight,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -46,7 +47,9 @@ import {
   toLastJob,
   WORN_OUT,
 } from './job-row.js';
+import { jobsInSight } from './job-sight.js';
 import type { JobRecord, Page } from './records.js';
+import { toJson } from './values.js';
 
 const LIST = 'jobs';
 
@@ -245,6 +248,14 @@ export class Jobs {
       { limit: size + 1, ...(before && { created: before[0], id: before[1] }) },
     );
     return toPage(LIST, rows.map(toJobRecord), size, (job) => [job.created, job.id]);
+  }
+
+  sight(ids: readonly string[], state?: string): JobSight | undefined {
+    // Read first: what changes meanwhile is then seen by the next look.
+    const now = this.#db.state();
+    if (now === state) return undefined;
+    const rows = this.#db.all<JobRow>(jobsInSight('SELECT value FROM json_each(@ids)', 'rowid'), { ids: toJson(ids) });
+    return { jobs: rows.map(toJobRecord), state: now };
   }
 
   counts(): JobCounts {

@@ -335,6 +335,10 @@ export class SqliteLibrary implements Library {
     return this.#jobs.list(page);
   }
 
+  sightJobs(...[ids, state]: Parameters<Library['sightJobs']>) {
+    return this.#jobs.sight(ids, state);
+  }
+
   lastJobs() {
     return this.#jobs.lastByPath();
   }

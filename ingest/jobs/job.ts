@@ -128,6 +128,14 @@ export type JobEnd =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'later' };
 
+/** The jobs that somebody who follows them has to hear of, as they stand. */
+export interface JobSight {
+  /** Each once, by when it last changed. */
+  readonly jobs: readonly JobRecord[];
+  /** Of the store when they were read: while it is the same, they are. Absent where the store cannot tell that cheaply. */
+  readonly state?: string;
+}
+
 /** Where jobs are remembered. Every method is one transaction. */
 export interface JobStore {
   /**
@@ -171,4 +179,9 @@ export interface JobStore {
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
   }>;
+  /**
+   * The jobs that run, those that are taken next, the newest ones, and those of `ids`. What it costs does not grow with the jobs that are stored.
+   * @param state of an earlier sight: undefined when the store is still in it
+   */
+  sightJobs(ids: readonly string[], state?: string): Awaitable<JobSight | undefined>;
 }

@@ -17,6 +17,7 @@ import {
   type JobFence,
   type JobRecord,
   type JobSettings,
+  type JobSight,
   type JobStore,
   type JobTask,
   type NewJob,
@@ -268,6 +269,12 @@ export class JobQueue {
   async list(page?: { readonly cursor?: string; readonly limit?: number }) {
     const stored = await this.#store.listJobs(page);
     return { ...stored, items: stored.items.map((job) => this.#mine.get(job.id)?.job ?? job) };
+  }
+
+  /** See `JobStore.sightJobs`; the jobs of this process as it knows them. */
+  async sight(ids: readonly string[], state?: string): Promise<JobSight | undefined> {
+    const stored = await this.#store.sightJobs(ids, state);
+    return stored && { ...stored, jobs: stored.jobs.map((job) => this.#mine.get(job.id)?.job ?? job) };
   }
 
   /** Hears every change of every job of this process. Returns how to stop hearing. */

@@ -87,7 +87,10 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       logJobs(engine.jobs, log);
       engine.jobs.takeUpWaiting();
       if (options.jobs) engine.presence.start();
-      engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
+      engine.standing.start(
+        (error, about) => log.warn({ ...about, code: error.code }, error.message),
+        (about, message) => log.info(about, message),
+      );
       terminal.document({ url: server.url, library: publicAddress(config.library) });
       terminal.line(
         `Longwatch ${VERSION} on ${server.url} (library ${publicAddress(config.library)}). Stop with Ctrl-C.`,
