@@ -51,8 +51,15 @@ function hasPgvector(folder: string): boolean {
   return typeof stdout === 'string' && existsSync(join(stdout.trim(), 'extension', 'vector.control'));
 }
 
-/** Starts the server of this folder unless it runs. Test files may ask at once; one of them does it. */
-export async function startCluster(folder: string, found: FoundPrograms = findPostgres()): Promise<void> {
+/**
+ * Starts the server of this folder unless it runs. Test files may ask at once; one of them does it.
+ * @param settings beside those of the tests, and instead of them
+ */
+export async function startCluster(
+  folder: string,
+  found: FoundPrograms = findPostgres(),
+  settings: readonly string[] = [],
+): Promise<void> {
   if ('missing' in found) throw new Error(found.missing);
   try {
     mkdirSync(join(folder, 'lock'));
@@ -71,12 +78,12 @@ export async function startCluster(folder: string, found: FoundPrograms = findPo
     ['-D', data, '-U', 'longwatch', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
     user,
   );
-  startServer(folder);
+  startServer(folder, settings);
   writeFileSync(join(folder, STARTED), '');
 }
 
-export function startServer(folder: string): void {
-  const options = [`-k ${folder}`, ...SETTINGS.map((setting) => `-c ${setting}`)].join(' ');
+export function startServer(folder: string, settings: readonly string[] = []): void {
+  const options = [`-k ${folder}`, ...[...SETTINGS, ...settings].map((setting) => `-c ${setting}`)].join(' ');
   runProgram(
     folder,
     'pg_ctl',
