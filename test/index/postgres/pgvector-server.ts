@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { connectPool } from '../../../index/postgres/pool.js';
-import { findPgvector, startCluster, stopCluster } from './cluster.js';
+import { findPgvector, startCluster, startServer, stopCluster, stopServer } from './cluster.js';
 
 const found = findPgvector();
 
 export const noPgvector: boolean = 'missing' in found && !process.env['CI'];
+/** Folder of the server's programs. */
+export const programs: string = 'missing' in found ? '' : found.programs;
 
 const folder = mkdtempSync(join(tmpdir(), 'longwatch-pgvector-'));
 let made = 0;
@@ -27,6 +29,12 @@ export async function pgvectorDatabase(): Promise<string> {
   await admin.use((connection) => connection.query(`CREATE DATABASE ${name} STRATEGY file_copy`));
   await admin.close();
   return addressOf(name);
+}
+
+/** Ends the server as a crash does, and starts it again. */
+export function crash(): void {
+  stopServer(folder, 'immediate');
+  startServer(folder);
 }
 
 function addressOf(database: string): string {
