@@ -13,8 +13,8 @@ import type { Sql } from './sql.js';
 
 /** Candidates of a search, see `index/vectors/hnsw.ts`; pgvector takes 1000 at most. */
 const CANDIDATES = { least: 256, most: 1000 } as const;
-/** Rows that ask for as many candidates again. Measured by `npm run bench:shards`: docs/performance.md. */
-const CANDIDATES_DOUBLE = 500_000;
+/** Rows that the least candidates are for; eight times as many rows ask for twice as many. Measured by `npm run bench:shards`: docs/performance.md. */
+const CANDIDATES_ROWS = 50_000;
 /** Candidates of one of several partitions, at least, and how many more all of them need together than one table. */
 const PARTITION_CANDIDATES = { least: 40, more: 1.5 } as const;
 /** Candidates per wanted hit. Rescoring picks the best of them. */
@@ -99,7 +99,7 @@ interface Found {
 
 /** Candidates that one table's index has to weigh for so many hits of so many rows. */
 export function breadthFor(rows: number, wanted: number): number {
-  return Math.ceil(Math.max(CANDIDATES.least, wanted) * (1 + rows / CANDIDATES_DOUBLE));
+  return Math.ceil(Math.max(CANDIDATES.least, wanted) * Math.cbrt(Math.max(1, rows / CANDIDATES_ROWS)));
 }
 
 /**

@@ -40,7 +40,6 @@ export function vectorsContract({ make, again }: House): void {
   describe.each([
     ['few rows', {}],
     ['rows that an approximate index is for', { graphFromRows: 100 }],
-    ['rows that it is divided for', { graphFromRows: 100, partitionRows: 60 }],
   ])('the nearest of %s', (_, options) => {
     it('are those that a comparison with every row finds, with exact similarities, in every scope', async () => {
       const library = await make(options);

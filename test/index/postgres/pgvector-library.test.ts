@@ -14,6 +14,7 @@ import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js
 import type { Sql } from '../../../index/postgres/sql.js';
 import { unitVector } from '../../../index/vectors/vector.js';
 import { libraryContract } from '../contract/library.js';
+import { vectorsContract } from '../contract/vectors.js';
 import { latentVectors, newVideo, subtitle, temporaryFolder, windowOf } from '../support.js';
 import { postgresHouse } from './houses.js';
 import { crash, noPgvector, pgvectorDatabase, programs } from './pgvector-server.js';
@@ -93,6 +94,15 @@ async function troubles(library: Library): Promise<readonly unknown[]> {
 
 describe.skipIf(noPgvector)('on PostgreSQL with pgvector', () => {
   libraryContract(house);
+
+  describe('divided into partitions', () => {
+    const divided = { partitionRows: 60 };
+    vectorsContract({
+      ...house,
+      make: (options) => house.make({ ...options, ...divided }),
+      again: (library, options) => house.again(library, { ...options, ...divided }),
+    });
+  });
 
   describe('the index of vectors', () => {
     const vectors = latentVectors(600, DIM, 3);
