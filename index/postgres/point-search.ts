@@ -83,10 +83,11 @@ export class PointSearch {
   /** By arithmetic that no index is made for, so that none is used. A little more than is wanted, since sums differ in their last digits. */
   #nearest(query: Float32Array, limit: number, scope?: SearchScope): Promise<Found[]> {
     const { sql, parameters } = scopeClause(scope);
-    const join = sql && 'JOIN event ON event.key = embedding.event_key';
+    const inScope = sql && `JOIN embedding ON id = embedding_id JOIN event ON event.key = event_key WHERE true ${sql}`;
     return this.#db.all<Found>(
-      `SELECT embedding.id, embedding.vec FROM ${pointTable(this.#source.key)} AS near JOIN embedding ON embedding.id = near.embedding_id ${join}
-       WHERE true ${sql} ORDER BY (near.point <#> @query::vector) + 0, embedding.id LIMIT @limit`,
+      `SELECT id, vec FROM (
+         SELECT embedding_id FROM ${pointTable(this.#source.key)} ${inScope} ORDER BY (point <#> @query::vector) + 0, embedding_id LIMIT @limit
+       ) AS near JOIN embedding ON id = embedding_id`,
       { query: vectorText(query), limit, ...parameters },
     );
   }
