@@ -16,8 +16,8 @@ const BUILD = 'm = 16, ef_construction = 100';
 /** Rows that are copied at once. */
 const BATCH_ROWS = 2000;
 /**
- * Rows of one partition, about: at 384 numbers its index is 1.2 GB, which has to fit `maintenance_work_mem` or building takes many times as long.
- * A search has to enter every partition, so fewer rows than twice as many lie in one table. Measured by `npm run bench:shards`: docs/performance.md.
+ * Rows of one partition, about: at 384 numbers its index takes 1.5 GB while it is made, and what does not fit `maintenance_work_mem` is placed row by row,
+ * at three times the cost. A search has to enter every partition, so fewer rows than twice as many lie in one table. Measured by `npm run bench:shards`: docs/performance.md.
  */
 export const PARTITION_ROWS = 1_000_000;
 const MOST_PARTITIONS = 64;
@@ -55,10 +55,10 @@ export function formOf(operators: string): IndexedForm | undefined {
   return [HALVES, SINGLES].find((form) => form.operators === operators);
 }
 
-/** The best that this database's pgvector has; undefined without it. */
+/** The best that this database's pgvector has; undefined without it, or where it was put into a schema that is not searched. */
 async function offeredForm(sql: Sql): Promise<IndexedForm | undefined> {
   const found = await sql.get<{ halves: boolean }>(
-    "SELECT string_to_array(extversion, '.')::integer[] >= '{0,7}' AS halves FROM pg_extension WHERE extname = 'vector'",
+    `SELECT string_to_array(extversion, '.')::integer[] >= '{0,7}' AS halves FROM pg_extension WHERE extname = 'vector' AND to_regtype('vector') IS NOT NULL`,
   );
   return found && (found.halves ? HALVES : SINGLES);
 }

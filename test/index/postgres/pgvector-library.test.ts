@@ -230,6 +230,21 @@ describe.skipIf(noPgvector)('on PostgreSQL with pgvector', () => {
       expect(await troubles(library)).toEqual([]);
     });
 
+    it('is done without where pgvector lies in a schema that is not searched', async () => {
+      const aside = await pgvectorDatabase();
+      const db = new Database(connectPool(aside, { readonly: false }), aside, false);
+      await db.run('CREATE SCHEMA aside; CREATE EXTENSION vector SCHEMA aside');
+      const library = await openPostgresLibrary(aside, { create: true, state: temporaryFolder() });
+      try {
+        await write(library, 'film', vectors.slice(0, 20));
+        expect((await library.nearest('e', query, 1))[0]?.event.text).toBe('line 7');
+        expect((await library.vectorIndexStatus())[0]?.kind).toBe('exact');
+      } finally {
+        await library.close();
+        await db.close();
+      }
+    });
+
     it('is no part of a backup: the copy answers from the rows, and has one when it is made anew', async () => {
       const library = await house.make({ graphFromRows: 100 });
       await write(library, 'film', vectors.slice(0, 200));
