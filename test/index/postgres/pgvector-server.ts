@@ -13,16 +13,19 @@ export const noPgvector: boolean = 'missing' in found && !process.env['CI'];
 /** Folder of the server's programs. */
 export const programs: string = 'missing' in found ? '' : found.programs;
 
-const folder = mkdtempSync(join(tmpdir(), 'longwatch-pgvector-'));
+/** Empty until a test asks for the server. */
+let folder = '';
 let made = 0;
 
 afterAll(() => {
+  if (!folder) return;
   stopCluster(folder);
   rmSync(folder, { recursive: true, force: true });
 });
 
 /** The address of an empty database. */
 export async function pgvectorDatabase(): Promise<string> {
+  folder ||= mkdtempSync(join(tmpdir(), 'longwatch-pgvector-'));
   await startCluster(folder, found);
   const admin = connectPool(addressOf('postgres'), { readonly: false });
   const name = `test_${made++}`;
