@@ -41,6 +41,8 @@ export interface JobRunner {
   resume(id: string): Awaitable<JobRecord>;
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
   retry(id: string): Awaitable<JobRecord>;
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  prioritise(id: string, priority: number): Awaitable<JobRecord>;
   /** Stops the whole queue, in every process of the library; running jobs are put back. */
   pauseAll(): Awaitable<void>;
   resumeAll(): Awaitable<void>;

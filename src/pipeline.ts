@@ -19,12 +19,14 @@ import { toLongwatchError, toStoredError } from './errors.js';
 import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
+import { FilmClock } from './film-clock.js';
 import { InOrder } from './in-order.js';
 import { ingestLayers } from './ingest-layers.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
+import { readBeside } from './layers-beside.js';
 import type { Embedder } from './meaning/embedder.js';
 import type { Model } from './model.js';
 import { PictureRing } from './picture-ring.js';
@@ -77,6 +79,8 @@ export interface IngestResult {
 export interface PartCost {
   readonly name: 'windows' | 'subtitles' | 'meaning' | LayerName;
   readonly took: Milliseconds;
+  /** The part in whose time this one was done. @default none, it took its own */
+  readonly beside?: 'windows';
 }
 
 /**
@@ -116,6 +120,7 @@ export async function ingestVideo(
 
   try {
     const costs: PartCost[] = [];
+    let besides: readonly PartCost[] = [];
     if (isThere) costs.push(...(await renewVideo(parts, video, subtitles, reading, options)));
     else {
       if (reading.keeps.model) {
@@ -127,7 +132,13 @@ export async function ingestVideo(
       const kept = options.force ? {} : video.stages;
       const begun = beginning(parts, probe, subtitles);
       await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
+      const beside = readBeside(parts, video.id, identity.path, probe, options);
+      let summary: DecodeSummary;
+      try {
+        summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, beside.clock);
+      } finally {
+        besides = await beside.finish();
+      }
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
@@ -136,7 +147,7 @@ export async function ingestVideo(
         stages: { ...kept, ...concluded.stages },
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
-      costs.push({ name: 'windows', took: Date.now() - started });
+      costs.push({ name: 'windows', took: Date.now() - started }, ...besides);
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
     const layers = await ingestLayers(parts, video.id, identity, probe, options);
@@ -167,6 +178,7 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
   return video && isComplete(video) ? video : undefined;
 }
 
+/** Whether all windows of a video are written: it was read to its end, or as far as it can be decoded. */
 export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }
@@ -204,6 +216,7 @@ export async function ingestWindows(
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
   reading: Reading,
+  clock = new FilmClock(),
 ): Promise<DecodeSummary> {
   const size = model?.pictureSize(probe.video);
   const makings = await library.makings(videoId);
@@ -271,6 +284,7 @@ export async function ingestWindows(
     for (let step = await frames.next(); ; step = await frames.next()) {
       if (step.done) {
         const { duration } = step.value;
+        clock.end(duration);
         signals.finish(duration);
         events.add([...signals.takeEvents(), ...tagEvents(probe, duration)]);
         events.cutAt(duration);
@@ -287,11 +301,13 @@ export async function ingestWindows(
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
           await library.updateVideo(videoId, { firstFrameTime });
+          clock.begin(firstFrameTime);
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const change = signals.push(frame);
         events.add(signals.takeEvents());
         plan(planner.push(frame, change, signals.takeBoundaries(), signals.settled));
+        clock.reach(frame.time);
         progress.at('windows', frame.time);
       }
       await write();

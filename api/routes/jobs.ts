@@ -80,13 +80,14 @@ const retry = createRoute({
   responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
 });
 
-const hasten = createRoute({
+const prioritise = createRoute({
   method: 'post',
   path: '/v1/jobs/{id}/priority',
-  operationId: 'hastenJob',
+  operationId: 'prioritiseJob',
   tags: ['Jobs'],
-  summary: 'Let a waiting job come sooner',
-  description: 'A priority that is higher than the one it has counts from now on; a lower one changes nothing.',
+  summary: 'Let a job come sooner or later than others',
+  description:
+    'The priority counts from now on, higher or lower than before; a job that runs goes on. Who asks for the same file again with a higher one raises it.',
   request: {
     params: jobParams,
     body: {
@@ -146,13 +147,9 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
       return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: await jobs.paused() }, 200);
     })
     .openapi(read, async (c) => c.json(jobJson(await known(c.req.valid('param').id)), 200))
-    .openapi(hasten, async (c) => {
-      const { id, path, state } = await known(c.req.valid('param').id);
-      if (state === 'done' || state === 'failed' || state === 'cancelled')
-        throw new LongwatchError('conflict', `The job ${id} is ${state}, so it waits for nothing.`);
-      // Queued again, a path keeps its job and takes the higher priority.
-      return c.json(jobJson(await jobs.enqueue(path, { priority: c.req.valid('json').priority })), 200);
-    })
+    .openapi(prioritise, async (c) =>
+      c.json(jobJson(await jobs.prioritise(c.req.valid('param').id, c.req.valid('json').priority)), 200),
+    )
     .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
     .openapi(pause, async (c) => c.json(jobJson(await jobs.pause(c.req.valid('param').id)), 200))
     .openapi(resume, async (c) => c.json(jobJson(await jobs.resume(c.req.valid('param').id)), 200))

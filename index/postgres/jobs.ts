@@ -182,6 +182,14 @@ export class Jobs {
     });
   }
 
+  prioritise(id: string, priority: number): Promise<JobRecord> {
+    return this.#sql.write(async (sql) => {
+      const job = await locked(sql, id);
+      if (hasEnded(job)) throw ended(job, 'put before or behind others');
+      return change(sql, id, 'priority = @priority', { priority });
+    });
+  }
+
   /** What runs is put back without counting as an attempt. */
   pauseAll(paused: boolean): Promise<void> {
     return this.#sql.write(async (sql) => {
@@ -301,10 +309,16 @@ async function locked(sql: Sql, id: string): Promise<JobRecord> {
   return toJobRecord(row);
 }
 
-async function change(sql: Sql, id: string, set: string): Promise<JobRecord> {
+async function change(
+  sql: Sql,
+  id: string,
+  set: string,
+  parameters: Readonly<Record<string, number>> = {},
+): Promise<JobRecord> {
   const row = await sql.get<JobRow>(`UPDATE job SET ${set}, updated_ms = @now WHERE id = @id RETURNING *`, {
     id,
     now: await clock(sql),
+    ...parameters,
   });
   if (!row) throw noJob(id);
   return toJobRecord(row);

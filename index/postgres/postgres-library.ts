@@ -329,6 +329,10 @@ export class PostgresLibrary implements Library {
     return this.#jobs.retry(id);
   }
 
+  prioritiseJob(id: string, priority: number) {
+    return this.#jobs.prioritise(id, priority);
+  }
+
   pauseJobs(paused: boolean) {
     return this.#jobs.pauseAll(paused);
   }

@@ -207,6 +207,14 @@ export class Jobs {
     });
   }
 
+  prioritise(id: string, priority: number): JobRecord {
+    return this.#db.write(() => {
+      const job = this.#require(id);
+      if (hasEnded(job)) throw ended(job, 'put before or behind others');
+      return this.#change(id, 'priority = @priority', { priority });
+    });
+  }
+
   /** What runs is put back without counting as an attempt. */
   pauseAll(paused: boolean): void {
     this.#db.write(() => {
@@ -281,10 +289,11 @@ export class Jobs {
     throw noJob(id);
   }
 
-  #change(id: string, set: string): JobRecord {
+  #change(id: string, set: string, parameters: Readonly<Record<string, number>> = {}): JobRecord {
     const row = this.#db.get<JobRow>(`UPDATE job SET ${set}, updated_ms = @now WHERE id = @id RETURNING *`, {
       id,
       now: Date.now(),
+      ...parameters,
     });
     return row ? toJobRecord(row) : this.#require(id);
   }

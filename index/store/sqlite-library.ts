@@ -315,6 +315,10 @@ export class SqliteLibrary implements Library {
     return this.#jobs.retry(id);
   }
 
+  prioritiseJob(id: string, priority: number) {
+    return this.#jobs.prioritise(id, priority);
+  }
+
   pauseJobs(paused: boolean): void {
     this.#jobs.pauseAll(paused);
   }

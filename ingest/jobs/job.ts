@@ -160,6 +160,8 @@ export interface JobStore {
   resumeJob(id: string): Awaitable<JobRecord>;
   /** A failed or cancelled job waits again, with all its attempts. @throws {LongwatchError} `not_found`, `conflict` */
   retryJob(id: string): Awaitable<JobRecord>;
+  /** How soon a job that has not ended is taken from now on, sooner or later than before. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  prioritiseJob(id: string, priority: number): Awaitable<JobRecord>;
   /** Stops the whole queue or lets it go on, in every process. What runs is put back; finished windows stay. */
   pauseJobs(paused: boolean): Awaitable<void>;
   jobsPaused(): Awaitable<boolean>;

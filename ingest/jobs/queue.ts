@@ -193,6 +193,16 @@ export class JobQueue {
     return this.#again(await this.#store.retryJob(id));
   }
 
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  async prioritise(id: string, priority: number): Promise<JobRecord> {
+    const stored = await this.#store.prioritiseJob(id, priority);
+    const mine = this.#mine.get(id);
+    if (mine) mine.job = { ...mine.job, priority };
+    const job = mine?.job ?? stored;
+    this.#tell(job);
+    return job;
+  }
+
   /** Stops the queue in every process; running jobs are put back. Resolves when those of this process have let go. */
   async pauseAll(): Promise<void> {
     await this.#store.pauseJobs(true);

@@ -6,7 +6,7 @@ import type { Milliseconds } from '../../src/time.js';
 import { ObjectReader } from './object-reader.js';
 import { type ObjectName, objectUrl, parseObjectUrl } from './object-url.js';
 import { DEFAULT_PERSISTENCE, type Persistence, persistently } from './persistence.js';
-import { S3Requests } from './s3-requests.js';
+import { S3Requests, textUpTo } from './s3-requests.js';
 
 /** An object at one moment. Another content has another ETag. */
 export interface ObjectFacts {
@@ -20,6 +20,7 @@ export interface ObjectFacts {
 
 /** Never aborted. */
 const NEVER = new AbortController().signal;
+/** Of one page of at most a thousand objects, in characters. What is longer is cut off, and so is no list. */
 const LONGEST_LIST = 16 * 1024 * 1024;
 
 export class ObjectStore {
@@ -77,7 +78,7 @@ export class ObjectStore {
   async *list(prefix: string, signal: AbortSignal = NEVER): AsyncGenerator<ObjectFacts> {
     const { bucket, key } = parseObjectUrl(prefix);
     let token: string | undefined;
-    do {
+    for (;;) {
       const query = {
         'list-type': '2',
         'encoding-type': 'url',
@@ -86,16 +87,16 @@ export class ObjectStore {
       };
       const page = await this.#persistently(async () => {
         const response = await this.#requests.send('GET', { bucket, key: '' }, {}, signal, query);
-        return response.text();
+        return textUpTo(response, LONGEST_LIST);
       }, signal);
-      if (page.length > LONGEST_LIST || !page.includes('<ListBucketResult'))
-        throw new LongwatchError('bad_config', `The object storage does not list ${oneLine(prefix)}.`, {
-          path: prefix,
-          hint: 'Is this an S3 server? Check the endpoint.',
-        });
+      if (!page.includes('<ListBucketResult') || !page.includes('</ListBucketResult>')) throw noList(prefix);
       yield* entries(page, bucket);
-      token = field(page, 'NextContinuationToken');
-    } while (token !== undefined);
+      const next = field(page, 'NextContinuationToken');
+      if (next === undefined) return;
+      // A store that does not know the token would begin again for ever.
+      if (next === token) throw noList(prefix);
+      token = next;
+    }
   }
 
   /** @throws {LongwatchError} `bad_config` */
@@ -107,6 +108,13 @@ export class ObjectStore {
   #persistently<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return persistently(attempt, this.#persistence, signal);
   }
+}
+
+function noList(prefix: string): LongwatchError {
+  return new LongwatchError('bad_config', `The object storage does not list ${oneLine(prefix)}.`, {
+    path: prefix,
+    hint: 'Is this an S3 server? Check the endpoint.',
+  });
 }
 
 /** Objects of a page. One that no address can name, as with `..` in it, is left out. */
@@ -143,6 +151,7 @@ function unescapeKey(key: string): string {
   }
 }
 
+const LAST_CODE_POINT = 0x10ffff;
 const XML_SIGNS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /** The text of an element that has no others in it. */
@@ -151,9 +160,9 @@ function field(xml: string, name: string): string | undefined {
   return text?.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,4}));/gi,
     (whole, dec?: string, hex?: string, sign = '') => {
-      if (dec !== undefined || hex !== undefined)
-        return String.fromCodePoint(dec ? Number(dec) : Number.parseInt(hex ?? '', 16));
-      return XML_SIGNS[sign] ?? whole;
+      if (dec === undefined && hex === undefined) return XML_SIGNS[sign] ?? whole;
+      const point = dec ? Number(dec) : Number.parseInt(hex ?? '', 16);
+      return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : whole;
     },
   );
 }

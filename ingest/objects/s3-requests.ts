@@ -90,7 +90,8 @@ export class S3Requests {
 
   async #refusal(name: ObjectName, response: Response): Promise<LongwatchError | PassingFailure> {
     const { status } = response;
-    const said = await errorText(response);
+    // A body that breaks off says nothing; the status has been said.
+    const said = await textUpTo(response, LONGEST_ERROR).catch(() => '');
     const url = objectUrl(name);
     const code = /<Code>([^<]{1,100})<\/Code>/.exec(said)?.[1];
     const evidence = `The object storage answered ${status}${code === undefined ? '' : ` (${oneLine(code)})`} for ${oneLine(url)}.`;
@@ -162,19 +163,18 @@ export function reasonOf(cause: unknown): string {
   return oneLine(code ?? (inner instanceof Error ? inner.message : String(inner)));
 }
 
-/** The body of a refusal, bounded; a body that breaks off says nothing. */
-async function errorText(response: Response): Promise<string> {
+/** The beginning of a body, at most about `longest` characters; the rest is not read. @throws what breaks the connection */
+export async function textUpTo(response: Response, longest: number): Promise<string> {
   const reader = response.body?.getReader();
   let text = '';
   try {
-    for (const decoder = new TextDecoder(); reader && text.length < LONGEST_ERROR; ) {
+    for (const decoder = new TextDecoder(); reader && text.length < longest; ) {
       const { done, value } = await reader.read();
       if (done) break;
-      text += decoder.decode(value as Uint8Array, { stream: true });
+      text += decoder.decode(value, { stream: true });
     }
-  } catch {
-    // Its status has been said.
+  } finally {
+    await reader?.cancel().catch(() => {});
   }
-  await reader?.cancel().catch(() => {});
   return text;
 }

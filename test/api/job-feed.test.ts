@@ -28,6 +28,7 @@ function puppet(items: JobRecord[] = []) {
     pause: () => job('new', 0),
     resume: () => job('new', 0),
     retry: () => job('new', 0),
+    prioritise: () => job('new', 0),
     pauseAll: () => {},
     resumeAll: () => {},
     paused: () => false,

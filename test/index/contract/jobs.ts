@@ -80,6 +80,20 @@ export function jobsContract({ make, again }: House): void {
       expect((await claimed()).job.path).toBe('/later');
     });
 
+    it('takes a job sooner or later when its priority is changed, and refuses that when it has ended', async () => {
+      const { id } = await library.addJob({ path: '/a' });
+      await library.addJob({ path: '/b', priority: -10 });
+      expect(await library.prioritiseJob(id, -20)).toMatchObject({ id, priority: -20, state: 'queued' });
+      expect((await claimed()).job.path).toBe('/b');
+      const { fence } = await claimed();
+      // What runs keeps its lease, and waits with the new priority when it is put back.
+      expect(await library.prioritiseJob(id, 30)).toMatchObject({ state: 'running', priority: 30 });
+      expect(await library.endJob(fence, { kind: 'later' })).toMatchObject({ state: 'queued', priority: 30 });
+      await library.cancelJob(id);
+      expect(await codeOf(() => library.prioritiseJob(id, 1))).toBe('conflict');
+      expect(await codeOf(() => library.prioritiseJob('nope', 1))).toBe('not_found');
+    });
+
     it('gives a job away when its lease has run out or its process is gone, and to nobody before', async () => {
       const { id } = await library.addJob({ path: '/a' });
       await claimed();
