@@ -58,7 +58,7 @@ async function readShare(
   const mine = ({ layers = [], missingLayers = {} }: Pick<PipelineParts, 'layers' | 'missingLayers'>) => ({
     layers: layers.filter(({ name }) => todo.includes(name)),
     missingLayers,
-    leftLayers: left.filter((part) => part !== 'decode'),
+    leftLayers: left.filter((part) => part !== 'decode' && part !== 'model'),
   });
   const share: PipelineParts = {
     ...parts,

@@ -40,6 +40,8 @@ export interface Reading {
    * end, since its windows may lie otherwise without.
    */
   readonly keeps: { readonly model: boolean; readonly meaning: boolean };
+  /** The model is asked by others, later: what it said before stays until then, and a window that lacks it is as good as it can be. */
+  readonly asksLater: boolean;
 }
 
 /** @param known the video as it is in the library, when it was read to its end and is not to be done again */
@@ -65,13 +67,18 @@ export function readingOf(
     fingerprint: keepsModel ? known.fingerprint : fingerprint,
     made,
     keeps: { model: keepsModel, meaning: !embedder },
+    asksLater: parts.asksLater ?? false,
   };
 }
 
-/** Whether a window has to be made again with the video at hand: another model is asked, or its frames are embedded elsewhere. */
-export function needsPictures(made: Making | undefined, { made: now, keeps }: Reading): boolean {
+/**
+ * Whether a window has to be made again with the video at hand: another model is asked, or its frames are embedded elsewhere. Who only plans for a
+ * model does so for one that another model was shown too: that may have been given fewer frames than were planned.
+ */
+export function needsPictures(made: Making | undefined, { made: now, keeps, asksLater }: Reading): boolean {
   if (!made) return true;
   if (keeps.model) return false;
+  if (asksLater) return made.model !== '' && made.model !== now.model;
   return made.model !== now.model || (now.frames !== '' && made.frames !== now.frames);
 }
 
@@ -114,7 +121,7 @@ export function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitl
 }
 
 function stagesOf(
-  { decoder, embedder, model }: PipelineParts,
+  { decoder, embedder, model, asksLater = false }: PipelineParts,
   subtitles: SubtitleTracks,
   state: 'running' | 'done',
 ): Record<string, StageRecord> {
@@ -122,7 +129,7 @@ function stagesOf(
     decode: { state, note: decoder.id },
     signals: { state },
     subtitles: subtitlesStage(subtitles, state),
-    model: model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
+    model: model ? { state: asksLater ? 'pending' : state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
     embeddings: embedder ? embeddingsStage(embedder, state) : { state: 'skipped', note: 'no embedder is installed' },
   };
 }

@@ -2,8 +2,9 @@
 
 import type { Migration } from '../../store/migrations/migration.js';
 import { firstSchema } from './first-schema.js';
+import { sharedWindows } from './shared-windows.js';
 import { sharedWork } from './shared-work.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, sharedWork];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, sharedWork, sharedWindows];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,0 +1,51 @@
+/** Windows of one video that a worker has taken up to show them to a model, while other workers have others of it. */
+
+import type { Awaitable } from '../../src/awaitable.js';
+import type { StoredError } from '../../src/errors.js';
+import type { Milliseconds } from '../../src/time.js';
+import type { JobClaim } from './job.js';
+
+/**
+ * The right to write windows that were claimed together: it ends for each when it is written or when the lease runs out, and for all when the
+ * job is cancelled, paused or has ended.
+ */
+export interface WindowFence {
+  readonly jobId: string;
+  readonly videoId: string;
+  /** Of this claim alone, so that who lost a window cannot be taken for who holds it now. */
+  readonly claim: string;
+}
+
+export interface WindowClaim extends Pick<JobClaim, 'owner' | 'lease' | 'isGone'> {
+  /** Only windows that wait for this model. */
+  readonly model: string;
+  /** As many at once, at most. */
+  readonly most: number;
+}
+
+export interface ClaimedWindows {
+  readonly fence: WindowFence;
+  /** In order. */
+  readonly indexes: readonly number[];
+  /** Their film gives its frames in one pass from its beginning only. */
+  readonly together: boolean;
+}
+
+/** Who shows which windows to a model. Every method is one transaction. */
+export interface WindowClaims {
+  /**
+   * Takes windows of one video: of the job that comes first in the queue's order and is due, whoever else works on it, at most a quarter of those
+   * that are free (at least one), so that others get some too; all of them where they are to be read together. A window whose lease has run out or whose
+   * process is gone is free. None while the queue is paused.
+   */
+  claim(claim: WindowClaim): Awaitable<ClaimedWindows | undefined>;
+  /** Makes the lease longer. False when none of them is held any more. */
+  renew(fence: WindowFence, lease: Milliseconds): Awaitable<boolean>;
+  /** Lets go of those that are not written. */
+  leave(fence: WindowFence): Awaitable<void>;
+  /**
+   * Lets go of them because the model or the film failed. Failures until `runAt` count as one attempt of the job; after `ATTEMPTS_MAX` without a window
+   * between, or with an error that does not pass, the job is failed, whoever is at it.
+   */
+  fail(fence: WindowFence, error: StoredError, runAt: Milliseconds): Awaitable<void>;
+}
