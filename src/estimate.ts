@@ -7,8 +7,9 @@ import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.j
 import { timeToIdentify } from '../ingest/media.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
+import { WINDOWS_AHEAD_MAX } from './in-order.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
-import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
+import { ingestWindows, type PipelineParts } from './pipeline.js';
 import { readLayer } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { readingOf } from './video-record.js';

@@ -82,7 +82,8 @@ export function openParts(config: Config, own: readonly JobPart[] = JOB_PARTS): 
     layers,
     async pipeline(profile = config.profile) {
       const { embedder } = await meaning();
-      const { backend } = own.includes('decode') ? await model() : {};
+      // The plan goes by it, too.
+      const { backend } = own.includes('decode') || own.includes('model') ? await model() : {};
       return {
         decoder: await decoder(),
         objects,

@@ -8,18 +8,17 @@ import { setMaxListeners } from 'node:events';
 import type { Library } from '../index/library.js';
 import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
 import type { FileIdentity } from '../ingest/file.js';
+import type { JobPart } from '../ingest/jobs/job-part.js';
 import { identifyMedia, refuseChangedFile } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
-import type { Picture } from '../ingest/video/frame.js';
 import { toLongwatchError, toStoredError } from './errors.js';
-import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
-import { InOrder } from './in-order.js';
+import { InOrder, WINDOWS_AHEAD_MAX } from './in-order.js';
 import { ingestLayers } from './ingest-layers.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
@@ -31,10 +30,12 @@ import { PictureRing } from './picture-ring.js';
 import type { Profile } from './profile.js';
 import type { LayerParts } from './read-layers.js';
 import { needsNoFilm, renewMeaning, renewVideo } from './renewal.js';
+import { offerWindows } from './shared-windows.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, isMade, plannerOptions, type Reading, readingOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
-import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeaning } from './window-meaning.js';
+import { describeWindow } from './window-meaning.js';
+import { type Meaning, meaningOf, type Planned, type WindowWork, windowWrite } from './window-write.js';
 
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
@@ -45,6 +46,11 @@ export interface PipelineParts extends LayerParts {
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
   readonly model?: Model;
+  /**
+   * The plan goes by the model, and nobody asks it here: the windows are offered to whoever does, see `shared-windows.ts`. For a library that writes
+   * under a job. @default false
+   */
+  readonly asksLater?: boolean;
   /** The profile that the layers are of. @default not said, and not remembered */
   readonly profile?: Profile;
   /** Those of another, for a video that was read with more. @default those that are there */
@@ -70,8 +76,8 @@ export interface IngestResult {
    * pass.
    */
   readonly parts: readonly PartCost[];
-  /** Layers that it does not have and others are to read. */
-  readonly left: readonly LayerName[];
+  /** Layers that it does not have and others are to read, and `model` where windows wait for it. */
+  readonly left: readonly JobPart[];
 }
 
 export interface PartCost {
@@ -139,11 +145,13 @@ export async function ingestVideo(
       costs.push({ name: 'windows', took: Date.now() - started });
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
+    const offered = reading.asksLater ? await offerWindows(library, video.id, reading) : 0;
     const layers = await ingestLayers(parts, video.id, identity, probe, options);
     costs.push(...layers.costs);
     const outcome = costs.length === 0 ? 'already' : 'ingested';
     const took = Date.now() - started;
-    return { video: await library.findVideo(video.id), outcome, took, parts: costs, left: layers.left };
+    const left = [...(offered > 0 ? (['model'] as const) : []), ...layers.left];
+    return { video: await library.findVideo(video.id), outcome, took, parts: costs, left };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
@@ -171,33 +179,13 @@ export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }
 
-/** A window with the events that ended in it. */
-interface Planned {
-  readonly window: PlannedWindow;
-  readonly events: readonly MediaEvent[];
-}
-
-/** The same with its pictures, and what of it was written before. */
-interface WindowWork extends Planned {
-  readonly shown: readonly Picture[];
-  readonly made: Making | undefined;
-  readonly before: WindowWrite | undefined;
-  readonly described: Meaning | undefined;
-}
-
-/** What a model says of a window, or said of it before. */
-type Meaning = Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'>;
-
-/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
-export const WINDOWS_AHEAD_MAX = 16;
-
 /**
  * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
  * describes several windows at once, at most `WINDOWS_AHEAD_MAX` of whose pictures are alive then; they are written in order, so that the
  * rows are those of one after the other.
  */
 export async function ingestWindows(
-  { decoder, library, model, embedder }: PipelineParts,
+  { decoder, library, model: wanted, embedder }: PipelineParts,
   videoId: string,
   file: string,
   probe: VideoProbe,
@@ -205,10 +193,11 @@ export async function ingestWindows(
   { signal, onProgress }: IngestOptions,
   reading: Reading,
 ): Promise<DecodeSummary> {
+  const model = reading.asksLater ? undefined : wanted;
   const size = model?.pictureSize(probe.video);
   const makings = await library.makings(videoId);
   const signals = new SignalDetector();
-  const planner = new WindowPlanner(plannerOptions(model, probe));
+  const planner = new WindowPlanner(plannerOptions(wanted, probe));
   const pictures = new PictureRing();
   const events = new EventPool();
   const planned: Planned[] = [];
@@ -228,20 +217,8 @@ export async function ingestWindows(
     return model ? describeWindow(model, window, shown, stop) : described;
   };
   const finish = async (work: WindowWork, meaning: Meaning | undefined) => {
-    const { window, shown, made, before, described } = work;
-    const said = described?.events ?? snapToSignals(meaning?.events ?? [], work.events, window);
-    const pictures = described
-      ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
-      : shown;
-    const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
-    const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
-    const rows = await embedEvents(embedder, [...work.events, ...said], pictures, signal, reused);
-    signal?.throwIfAborted();
-    await library.writeWindow(
-      videoId,
-      { window, precision: 0, ...meaning, events: rows, made: reading.made },
-      embedder?.id,
-    );
+    const now = reading.asksLater ? madeWithout(work, reading.made) : reading.made;
+    await library.writeWindow(videoId, await windowWrite(embedder, work, meaning, now, signal), embedder?.id);
   };
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
@@ -251,7 +228,7 @@ export async function ingestWindows(
       const made = makings.get(index);
       if (isMade(made, reading)) continue;
       const before = made && (await library.readWindow(videoId, index));
-      const described = made?.model === reading.made.model && before ? meaningOf(before) : undefined;
+      const described = before && made ? stillSaid(before, made, next.window, reading) : undefined;
       const work: WindowWork = { ...next, shown, made, before, described };
       const asked = described ? undefined : model;
       if (model?.concurrency === undefined)
@@ -304,13 +281,14 @@ export async function ingestWindows(
   }
 }
 
-/** What a model said of a window, as it is written. */
-function meaningOf({ window, caption, model, precision, events }: WindowWrite): Meaning {
-  return {
-    window,
-    precision,
-    ...(caption === undefined ? {} : { caption }),
-    ...(model === undefined ? {} : { model }),
-    events: events.map(({ event }) => event).filter(({ source }) => source === 'model'),
-  };
+/** What was said of a window before, as far as it stays: what the same model said, and what another one did until the model is asked. */
+function stillSaid(before: WindowWrite, made: Making, window: PlannedWindow, { made: now, asksLater }: Reading) {
+  if (made.model === now.model) return meaningOf(before);
+  return asksLater && made.model !== '' ? { ...meaningOf(before), window } : undefined;
+}
+
+/** How a window is made where nobody asks the model: what was said and shown of it before is what it was. */
+function madeWithout({ made, described }: WindowWork, now: Making): Making {
+  const kept = described && made?.meaning === now.meaning;
+  return { ...now, model: described ? (made?.model ?? '') : '', frames: kept ? made.frames : '' };
 }

@@ -67,7 +67,7 @@ export function readingOf(
     fingerprint: keepsModel ? known.fingerprint : fingerprint,
     made,
     keeps: { model: keepsModel, meaning: !embedder },
-    asksLater: parts.asksLater ?? false,
+    asksLater: model !== undefined && (parts.asksLater ?? false),
   };
 }
 
@@ -129,7 +129,9 @@ function stagesOf(
     decode: { state, note: decoder.id },
     signals: { state },
     subtitles: subtitlesStage(subtitles, state),
-    model: model ? { state: asksLater ? 'pending' : state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
+    model: model
+      ? { state: asksLater ? 'pending' : state, note: model.id }
+      : { state: 'skipped', note: 'no model is installed' },
     embeddings: embedder ? embeddingsStage(embedder, state) : { state: 'skipped', note: 'no embedder is installed' },
   };
 }

@@ -7,6 +7,7 @@ import type { Milliseconds } from '../../src/time.js';
 import { ERROR, failureColumns, TAKEN_AWAY } from '../store/job-row.js';
 import type { StoredError, WindowWrite } from '../store/records.js';
 import {
+  ANY,
   afterFailure,
   CLAIMED,
   claimMoments,
@@ -56,9 +57,11 @@ export class WindowTasks implements SharedWindows {
     return waitingFor(this.#sql, await videoKey(this.#sql, videoId));
   }
 
-  async claim({ owner, lease, isGone, model, most }: WindowClaim): Promise<ClaimedWindows | undefined> {
-    // Asked every few seconds by every worker: without any there is nothing to write.
-    if (!(await this.#sql.get('SELECT 1 FROM window_task LIMIT 1'))) return undefined;
+  async isEmpty(): Promise<boolean> {
+    return (await this.#sql.get(ANY)) === undefined;
+  }
+
+  claim({ owner, lease, isGone, model, most }: WindowClaim): Promise<ClaimedWindows | undefined> {
     return this.#sql.write(async (sql) => {
       if (await isPaused(sql)) return undefined;
       await freeGone(sql, isGone);
@@ -104,9 +107,7 @@ export class WindowTasks implements SharedWindows {
     await this.#sql.run(`UPDATE window_task SET ${LET_GO} WHERE ${CLAIMED}`, named(fence));
   }
 
-  fail(fence: WindowFence, error: StoredError, runAt: Milliseconds): Promise<void> {
-    // The wait is what this host meant, so it is counted on from the database's moment.
-    const wait = Math.max(0, runAt - Date.now());
+  fail(fence: WindowFence, error: StoredError, wait: (attempts: number) => Milliseconds): Promise<void> {
     return this.#sql.write(async (sql) => {
       const still = await goesOn(sql, fence);
       const changes = await sql.run(`UPDATE window_task SET ${LET_GO} WHERE ${CLAIMED}`, named(fence));
@@ -116,7 +117,7 @@ export class WindowTasks implements SharedWindows {
       await sql.run(
         `UPDATE job SET attempts = @attempts, run_at_ms = @run_at, ${ERROR}, updated_ms = @now
            ${isFinal ? `, state = 'failed', ${TAKEN_AWAY}` : ''} WHERE id = @job`,
-        { job: fence.jobId, attempts, run_at: now + wait, now, ...failureColumns(error) },
+        { job: fence.jobId, attempts, run_at: now + wait(attempts), now, ...failureColumns(error) },
       );
     });
   }

@@ -44,6 +44,7 @@ export const nextJob = (order: string) => `SELECT job.id AS job FROM job
   WHERE ${OPEN_JOB} AND EXISTS (SELECT 1 FROM window_task WHERE window_task.job_id = job.id AND window_task.model = @model AND ${FREE})
   ORDER BY job.priority DESC, job.run_at_ms, job.${order} LIMIT 1`;
 
+export const ANY = 'SELECT 1 FROM window_task LIMIT 1';
 export const FREE_OF_JOB = `SELECT count(*) AS free, max(together) AS together FROM window_task
   WHERE job_id = @job AND model = @model AND ${FREE}`;
 

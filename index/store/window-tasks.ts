@@ -8,6 +8,7 @@ import type { Database } from './database.js';
 import { ERROR, failureColumns, TAKEN_AWAY } from './job-row.js';
 import type { StoredError, WindowWrite } from './records.js';
 import {
+  ANY,
   afterFailure,
   CLAIMED,
   claimMoments,
@@ -59,9 +60,11 @@ export class WindowTasks implements SharedWindows {
     return this.#waiting(this.#videos.key(videoId));
   }
 
+  isEmpty(): boolean {
+    return this.#db.get(ANY) === undefined;
+  }
+
   claim({ owner, lease, isGone, model, most }: WindowClaim): ClaimedWindows | undefined {
-    // Asked every few seconds by every worker: without any there is nothing to write.
-    if (!this.#db.get('SELECT 1 FROM window_task LIMIT 1')) return undefined;
     return this.#db.write(() => {
       if (this.#paused()) return undefined;
       this.#freeGone(isGone);
@@ -76,7 +79,8 @@ export class WindowTasks implements SharedWindows {
         { now, farthest_lease, model, ...next, share: free ? shareOf(free, most) : 0 },
       );
       const [first] = rows;
-      const video = first && this.#db.get<{ id: string }>('SELECT id FROM video WHERE key = @key', { key: first.video_key });
+      const video =
+        first && this.#db.get<{ id: string }>('SELECT id FROM video WHERE key = @key', { key: first.video_key });
       if (!video) return undefined;
       const fence = newFence(next.job, video.id);
       for (const { video_key: key, window_index: index } of rows)
@@ -104,7 +108,7 @@ export class WindowTasks implements SharedWindows {
     this.#db.write(() => this.#letGo(fence));
   }
 
-  fail(fence: WindowFence, error: StoredError, runAt: Milliseconds): void {
+  fail(fence: WindowFence, error: StoredError, wait: (attempts: number) => Milliseconds): void {
     this.#db.write(() => {
       const goesOn = this.#goesOn(fence);
       if (this.#letGo(fence) === 0 || !goesOn) return;
@@ -118,7 +122,7 @@ export class WindowTasks implements SharedWindows {
       this.#db.run(
         `UPDATE job SET attempts = @attempts, run_at_ms = @run_at, ${ERROR}, updated_ms = @now
            ${isFinal ? `, state = 'failed', ${TAKEN_AWAY}` : ''} WHERE id = @job`,
-        { job: fence.jobId, attempts, run_at: runAt, now, ...failureColumns(error) },
+        { job: fence.jobId, attempts, run_at: now + wait(attempts), now, ...failureColumns(error) },
       );
     });
   }
@@ -127,11 +131,14 @@ export class WindowTasks implements SharedWindows {
     const { index } = write.window;
     this.#db.write(() => {
       const key = this.#videos.key(fence.videoId);
-      const held = this.#db.get(`SELECT 1 FROM window_task WHERE ${CLAIMED} AND video_key = @key AND window_index = @index`, {
-        ...named(fence),
-        key,
-        index,
-      });
+      const held = this.#db.get(
+        `SELECT 1 FROM window_task WHERE ${CLAIMED} AND video_key = @key AND window_index = @index`,
+        {
+          ...named(fence),
+          key,
+          index,
+        },
+      );
       if (!held || !this.#goesOn(fence)) throw windowLost(fence, index);
       // The old segment takes the wait for the new one along.
       this.#windows.write(fence.videoId, write, embedderId);
@@ -149,7 +156,8 @@ export class WindowTasks implements SharedWindows {
   /** Whether the job still goes on, and the queue with it. */
   #goesOn({ jobId: job }: WindowFence): boolean {
     return (
-      !this.#paused() && this.#db.get("SELECT 1 FROM job WHERE id = @job AND state IN ('queued', 'running')", { job }) !== undefined
+      !this.#paused() &&
+      this.#db.get("SELECT 1 FROM job WHERE id = @job AND state IN ('queued', 'running')", { job }) !== undefined
     );
   }
 

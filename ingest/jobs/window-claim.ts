@@ -33,6 +33,8 @@ export interface ClaimedWindows {
 
 /** Who shows which windows to a model. Every method is one transaction. */
 export interface WindowClaims {
+  /** Whether there is nothing to claim, for whatever model: a glance that writes nothing. */
+  isEmpty(): Awaitable<boolean>;
   /**
    * Takes windows of one video: of the job that comes first in the queue's order and is due, whoever else works on it, at most a quarter of those
    * that are free (at least one), so that others get some too; all of them where they are to be read together. A window whose lease has run out or whose
@@ -44,8 +46,9 @@ export interface WindowClaims {
   /** Lets go of those that are not written. */
   leave(fence: WindowFence): Awaitable<void>;
   /**
-   * Lets go of them because the model or the film failed. Failures until `runAt` count as one attempt of the job; after `ATTEMPTS_MAX` without a window
-   * between, or with an error that does not pass, the job is failed, whoever is at it.
+   * Lets go of them because the model or the film failed; the job's windows are not given out until `wait` is over. Failures meanwhile count as the same
+   * attempt. After `ATTEMPTS_MAX` without a window between, or with an error that does not pass, the job is failed, whoever is at it.
+   * @param wait before the next attempt, given how many were made
    */
-  fail(fence: WindowFence, error: StoredError, runAt: Milliseconds): Awaitable<void>;
+  fail(fence: WindowFence, error: StoredError, wait: (attempts: number) => Milliseconds): Awaitable<void>;
 }

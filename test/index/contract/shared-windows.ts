@@ -70,6 +70,12 @@ export function sharedWindowsContract({ make, again }: House): void {
       expect(indexes.length).toBeGreaterThan(0);
     });
 
+    it('are known to be there or not', async () => {
+      expect(await library.sharedWindows.isEmpty()).toBe(true);
+      await offered('film', 1);
+      expect(await library.sharedWindows.isEmpty()).toBe(false);
+    });
+
     it('come by the priority of their job, and only to who asks their model', async () => {
       await offered('low', 1, { priority: -10 });
       const high = await offered('high', 1, { priority: 5 });
@@ -79,7 +85,10 @@ export function sharedWindowsContract({ make, again }: House): void {
 
     it('are taken all at once where the film is to be read in one pass', async () => {
       await offered('film', 9, { together: true });
-      expect(await taken({ ...CLAIM, most: 2 })).toMatchObject({ indexes: [0, 1, 2, 3, 4, 5, 6, 7, 8], together: true });
+      expect(await taken({ ...CLAIM, most: 2 })).toMatchObject({
+        indexes: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+        together: true,
+      });
     });
 
     it('are written once, by who holds them, and no longer wait then', async () => {
@@ -146,7 +155,10 @@ export function sharedWindowsContract({ make, again }: House): void {
       const { fence } = await taken();
       expect((await library.jobCounts()).queued).toMatchObject({ model: { count: 1 } });
       await library.workers.sign({ owner: 'one', host: 'box', version: '1', parts: ['model'], draining: false });
-      expect((await library.workers.list())[0]).toMatchObject({ state: 'working', jobs: [{ id: jobId, stage: 'model' }] });
+      expect((await library.workers.list())[0]).toMatchObject({
+        state: 'working',
+        jobs: [{ id: jobId, stage: 'model' }],
+      });
       await library.sharedWindows.write(fence, written(0));
       expect(await library.getJob(jobId)).toMatchObject({ state: 'queued', stage: 'model', progress: 1 });
       expect(await takes({ parts: ['decode', 'sound'] })).toBeUndefined();
@@ -157,21 +169,21 @@ export function sharedWindowsContract({ make, again }: House): void {
       const { jobId } = await offered('film', 40);
       // Three that fail of the same within one wait are one attempt.
       const three = [await taken(), await taken(), await taken()];
-      for (const { fence } of three) await library.sharedWindows.fail(fence, FAILURE, Date.now() + 60_000);
+      for (const { fence } of three) await library.sharedWindows.fail(fence, FAILURE, () => 60_000);
       expect(await library.getJob(jobId)).toMatchObject({ state: 'queued', attempts: 1, error: FAILURE });
       expect(await library.sharedWindows.claim(CLAIM)).toBeUndefined();
       for (let attempt = 2; attempt <= ATTEMPTS_MAX; attempt++) {
         await library.resumeJob(jobId);
-        await library.sharedWindows.fail((await taken()).fence, FAILURE, Date.now() - 1);
+        await library.sharedWindows.fail((await taken()).fence, FAILURE, () => -1);
       }
       // A person who lets it go on gives it all its attempts again.
       expect(await library.getJob(jobId)).toMatchObject({ state: 'queued', attempts: 1 });
       for (let attempt = 2; attempt <= ATTEMPTS_MAX; attempt++)
-        await library.sharedWindows.fail((await taken()).fence, FAILURE, Date.now() - 1);
+        await library.sharedWindows.fail((await taken()).fence, FAILURE, () => -1);
       expect(await library.getJob(jobId)).toMatchObject({ state: 'failed', error: FAILURE });
       const other = await offered('other', 1);
       const missing = { code: 'part_missing', detail: 'No.', hint: 'Install it.' } as const;
-      await library.sharedWindows.fail((await taken()).fence, missing, Date.now());
+      await library.sharedWindows.fail((await taken()).fence, missing, () => 0);
       expect(await library.getJob(other.jobId)).toMatchObject({ state: 'failed', error: missing });
     });
 
