@@ -35,6 +35,7 @@ import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, isMade, plannerOptions, type Reading, readingOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
 import { describeWindow } from './window-meaning.js';
+import { pictureSeal } from './window-pictures.js';
 import { type Meaning, meaningOf, type Planned, type WindowWork, windowWrite } from './window-write.js';
 
 export interface PipelineParts extends LayerParts {
@@ -122,6 +123,7 @@ export async function ingestVideo(
 
   try {
     const costs: PartCost[] = [];
+    const seen = new Map<number, string>();
     if (isThere) costs.push(...(await renewVideo(parts, video, subtitles, reading, options)));
     else {
       if (reading.keeps.model) {
@@ -133,7 +135,7 @@ export async function ingestVideo(
       const kept = options.force ? {} : video.stages;
       const begun = beginning(parts, probe, subtitles);
       await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
+      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, seen);
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
@@ -145,7 +147,7 @@ export async function ingestVideo(
       costs.push({ name: 'windows', took: Date.now() - started });
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
-    const offered = reading.asksLater ? await offerWindows(library, video.id, reading) : 0;
+    const offered = reading.asksLater ? await offerWindows(library, video.id, reading, seen) : 0;
     const layers = await ingestLayers(parts, video.id, identity, probe, options);
     costs.push(...layers.costs);
     const outcome = costs.length === 0 ? 'already' : 'ingested';
@@ -183,6 +185,7 @@ export function isComplete({ state }: VideoRecord): boolean {
  * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
  * describes several windows at once, at most `WINDOWS_AHEAD_MAX` of whose pictures are alive then; they are written in order, so that the
  * rows are those of one after the other.
+ * @param seen is told what was seen of each window, where others are to ask the model
  */
 export async function ingestWindows(
   { decoder, library, model: wanted, embedder }: PipelineParts,
@@ -192,9 +195,11 @@ export async function ingestWindows(
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
   reading: Reading,
+  seen = new Map<number, string>(),
 ): Promise<DecodeSummary> {
   const model = reading.asksLater ? undefined : wanted;
-  const size = model?.pictureSize(probe.video);
+  const size = wanted?.pictureSize(probe.video);
+  const engine = reading.asksLater ? await decoder.version() : '';
   const makings = await library.makings(videoId);
   const signals = new SignalDetector();
   const planner = new WindowPlanner(plannerOptions(wanted, probe));
@@ -223,8 +228,10 @@ export async function ingestWindows(
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
       planned.shift();
-      const shown = size ? pictures.take(next.window) : [];
+      const taken = size ? pictures.take(next.window) : [];
       const { index } = next.window;
+      if (reading.asksLater) seen.set(index, pictureSeal(engine, taken));
+      const shown = reading.asksLater ? [] : taken;
       const made = makings.get(index);
       if (isMade(made, reading)) continue;
       const before = made && (await library.readWindow(videoId, index));

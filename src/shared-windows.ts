@@ -54,11 +54,20 @@ export function windowsHeld({ concurrency }: Pick<Model, 'concurrency'>): number
   return concurrency === undefined ? HELD_BY_ONE : Math.min(concurrency, WINDOWS_AHEAD_MAX);
 }
 
-/** Offers the windows of a video that is read to its end and lacks the model. Returns how many wait. */
-export async function offerWindows(library: Library, videoId: string, { made }: Reading): Promise<number> {
+/**
+ * Offers the windows of a video that is read to its end and lacks the model. Returns how many wait.
+ * @param pictures what was seen of them, by their index; see `pictureSeal`
+ */
+export async function offerWindows(
+  library: Library,
+  videoId: string,
+  { made }: Reading,
+  pictures: ReadonlyMap<number, string>,
+): Promise<number> {
   const video = await library.findVideo(videoId);
   const { model, frames } = made;
-  const waiting = await library.sharedWindows.offer(videoId, { model, frames, together: isReadInOnePass(video) });
+  const together = isReadInOnePass(video);
+  const waiting = await library.sharedWindows.offer(videoId, { model, frames, together, pictures });
   await noteStages(library, videoId, { model: { state: waiting > 0 ? 'pending' : 'done', note: model } });
   return waiting;
 }
@@ -97,7 +106,7 @@ export interface SharedRun {
  */
 export async function describeShared(
   { decoder, library, model, embedder, objects }: SharedWindowParts,
-  { fence, indexes, together }: ClaimedWindows,
+  { fence, indexes, together, pictures: seen }: ClaimedWindows,
   { signal, goesOn }: SharedRun,
 ): Promise<void> {
   const { videoId } = fence;
@@ -105,9 +114,17 @@ export async function describeShared(
   await refuseChangedFile(video, objects);
   const probe = await decoder.probe(video.path, { signal });
   const { path, firstFrameTime } = video;
-  const film: Film = { path, firstFrameTime, probe, size: model.pictureSize(probe.video), inOnePass: together };
   const windows: PlannedWindow[] = [];
-  for (const index of indexes) windows.push((await library.readWindow(videoId, index)).window);
+  const unseen: number[] = [];
+  for (const index of indexes) {
+    const { window, made } = await library.readWindow(videoId, index);
+    windows.push(window);
+    // What was described keeps the frames that it was described by, which may be fewer than were planned.
+    if (made?.model === model.id) unseen.push(index);
+  }
+  const size = model.pictureSize(probe.video);
+  const ofPlan = new Map([...seen].filter(([index]) => !unseen.includes(index)));
+  const film: Film = { path, firstFrameTime, probe, size, inOnePass: together, seen: ofPlan };
 
   const halt = new AbortController();
   const stop = AbortSignal.any([signal, halt.signal]);
@@ -128,7 +145,7 @@ export async function describeShared(
   };
 
   const ahead = new InOrder<Meaning | undefined>(Math.min(model.concurrency ?? 1, WINDOWS_AHEAD_MAX));
-  const pictures = readAhead(picturesOf(decoder, film, windows, stop));
+  const pictures = readAhead(picturesOf(decoder, film, windows, stop, () => library.sharedWindows.readTogether(fence)));
   try {
     for (const { index } of windows) {
       if (!goesOn()) break;

@@ -1,9 +1,11 @@
 /** The planned frames of windows, read again from the film: those very frames, as the pass that planned them would have shown them. */
 
+import { createHash } from 'node:crypto';
 import { CANDIDATE_INTERVAL } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import type { Decoder, VideoProbe } from '../ingest/video/decoder.js';
 import type { Picture } from '../ingest/video/frame.js';
+import type { Awaitable } from './awaitable.js';
 import { LongwatchError } from './errors.js';
 import type { Seconds } from './time.js';
 
@@ -15,6 +17,25 @@ export interface Film {
   readonly size: { readonly width: number; readonly height: number };
   /** It gives the same frames only to one pass from its beginning: it is damaged, or its clock starts anew. */
   readonly inOnePass: boolean;
+  /** What the pass that planned them saw of windows, by their index. @default nothing is known */
+  readonly seen?: ReadonlyMap<number, string>;
+}
+
+/**
+ * What a pass saw of a window: its pictures, byte for byte, and by whom. Two that were not made by the same engine at the same size say nothing of each
+ * other.
+ * @param engine `Decoder.version`
+ */
+export function pictureSeal(engine: string, pictures: readonly Picture[]): string {
+  const hash = createHash('sha256');
+  for (const { rgb } of pictures) hash.update(rgb);
+  return `${hash.digest('hex')} ${pictures[0]?.width}x${pictures[0]?.height} ${engine}`;
+}
+
+/** Whether they can be compared, and are not the same. */
+function contradicts(seal: string, other: string): boolean {
+  const end = seal.indexOf(' ');
+  return seal !== other && seal.slice(end) === other.slice(end);
 }
 
 /** Longer than the decoder's tolerance and shorter than any frame, so that a range that ends so far behind a frame holds it and no later one. */
@@ -25,8 +46,9 @@ const SAME_TIME: Seconds = 1e-6;
 /**
  * The pictures of each window, in order, one window at a time. Each is read from the key frame before it. Planned frames are candidates of the one pass,
  * which are chosen by their distance from the candidate before alone: chosen anew from a planned one on, they are the same. Where a planned frame
- * does not come with its own timestamp at its own time, the rest is read in one pass.
+ * does not come with its own timestamp at its own time, or does not look as it did (key frames that are no clean beginning), the rest is read in one pass.
  * @param windows in order
+ * @param onOnePass called where that is found out
  * @throws {LongwatchError} as `Decoder.stretch` and `Decoder.decode`; `file_changed` when a planned frame is not there
  */
 export async function* picturesOf(
@@ -34,10 +56,15 @@ export async function* picturesOf(
   film: Film,
   windows: readonly PlannedWindow[],
   signal?: AbortSignal,
+  onOnePass: () => Awaitable<void> = () => {},
 ): AsyncGenerator<readonly Picture[], void> {
+  const engine = await decoder.version();
   for (const [position, window] of windows.entries()) {
-    const pictures = film.inOnePass ? undefined : await stretchOf(decoder, film, window, signal);
+    const read = film.inOnePass ? undefined : await stretchOf(decoder, film, window, signal);
+    const seen = film.seen?.get(window.index);
+    const pictures = read && seen !== undefined && contradicts(pictureSeal(engine, read), seen) ? undefined : read;
     if (!pictures) {
+      if (!film.inOnePass) await onOnePass();
       yield* inOnePass(decoder, film, windows.slice(position), signal);
       return;
     }

@@ -21,8 +21,11 @@ import {
   nextJob,
   OFFER,
   offeredByNobody,
+  READ_TOGETHER,
   type SharedWindows,
   shareOf,
+  type TakenRow,
+  toClaimed,
   WAITING,
   type WindowOffer,
   windowLost,
@@ -42,13 +45,19 @@ export class WindowTasks implements SharedWindows {
     this.#job = job;
   }
 
-  async offer(videoId: string, { model, frames, together }: WindowOffer): Promise<number> {
+  async offer(videoId: string, { model, frames, together, pictures }: WindowOffer): Promise<number> {
     const { jobId: job } = this.#job ?? {};
     if (job === undefined) throw offeredByNobody();
     return this.#sql.write(async (sql) => {
       const key = await lockVideo(sql, videoId);
       await sql.run(DROP_OTHERS, { job, key });
       await sql.run(OFFER, { job, key, model, frames, together: together ? 1 : 0 });
+      if (pictures.size > 0)
+        await sql.run(
+          `UPDATE window_task SET pictures = seen.pictures FROM unnest(@indexes::integer[], @pictures::text[]) AS seen (window_index, pictures)
+           WHERE video_key = @key AND window_task.window_index = seen.window_index`,
+          { key, indexes: [...pictures.keys()], pictures: [...pictures.values()] },
+        );
       return waitingFor(sql, key);
     });
   }
@@ -71,8 +80,8 @@ export class WindowTasks implements SharedWindows {
       const { now, farthest_lease } = moments;
       const free = await sql.get<FreeRow>(FREE_OF_JOB, { now, farthest_lease, model, ...next });
       // Those that another transaction has in hands are passed over, not waited for.
-      const rows = await sql.all<{ video_key: number; window_index: number; together: number }>(
-        `SELECT video_key, window_index, together FROM window_task WHERE job_id = @job AND model = @model AND ${FREE}
+      const rows = await sql.all<TakenRow>(
+        `SELECT video_key, window_index, together, pictures FROM window_task WHERE job_id = @job AND model = @model AND ${FREE}
          ORDER BY window_index LIMIT @share::integer FOR UPDATE SKIP LOCKED`,
         { now, farthest_lease, model, ...next, share: free ? shareOf(free, most) : 0 },
       );
@@ -87,7 +96,7 @@ export class WindowTasks implements SharedWindows {
          WHERE video_key = @key AND window_index = ANY (@indexes::integer[])`,
         { claim: fence.claim, owner, until: now + lease, key: first.video_key, indexes },
       );
-      return { fence, indexes, together: first.together === 1 };
+      return toClaimed(fence, rows);
     });
   }
 
@@ -101,6 +110,10 @@ export class WindowTasks implements SharedWindows {
       });
       return changes > 0;
     });
+  }
+
+  async readTogether(fence: WindowFence): Promise<void> {
+    await this.#sql.run(READ_TOGETHER, { job: fence.jobId });
   }
 
   async leave(fence: WindowFence): Promise<void> {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { LONGEST_WAIT } from '../../ingest/jobs/back-off.js';
 import { ATTEMPTS_MAX, LEASE_MAX } from '../../ingest/jobs/job.js';
-import type { WindowClaims, WindowFence } from '../../ingest/jobs/window-claim.js';
+import type { ClaimedWindows, WindowClaims, WindowFence } from '../../ingest/jobs/window-claim.js';
 import type { Awaitable } from '../../src/awaitable.js';
 import { isTransient, LongwatchError } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
@@ -12,6 +12,8 @@ import type { Making, StoredError, WindowWrite } from './records.js';
 export interface WindowOffer extends Pick<Making, 'model' | 'frames'> {
   /** The film gives its frames in one pass from its beginning only, so one worker has to take all windows. */
   readonly together: boolean;
+  /** What the pass that planned them saw of the windows, by their index; none where they were planned before. */
+  readonly pictures: ReadonlyMap<number, string>;
 }
 
 export interface SharedWindows extends WindowClaims {
@@ -69,6 +71,8 @@ export const OFFER = `INSERT INTO window_task (video_key, window_index, job_id, 
     AND (making.key IS NULL OR making.model <> @model OR (CAST(@frames AS text) <> '' AND making.frames <> @frames))
   ON CONFLICT (video_key, window_index) DO UPDATE SET job_id = excluded.job_id, model = excluded.model, together = excluded.together,
     claim = CASE WHEN window_task.job_id = excluded.job_id AND window_task.model = excluded.model THEN window_task.claim END`;
+export const SEEN = 'UPDATE window_task SET pictures = @pictures WHERE video_key = @key AND window_index = @index';
+export const READ_TOGETHER = 'UPDATE window_task SET together = 1 WHERE job_id = @job';
 export const DROP_OTHERS = 'DELETE FROM window_task WHERE job_id = @job AND video_key <> @key';
 export const WAITING = 'SELECT count(*) AS waiting FROM window_task WHERE video_key = @key';
 
@@ -78,6 +82,22 @@ export const GOT_ON = `UPDATE job SET attempts = CASE WHEN attempts > 1 THEN 1 E
     progress = CASE WHEN state = 'queued' THEN @progress ELSE progress END,
     progressed_ms = CASE WHEN state = 'queued' THEN @now ELSE progressed_ms END, updated_ms = @now
   WHERE id = @job`;
+
+export interface TakenRow {
+  readonly video_key: number;
+  readonly window_index: number;
+  readonly together: number;
+  readonly pictures: string | null;
+}
+
+export function toClaimed(fence: WindowFence, rows: readonly TakenRow[]): ClaimedWindows {
+  return {
+    fence,
+    indexes: rows.map((row) => row.window_index),
+    together: rows.some((row) => row.together === 1),
+    pictures: new Map(rows.flatMap((row) => (row.pictures === null ? [] : [[row.window_index, row.pictures]]))),
+  };
+}
 
 export function claimMoments(now: Milliseconds) {
   return { now, farthest_run: now + LONGEST_WAIT, farthest_lease: now + LEASE_MAX };

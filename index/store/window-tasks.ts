@@ -22,8 +22,12 @@ import {
   nextJob,
   OFFER,
   offeredByNobody,
+  READ_TOGETHER,
+  SEEN,
   type SharedWindows,
   shareOf,
+  type TakenRow,
+  toClaimed,
   WAITING,
   type WindowOffer,
   windowLost,
@@ -45,13 +49,14 @@ export class WindowTasks implements SharedWindows {
     this.#job = job;
   }
 
-  offer(videoId: string, { model, frames, together }: WindowOffer): number {
+  offer(videoId: string, { model, frames, together, pictures }: WindowOffer): number {
     const { jobId: job } = this.#job ?? {};
     if (job === undefined) throw offeredByNobody();
     return this.#db.write(() => {
       const key = this.#videos.key(videoId);
       this.#db.run(DROP_OTHERS, { job, key });
       this.#db.run(OFFER, { job, key, model, frames, together: together ? 1 : 0 });
+      for (const [index, seen] of pictures) this.#db.run(SEEN, { key, index, pictures: seen });
       return this.#waiting(key);
     });
   }
@@ -73,8 +78,8 @@ export class WindowTasks implements SharedWindows {
       if (!next) return undefined;
       const { now, farthest_lease } = moments;
       const free = this.#db.get<FreeRow>(FREE_OF_JOB, { now, farthest_lease, model, ...next });
-      const rows = this.#db.all<{ video_key: number; window_index: number; together: number }>(
-        `SELECT video_key, window_index, together FROM window_task WHERE job_id = @job AND model = @model AND ${FREE}
+      const rows = this.#db.all<TakenRow>(
+        `SELECT video_key, window_index, together, pictures FROM window_task WHERE job_id = @job AND model = @model AND ${FREE}
          ORDER BY window_index LIMIT @share`,
         { now, farthest_lease, model, ...next, share: free ? shareOf(free, most) : 0 },
       );
@@ -89,7 +94,7 @@ export class WindowTasks implements SharedWindows {
            WHERE video_key = @key AND window_index = @index`,
           { claim: fence.claim, owner, until: now + lease, key, index },
         );
-      return { fence, indexes: rows.map((row) => row.window_index), together: first.together === 1 };
+      return toClaimed(fence, rows);
     });
   }
 
@@ -102,6 +107,10 @@ export class WindowTasks implements SharedWindows {
       });
       return changes > 0;
     });
+  }
+
+  readTogether(fence: WindowFence): void {
+    this.#db.write(() => this.#db.run(READ_TOGETHER, { job: fence.jobId }));
   }
 
   leave(fence: WindowFence): void {

@@ -29,6 +29,8 @@ export interface ClaimedWindows {
   readonly indexes: readonly number[];
   /** Their film gives its frames in one pass from its beginning only. */
   readonly together: boolean;
+  /** What the pass that planned them saw of them, by their index, where that is known; see `pictureSeal`. */
+  readonly pictures: ReadonlyMap<number, string>;
 }
 
 /** Who shows which windows to a model. Every method is one transaction. */
@@ -43,6 +45,8 @@ export interface WindowClaims {
   claim(claim: WindowClaim): Awaitable<ClaimedWindows | undefined>;
   /** Makes the lease longer. False when none of them is held any more. */
   renew(fence: WindowFence, lease: Milliseconds): Awaitable<boolean>;
+  /** The film of these windows turned out to give its frames in one pass only: whoever claims others of it takes all. */
+  readTogether(fence: WindowFence): Awaitable<void>;
   /** Lets go of those that are not written. */
   leave(fence: WindowFence): Awaitable<void>;
   /**

@@ -47,7 +47,9 @@ async function fill(library: Library): Promise<string> {
   if (held) await library.endJob(held.fence, { kind: 'failed', error: { code: 'disk_full', detail: 'Full.' } });
   const running = await library.claimJob(claim);
   if (running)
-    await library.underJob(running.fence).sharedWindows.offer(id, { model: 'm', frames: '', together: true });
+    await library
+      .underJob(running.fence)
+      .sharedWindows.offer(id, { model: 'm', frames: '', together: true, pictures: new Map([[0, 'seen']]) });
   await library.sharedWindows.claim({ ...claim, model: 'm', most: 1 });
   await library.pauseJobs(true);
   await library.watches.add(

@@ -18,6 +18,8 @@ CREATE TABLE window_task (
   model text COLLATE "C" NOT NULL,
   -- The film gives its frames in one pass only, so one worker takes all of its windows.
   together integer NOT NULL CHECK (together IN (0, 1)),
+  -- What the pass that planned it saw of it, so that who reads its frames again knows them. NULL: nobody says so.
+  pictures text,
   -- Of one claim alone. NULL: nobody holds it.
   claim text COLLATE "C",
   lease_owner text COLLATE "C",

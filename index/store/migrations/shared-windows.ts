@@ -18,6 +18,8 @@ CREATE TABLE window_task (
   model TEXT NOT NULL,
   -- The film gives its frames in one pass only, so one worker takes all of its windows.
   together INTEGER NOT NULL CHECK (together IN (0, 1)),
+  -- What the pass that planned it saw of it, so that who reads its frames again knows them. NULL: nobody says so.
+  pictures TEXT,
   -- Of one claim alone. NULL: nobody holds it.
   claim TEXT,
   lease_owner TEXT,

@@ -31,7 +31,9 @@ export function sharedWindowsContract({ make, again }: House): void {
     const { id: videoId } = await mine.addVideo(newVideo(name));
     for (let index = 0; index < windows; index++)
       await mine.writeWindow(videoId, { ...windowOf(index), made: PLANNED });
-    expect(await mine.sharedWindows.offer(videoId, { model: 'm', frames: '', together })).toBe(windows);
+    expect(
+      await mine.sharedWindows.offer(videoId, { model: 'm', frames: '', together, pictures: new Map([[0, 'seen']]) }),
+    ).toBe(windows);
     await library.endJob(held.fence, { kind: 'handed', videoId, parts: ['model'] });
     return { jobId, videoId, fence: held.fence };
   }
@@ -189,7 +191,7 @@ export function sharedWindowsContract({ make, again }: House): void {
 
     it('are offered by their job alone, those that lack the model, and stay with their holder when it is done again', async () => {
       const { videoId, jobId, fence: old } = await offered('film', 3);
-      const offer = { model: 'm', frames: '', together: false };
+      const offer = { model: 'm', frames: '', together: false, pictures: new Map() };
       const { fence } = await taken();
       expect(await codeOf(() => library.sharedWindows.offer(videoId, offer))).toBe('internal');
       expect(await codeOf(() => library.underJob(old).sharedWindows.offer(videoId, offer))).toBe('lease_lost');
