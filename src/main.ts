@@ -36,7 +36,7 @@ import { type PictureSearchRequest, searchByPicture } from './picture-search.js'
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Profile } from './profile.js';
 import type { ServerStatus } from './remote/pool-member.js';
-import { asksOthers, ingestShare } from './shared-ingest.js';
+import { ingestShare, leavesModel } from './shared-ingest.js';
 import { describeShared, windowsHeld } from './shared-windows.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
 import { BackendModel } from './tasks/backend-model.js';
@@ -156,9 +156,10 @@ export async function openEngine(
         ...(videoId ? { videoId } : {}),
       };
       const options = { tags, signal, onProgress: report };
-      const pipeline = await pipelineUnder(fence, profile);
-      const asksLater = await asksOthers(library.workers, jobs.owner, work.parts);
-      return ingestShare({ ...pipeline, asksLater }, file, share, options);
+      const { model, ...pipeline } = await pipelineUnder(fence, profile);
+      const asks = model && !(await leavesModel(library.workers, jobs.owner, work.parts));
+      const asked = asks ? { model } : model ? { planFor: model } : {};
+      return ingestShare({ ...pipeline, ...asked }, file, share, options);
     },
   });
   const windowModel = async (): Promise<WindowModel | undefined> => {

@@ -25,7 +25,7 @@ import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
 import type { Embedder } from './meaning/embedder.js';
-import type { Model } from './model.js';
+import type { Model, ModelNeeds } from './model.js';
 import { PictureRing } from './picture-ring.js';
 import type { Profile } from './profile.js';
 import type { LayerParts } from './read-layers.js';
@@ -48,10 +48,10 @@ export interface PipelineParts extends LayerParts {
   /** Without one, windows have no captions. */
   readonly model?: Model;
   /**
-   * The plan goes by the model, and nobody asks it here: the windows are offered to whoever does, see `shared-windows.ts`. For a library that writes
-   * under a job. @default false
+   * Without `model`, one that is asked elsewhere and later: the plan goes by it, and the windows are offered to whoever asks it, see `shared-windows.ts`. For a library
+   * that writes under a job.
    */
-  readonly asksLater?: boolean;
+  readonly planFor?: ModelNeeds;
   /** The profile that the layers are of. @default not said, and not remembered */
   readonly profile?: Profile;
   /** Those of another, for a video that was read with more. @default those that are there */
@@ -188,7 +188,7 @@ export function isComplete({ state }: VideoRecord): boolean {
  * @param seen is told what was seen of each window, where others are to ask the model
  */
 export async function ingestWindows(
-  { decoder, library, model: wanted, embedder }: PipelineParts,
+  { decoder, library, model, planFor, embedder }: PipelineParts,
   videoId: string,
   file: string,
   probe: VideoProbe,
@@ -197,7 +197,7 @@ export async function ingestWindows(
   reading: Reading,
   seen = new Map<number, string>(),
 ): Promise<DecodeSummary> {
-  const model = reading.asksLater ? undefined : wanted;
+  const wanted = model ?? planFor;
   const size = wanted?.pictureSize(probe.video);
   const engine = reading.asksLater ? await decoder.version() : '';
   const makings = await library.makings(videoId);

@@ -9,17 +9,16 @@ import { type IngestOptions, ingestVideo, isComplete, type PipelineParts } from 
 import { concludeWindows } from './shared-windows.js';
 
 /**
- * Whether a worker that decodes leaves the model's part to others: where it does not do it, and where workers are there that do nothing before it, so
- * that they would only look on. Then it does its share of the windows like they.
+ * Whether a worker that decodes and asks the model only plans for now, since workers are there that do nothing before the model's part and so would
+ * look on. Then it does its share of the windows like they.
  * @param own what it does; undefined: all
  */
-export async function asksOthers(
+export async function leavesModel(
   workers: Pick<WorkerStore, 'list'>,
   owner: string,
   own: readonly JobPart[] = JOB_PARTS,
 ): Promise<boolean> {
   if (!own.includes('decode')) return false;
-  if (!own.includes('model')) return true;
   return (await workers.list()).some(
     (other) =>
       other.owner !== owner &&

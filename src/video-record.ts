@@ -7,7 +7,7 @@ import type { PlannerOptions } from '../ingest/plan/planner.js';
 import type { DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
 import type { SubtitleTracks } from './layers/subtitles/subtitles.js';
 import type { Embedder } from './meaning/embedder.js';
-import type { Model } from './model.js';
+import type { ModelNeeds } from './model.js';
 import type { PipelineParts } from './pipeline.js';
 import { cleanText } from './tasks/words.js';
 
@@ -24,7 +24,7 @@ export function titleOf(file: string, probe: VideoProbe): string {
 }
 
 /** What a model costs and wants, as far as the plan goes by it; without one, the planner's own. */
-export function plannerOptions(model: Model | undefined, { video }: VideoProbe): PlannerOptions {
+export function plannerOptions(model: ModelNeeds | undefined, { video }: VideoProbe): PlannerOptions {
   if (!model) return {};
   return { tokensPerPair: model.tokensPerPair(model.pictureSize(video)), movingRate: model.frameRate ?? 0 };
 }
@@ -51,7 +51,8 @@ export function readingOf(
   subtitles: SubtitleTracks,
   known: VideoRecord | undefined,
 ): Reading {
-  const { embedder, model } = parts;
+  const { embedder } = parts;
+  const model = parts.model ?? parts.planFor;
   const version = `windows ${PIPELINE_VERSION}`;
   const { tokensPerPair, movingRate } = plannerOptions(model, probe);
   const fingerprint = model ? `${version}, ${tokensPerPair} tokens a pair, ${movingRate} fps` : version;
@@ -67,7 +68,7 @@ export function readingOf(
     fingerprint: keepsModel ? known.fingerprint : fingerprint,
     made,
     keeps: { model: keepsModel, meaning: !embedder },
-    asksLater: model !== undefined && (parts.asksLater ?? false),
+    asksLater: parts.model === undefined && model !== undefined,
   };
 }
 
@@ -121,7 +122,7 @@ export function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitl
 }
 
 function stagesOf(
-  { decoder, embedder, model, asksLater = false }: PipelineParts,
+  { decoder, embedder, model, planFor }: PipelineParts,
   subtitles: SubtitleTracks,
   state: 'running' | 'done',
 ): Record<string, StageRecord> {
@@ -129,11 +130,13 @@ function stagesOf(
     decode: { state, note: decoder.id },
     signals: { state },
     subtitles: subtitlesStage(subtitles, state),
-    model: model
-      ? { state: asksLater ? 'pending' : state, note: model.id }
-      : { state: 'skipped', note: 'no model is installed' },
+    model: modelStage(model ?? planFor, model ? state : 'pending'),
     embeddings: embedder ? embeddingsStage(embedder, state) : { state: 'skipped', note: 'no embedder is installed' },
   };
+}
+
+function modelStage(model: ModelNeeds | undefined, state: StageRecord['state']): StageRecord {
+  return model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' };
 }
 
 export function embeddingsStage({ id }: Embedder, state: 'running' | 'done'): StageRecord {

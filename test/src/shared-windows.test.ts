@@ -14,7 +14,7 @@ import type { Decoder } from '../../ingest/video/decoder.js';
 import { loadConfig } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
 import { ingestVideo, type PipelineParts } from '../../src/pipeline.js';
-import { asksOthers, ingestShare } from '../../src/shared-ingest.js';
+import { ingestShare, leavesModel } from '../../src/shared-ingest.js';
 import { describeShared } from '../../src/shared-windows.js';
 import { CountingLayer, ScriptedModel, SeeingEmbedder } from './stand-ins.js';
 
@@ -64,7 +64,8 @@ class Hosts {
     const held = this.library.claimJob({ ...HOLD, owner: own.join(), parts: own });
     if (!held) throw new Error('There is no job to take.');
     const { fence, job } = held;
-    const parts = { ...this.parts(), library: this.library.underJob(fence), asksLater: !own.includes('model') };
+    const { model, ...others } = this.parts();
+    const parts = { ...others, library: this.library.underJob(fence), planFor: model };
     const { parts: todo, videoId: known } = job;
     const share = { own, ...(todo ? { todo } : {}), ...(known ? { videoId: known } : {}) };
     const { videoId, left } = await ingestShare(parts, film, share);
@@ -216,16 +217,15 @@ describe('windows that several workers describe', () => {
 
 describe('a worker that decodes', () => {
   const other = { owner: 'other', host: 'h', version: '1', state: 'idle', since: 0, silence: 0, jobs: [] } as const;
-  const asks = (own: readonly JobPart[] | undefined, ...others: Partial<WorkerRecord>[]) =>
-    asksOthers({ list: () => others.map((one) => ({ ...other, parts: ['model'], ...one })) }, 'self', own);
+  const leaves = (own: readonly JobPart[] | undefined, ...others: Partial<WorkerRecord>[]) =>
+    leavesModel({ list: () => others.map((one) => ({ ...other, parts: ['model'], ...one })) }, 'self', own);
 
-  it('asks the model itself, as it has the frames at hand, unless it is not to or others could do nothing but look on', async () => {
-    expect(await asks(undefined)).toBe(false);
-    expect(await asks(['decode', 'model'], { parts: ['decode', 'model'] }, { parts: ['speech'] })).toBe(false);
-    expect(await asks(['decode', 'model'], { state: 'lost' }, { state: 'draining' }, { owner: 'self' })).toBe(false);
-    expect(await asks(['decode', 'model'], {})).toBe(true);
-    expect(await asks(undefined, { parts: ['model', 'speech'], state: 'working' })).toBe(true);
-    expect(await asks(['decode', 'sound'])).toBe(true);
-    expect(await asks(['model'], {})).toBe(false);
+  it('asks the model itself, as it has the frames at hand, unless others could do nothing but look on', async () => {
+    expect(await leaves(undefined)).toBe(false);
+    expect(await leaves(['decode', 'model'], { parts: ['decode', 'model'] }, { parts: ['speech'] })).toBe(false);
+    expect(await leaves(['decode', 'model'], { state: 'lost' }, { state: 'draining' }, { owner: 'self' })).toBe(false);
+    expect(await leaves(['decode', 'model'], {})).toBe(true);
+    expect(await leaves(undefined, { parts: ['model', 'speech'], state: 'working' })).toBe(true);
+    expect(await leaves(['model'], {})).toBe(false);
   });
 });
