@@ -155,7 +155,10 @@ export function sharedWindowsContract({ make, again }: House): void {
       expect(await takes({})).toBeUndefined();
       expect(await takes({ parts: ['decode', 'model'] })).toBeUndefined();
       const { fence } = await taken();
-      expect((await library.jobCounts()).queued).toMatchObject({ model: { count: 1 } });
+      expect(await library.jobCounts()).toMatchObject({
+        queued: { model: { count: 1 } },
+        windows: { free: 0, claimed: 1 },
+      });
       await library.workers.sign({ owner: 'one', host: 'box', version: '1', parts: ['model'], draining: false });
       expect((await library.workers.list())[0]).toMatchObject({
         state: 'working',
