@@ -135,6 +135,8 @@ export async function ingestVideo(
       const kept = options.force ? {} : video.stages;
       const begun = beginning(parts, probe, subtitles);
       await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
+      // What others hold of it would be described twice.
+      await library.sharedWindows.withdraw(video.id);
       const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, seen);
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');

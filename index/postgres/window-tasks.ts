@@ -27,6 +27,7 @@ import {
   type TakenRow,
   toClaimed,
   WAITING,
+  WITHDRAW,
   type WindowOffer,
   windowLost,
 } from '../store/shared-windows.js';
@@ -59,6 +60,12 @@ export class WindowTasks implements SharedWindows {
           { key, indexes: [...pictures.keys()], pictures: [...pictures.values()] },
         );
       return waitingFor(sql, key);
+    });
+  }
+
+  withdraw(videoId: string): Promise<void> {
+    return this.#sql.write(async (sql) => {
+      await sql.run(WITHDRAW, { key: await lockVideo(sql, videoId) });
     });
   }
 

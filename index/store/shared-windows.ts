@@ -24,6 +24,8 @@ export interface SharedWindows extends WindowClaims {
    * @throws {LongwatchError} `lease_lost`; `internal` outside of a job
    */
   offer(videoId: string, offer: WindowOffer): Awaitable<number>;
+  /** Takes every offer of the video back: whoever holds a window of it can no longer write it. For who is about to plan or describe them itself. */
+  withdraw(videoId: string): Awaitable<void>;
   /** How many windows of the video wait for a model, claimed ones included. */
   waiting(videoId: string): Awaitable<number>;
   /**
@@ -74,6 +76,7 @@ export const OFFER = `INSERT INTO window_task (video_key, window_index, job_id, 
 export const SEEN = 'UPDATE window_task SET pictures = @pictures WHERE video_key = @key AND window_index = @index';
 export const READ_TOGETHER = 'UPDATE window_task SET together = 1 WHERE job_id = @job';
 export const DROP_OTHERS = 'DELETE FROM window_task WHERE job_id = @job AND video_key <> @key';
+export const WITHDRAW = 'DELETE FROM window_task WHERE video_key = @key';
 export const WAITING = 'SELECT count(*) AS waiting FROM window_task WHERE video_key = @key';
 
 /** Its attempts were not in vain; and while nobody holds it for another part, this is what is done of it. */

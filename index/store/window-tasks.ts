@@ -29,6 +29,7 @@ import {
   type TakenRow,
   toClaimed,
   WAITING,
+  WITHDRAW,
   type WindowOffer,
   windowLost,
 } from './shared-windows.js';
@@ -59,6 +60,10 @@ export class WindowTasks implements SharedWindows {
       for (const [index, seen] of pictures) this.#db.run(SEEN, { key, index, pictures: seen });
       return this.#waiting(key);
     });
+  }
+
+  withdraw(videoId: string): void {
+    this.#db.write(() => this.#db.run(WITHDRAW, { key: this.#videos.key(videoId) }));
   }
 
   waiting(videoId: string): number {

@@ -205,6 +205,12 @@ export function sharedWindowsContract({ make, again }: House): void {
       expect(await mine.sharedWindows.offer(videoId, offer)).toBe(2);
       // Whose frames are embedded elsewhere is shown again, and whose model is another one.
       expect(await mine.sharedWindows.offer(videoId, { ...offer, frames: 'e' })).toBe(3);
+      const last = await taken();
+      await mine.sharedWindows.withdraw(videoId);
+      expect(await codeOf(() => library.sharedWindows.write(last.fence, written(last.indexes[0] ?? 0)))).toBe(
+        'lease_lost',
+      );
+      expect(await mine.sharedWindows.offer(videoId, offer)).toBe(2);
       await mine.clearWindows(videoId);
       expect(await library.sharedWindows.waiting(videoId)).toBe(0);
     });
