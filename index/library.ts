@@ -23,6 +23,7 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { SharedWindows } from './store/shared-windows.js';
 import type { StandingStore } from './store/standing-store.js';
 import type { Timeline } from './store/timeline.js';
 import type { VectorIndexStatus } from './vectors/vector-index.js';
@@ -214,6 +215,8 @@ export interface Library extends JobStore, WatchStore {
   /** How many jobs there are of each state, and since when the oldest one waits. */
   jobCounts(): Awaitable<JobCounts>;
 
+  /** Windows that wait for a model and that several workers share. */
+  readonly sharedWindows: SharedWindows;
   /** Who does the jobs. */
   readonly workers: WorkerStore;
   /** Standing queries and the notices that are owed to them. */

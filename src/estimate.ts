@@ -7,9 +7,10 @@ import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.j
 import { timeToIdentify } from '../ingest/media.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
+import { WINDOWS_AHEAD_MAX } from './in-order.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
 import { readBeside } from './layers-beside.js';
-import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
+import { ingestWindows, type PipelineParts } from './pipeline.js';
 import { readLayer } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { readingOf } from './video-record.js';
@@ -136,12 +137,9 @@ class Trial {
     const tried = await this.#try(options, async (signal, onProgress) => {
       const words = { tracks: [], warnings: [] };
       const reading = readingOf(parts, probe, words, undefined);
-      const beside = readBeside(parts, this.#videoId, file, probe, { signal });
-      try {
-        await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading, beside.clock);
-      } finally {
-        await beside.finish();
-      }
+      await readBeside(parts, this.#videoId, file, probe, { signal }, (clock) =>
+        ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading, { clock }),
+      );
     });
     if (!parts.model || tried.last.at === this.duration) return this.#estimate('windows', [tried]);
     // A model's windows are what takes its time; how far the decoder ran ahead says nothing.

@@ -26,6 +26,8 @@ import {
   SPEEDS,
   type SpeedRow,
   toJobCounts,
+  WINDOW_COUNTS,
+  type WindowCountRow,
 } from '../store/job-counts.js';
 import {
   ALIVE,
@@ -232,7 +234,9 @@ export class Jobs {
   }
 
   async counts(): Promise<JobCounts> {
-    return toJobCounts(await this.#sql.all<JobCountRow>(JOB_COUNTS), await this.#sql.all<SpeedRow>(SPEEDS));
+    const jobs = await this.#sql.all<JobCountRow>(JOB_COUNTS);
+    const windows = await this.#sql.all<WindowCountRow>(WINDOW_COUNTS, { now: await clock(this.#sql) });
+    return toJobCounts(jobs, windows, await this.#sql.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */

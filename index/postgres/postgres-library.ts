@@ -48,6 +48,7 @@ import {
 } from './video-extras.js';
 import { Videos } from './videos.js';
 import { Watches } from './watches.js';
+import { WindowTasks } from './window-tasks.js';
 import { beginLayer, clearLayers, listSegments, writeStretch, writeWindow, writtenWindows } from './windows.js';
 import { Workers } from './workers.js';
 
@@ -79,6 +80,7 @@ type Search = Pick<VectorSearch, 'search' | 'status' | 'rebuild' | 'close'>;
 
 export class PostgresLibrary implements Library {
   readonly directory: string;
+  readonly sharedWindows: WindowTasks;
   readonly watches: Watches;
   readonly workers: Workers;
   readonly keptAnswers: KeptAnswers;
@@ -108,6 +110,7 @@ export class PostgresLibrary implements Library {
     this.#held = held;
     this.#videos = new Videos(db);
     this.#jobs = new Jobs(db);
+    this.sharedWindows = new WindowTasks(db, held?.fence);
     this.watches = new Watches(db);
     this.workers = new Workers(db);
     this.keptAnswers = new KeptAnswers(db);

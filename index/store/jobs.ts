@@ -21,7 +21,16 @@ import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import { JOB_COUNTS, type JobCountRow, type JobCounts, SPEEDS, type SpeedRow, toJobCounts } from './job-counts.js';
+import {
+  JOB_COUNTS,
+  type JobCountRow,
+  type JobCounts,
+  SPEEDS,
+  type SpeedRow,
+  toJobCounts,
+  WINDOW_COUNTS,
+  type WindowCountRow,
+} from './job-counts.js';
 import {
   ALIVE,
   ASK_MORE,
@@ -259,7 +268,8 @@ export class Jobs {
   }
 
   counts(): JobCounts {
-    return toJobCounts(this.#db.all<JobCountRow>(JOB_COUNTS), this.#db.all<SpeedRow>(SPEEDS));
+    const windows = this.#db.all<WindowCountRow>(WINDOW_COUNTS, { now: Date.now() });
+    return toJobCounts(this.#db.all<JobCountRow>(JOB_COUNTS), windows, this.#db.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */

@@ -6,7 +6,7 @@ import type { Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { JobPart } from './job-part.js';
 
-/** `queued` waits for a process, `paused` for a person. */
+/** `queued` waits for a process, also while several describe its windows; `paused` waits for a person. */
 export const JOB_STATES = ['queued', 'paused', 'running', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 

@@ -58,6 +58,8 @@ export interface JobQueueOptions {
   readonly parts?: readonly JobPart[];
   /** Tells other hosts of new work, and hears of theirs. @default none: they look every few seconds */
   readonly waker?: () => Promise<Waker | undefined>;
+  /** Called when others call for work: there may be windows beside jobs. @default nobody hears it */
+  readonly onCall?: () => void;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
   /** How often the store is looked through for jobs that nobody does. @default SWEEP_EVERY */
@@ -71,7 +73,7 @@ export interface JobQueueOptions {
 }
 
 /** What has no default of its own. */
-type Open = 'profile' | 'parts' | 'waker';
+type Open = 'profile' | 'parts' | 'waker' | 'onCall';
 
 /** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
 export const LEASE: Milliseconds = 60_000;
@@ -158,6 +160,7 @@ export class JobQueue {
   async #hear(): Promise<void> {
     const waker = await this.#options.waker?.();
     await waker?.hear(this.#options.parts ?? JOB_PARTS, async () => {
+      this.#options.onCall?.();
       await this.#takeUp();
       if (this.#mine.size >= this.#options.concurrency)
         await Promise.race([...this.#mine.values()].map(({ ended }) => ended));

@@ -72,7 +72,7 @@ describe('workers', { timeout: 120_000 }, () => {
       expect(existsSync(alive)).toBe(true);
       expect((await library.workers()).map(({ parts, host }) => [parts, host])).toEqual([
         [['sound'], os.hostname()],
-        [['decode'], os.hostname()],
+        [['decode', 'model'], os.hostname()],
       ]);
       // Stopped, they are gone from the list, too.
       for (const { child } of [sound, decode]) child.kill('SIGTERM');
