@@ -3,9 +3,10 @@
 import type { Library } from '../index/library.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
-import type { JobRecord } from '../ingest/jobs/job.js';
+import type { JobRecord, JobSight } from '../ingest/jobs/job.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
+import type { PlaceStatus } from '../ingest/watch/watched-place.js';
 import type { AskRequest, AskStep } from '../src/ask.js';
 import type { Awaitable } from '../src/awaitable.js';
 import type { InstalledTowers } from '../src/clip/installed-towers.js';
@@ -41,6 +42,8 @@ export interface JobRunner {
   resume(id: string): Awaitable<JobRecord>;
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
   retry(id: string): Awaitable<JobRecord>;
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  prioritise(id: string, priority: number): Awaitable<JobRecord>;
   /** Stops the whole queue, in every process of the library; running jobs are put back. */
   pauseAll(): Awaitable<void>;
   resumeAll(): Awaitable<void>;
@@ -51,7 +54,13 @@ export interface JobRunner {
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
   }>;
-  /** Calls `listener` with every change of a job, in order. Returns the function that ends this. */
+  /**
+   * The jobs that somebody who follows them has to hear of, whichever process does them: those that run, those that are taken next, the newest
+   * ones, and those of `ids`.
+   * @param state of an earlier sight: undefined when nothing has changed since
+   */
+  sight(ids: readonly string[], state?: string): Awaitable<JobSight | undefined>;
+  /** Calls `listener` with every change of a job of this process, in order. Returns the function that ends this. */
   subscribe(listener: (job: JobRecord) => void): () => void;
 }
 
@@ -126,6 +135,8 @@ export interface ApiParts {
   readonly estimate: (file: string, signal?: AbortSignal) => Promise<IngestEstimate>;
   /** What is installed, used and missing. Tries the parts, which takes seconds. Absent where nobody can tell. */
   readonly examine?: () => Promise<readonly PartFinding[]>;
+  /** How the folders and buckets are doing that this process watches. Absent where it watches none. */
+  readonly watchedPlaces?: () => readonly PlaceStatus[];
   readonly jobs: JobRunner;
   readonly config: ApiConfig;
   readonly log: Log;

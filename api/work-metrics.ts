@@ -4,6 +4,7 @@ import type { JobCounts } from '../index/store/job-counts.js';
 import { JOB_STATES } from '../ingest/jobs/job.js';
 import { JOB_PARTS } from '../ingest/jobs/job-part.js';
 import { WORKER_STATES, type WorkerRecord } from '../ingest/jobs/worker.js';
+import type { PlaceStatus } from '../ingest/watch/watched-place.js';
 import type { Milliseconds } from '../src/time.js';
 import { gauge } from './metrics.js';
 
@@ -55,5 +56,51 @@ export function* workerLines(workers: readonly WorkerRecord[]): Generator<string
       labels: { worker: owner, host, version, parts: parts.join(' '), state },
       value: silence / 1000,
     })),
+  );
+}
+
+/**
+ * Nothing where no place is watched.
+ * @param now wall clock
+ */
+export function* placeLines(watched: readonly PlaceStatus[], now: Milliseconds): Generator<string> {
+  if (watched.length === 0) return;
+  // Two rules may be about one place; a figure has its labels once.
+  const places = [...new Map(watched.map((place) => [place.place, place])).values()];
+  const each = (value: (place: PlaceStatus) => number | undefined) =>
+    places.flatMap((place) => {
+      const figure = value(place);
+      return figure === undefined ? [] : [{ labels: { place: place.place, kind: place.kind }, value: figure }];
+    });
+  const name = 'longwatch_folder';
+  yield* gauge(
+    `${name}_up`,
+    'Whether the last listing of a watched folder or bucket came to its end; 1 before the first.',
+    each(({ failures }) => (failures === 0 ? 1 : 0)),
+  );
+  yield* gauge(
+    `${name}_videos`,
+    'Videos that the last whole listing found.',
+    each(({ videos }) => videos),
+  );
+  yield* gauge(
+    `${name}_waiting`,
+    'Files that are not taken yet.',
+    each(({ waiting }) => waiting),
+  );
+  yield* gauge(
+    `${name}_failures`,
+    'Listings in a row that failed.',
+    each(({ failures }) => failures),
+  );
+  yield* gauge(
+    `${name}_listing_age_seconds`,
+    'Time since the last whole listing; none before the first.',
+    each(({ listed }) => (listed === undefined ? undefined : Math.max(0, (now - listed) / 1000))),
+  );
+  yield* gauge(
+    `${name}_listing_duration_seconds`,
+    'How long the last whole listing took.',
+    each(({ took }) => (took === undefined ? undefined : took / 1000)),
   );
 }

@@ -87,7 +87,7 @@ export type Retrieval = Pick<Library, 'matchText' | 'nearest' | 'nearestPoints'>
 
 export interface IntegrityReport {
   readonly ok: boolean;
-  /** One sentence per check, in the order they ran. */
+  /** In the order they ran. The detail says what was found and leaves the name to whoever shows both. */
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 

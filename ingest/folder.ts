@@ -51,11 +51,16 @@ export async function findVideoFiles(paths: readonly string[], objects?: Objects
 async function* findObjects(named: string, objects: ObjectStore): AsyncGenerator<string> {
   const { key } = parseObjectUrl(named);
   if (key !== '' && !key.endsWith('/')) {
-    yield (await objects.facts(named)).url;
+    const { url } = await objects.facts(named).catch((error: unknown) => {
+      if (!(error instanceof LongwatchError && error.code === 'file_not_found')) throw error;
+      const hint = 'Check the bucket, the key and the endpoint; a folder of objects has a slash at its end.';
+      throw new LongwatchError(error.code, error.message, { path: named, hint });
+    });
+    yield url;
     return;
   }
   for await (const { url, sizeBytes } of objects.list(named))
-    if (isVideoName(path.posix.basename(url)) && sizeBytes > 0) yield url;
+    if (isVideoName(url.slice(url.lastIndexOf('/') + 1)) && sizeBytes > 0) yield url;
 }
 
 async function* walk(folder: string): AsyncGenerator<string> {

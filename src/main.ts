@@ -71,7 +71,7 @@ export interface Engine {
   /** What an ingest of the file will take. See `estimateIngest` */
   estimate(file: string, options?: EstimateOptions): Promise<IngestEstimate>;
   /** Keeps the library in step with folders; see `FolderWatcher`. Its jobs are done by this process or another. */
-  watch(options: Omit<WatchOptions, 'store' | 'jobs' | 'identify'>): FolderWatcher;
+  watch(options: Omit<WatchOptions, 'store' | 'jobs' | 'identify' | 'objects'>): FolderWatcher;
   /** The frame that is on screen at `time`. @throws {LongwatchError} of the file or the decoder */
   still(
     video: VideoRecord,
@@ -241,6 +241,7 @@ export async function openEngine(
         ...options,
         store: library,
         jobs,
+        objects: parts.objects,
         identify: (file, signal) => identifyMedia(file, parts.objects, signal),
       }),
     searcher: engineSearcher,

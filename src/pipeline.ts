@@ -18,12 +18,14 @@ import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../inges
 import { toLongwatchError, toStoredError } from './errors.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
+import { FilmClock } from './film-clock.js';
 import { InOrder, WINDOWS_AHEAD_MAX } from './in-order.js';
 import { ingestLayers } from './ingest-layers.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
+import { readBeside } from './layers-beside.js';
 import type { Embedder } from './meaning/embedder.js';
 import type { Model, ModelNeeds } from './model.js';
 import { PictureRing } from './picture-ring.js';
@@ -84,6 +86,8 @@ export interface IngestResult {
 export interface PartCost {
   readonly name: 'windows' | 'subtitles' | 'meaning' | LayerName;
   readonly took: Milliseconds;
+  /** The part in whose time this one was done. @default none, it took its own */
+  readonly beside?: 'windows';
 }
 
 /**
@@ -124,6 +128,7 @@ export async function ingestVideo(
   try {
     const costs: PartCost[] = [];
     const seen = new Map<number, string>();
+    let besides: readonly PartCost[] = [];
     if (isThere) costs.push(...(await renewVideo(parts, video, subtitles, reading, options)));
     else {
       if (reading.keeps.model) {
@@ -137,7 +142,14 @@ export async function ingestVideo(
       await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
       // What others hold of it would be described twice.
       await library.sharedWindows.withdraw(video.id);
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, seen);
+      const beside = readBeside(parts, video.id, identity.path, probe, options);
+      let summary: DecodeSummary;
+      try {
+        const { clock } = beside;
+        summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, clock, seen);
+      } finally {
+        besides = await beside.finish();
+      }
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
@@ -146,7 +158,7 @@ export async function ingestVideo(
         stages: { ...kept, ...concluded.stages },
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
-      costs.push({ name: 'windows', took: Date.now() - started });
+      costs.push({ name: 'windows', took: Date.now() - started }, ...besides);
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
     const offered = reading.asksLater ? await offerWindows(library, video.id, reading, seen) : 0;
@@ -179,6 +191,7 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
   return video && isComplete(video) ? video : undefined;
 }
 
+/** Whether all windows of a video are written: it was read to its end, or as far as it can be decoded. */
 export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }
@@ -197,6 +210,7 @@ export async function ingestWindows(
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
   reading: Reading,
+  clock = new FilmClock(),
   seen = new Map<number, string>(),
 ): Promise<DecodeSummary> {
   const wanted = model ?? planFor;
@@ -257,6 +271,7 @@ export async function ingestWindows(
     for (let step = await frames.next(); ; step = await frames.next()) {
       if (step.done) {
         const { duration } = step.value;
+        clock.end(duration);
         signals.finish(duration);
         events.add([...signals.takeEvents(), ...tagEvents(probe, duration)]);
         events.cutAt(duration);
@@ -273,11 +288,13 @@ export async function ingestWindows(
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
           await library.updateVideo(videoId, { firstFrameTime });
+          clock.begin(firstFrameTime);
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const change = signals.push(frame);
         events.add(signals.takeEvents());
         plan(planner.push(frame, change, signals.takeBoundaries(), signals.settled));
+        clock.reach(frame.time);
         progress.at('windows', frame.time);
       }
       await write();

@@ -12,7 +12,7 @@ import type { PipelineParts } from './pipeline.js';
 import { cleanText } from './tasks/words.js';
 
 /** Raised when the same file would give other rows than before, so that its windows are done again. */
-const PIPELINE_VERSION = 6;
+const PIPELINE_VERSION = 7;
 
 /** Longest title, in characters. */
 const TITLE_LENGTH = 1000;

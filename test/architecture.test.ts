@@ -54,6 +54,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/library-address.ts',
     'src/failpoint.ts',
     'src/process.ts',
+    'src/settings.ts',
     'src/config.ts',
     'src/thread.ts',
     'src/tokenizer-file.ts',
@@ -75,6 +76,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['index/'],
   [
     'src/event-pool.ts',
+    'src/film-clock.ts',
     'src/picture-ring.ts',
     'src/ingest-progress.ts',
     'src/in-order.ts',
@@ -95,6 +97,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/grounded-search.ts',
     'src/video-summary.ts',
     'src/read-layers.ts',
+    'src/layers-beside.ts',
     'src/ingest-layers.ts',
     'src/renewal.ts',
     'src/standing-queries/',
@@ -141,7 +144,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'p-queue': ['ingest/jobs/queue.ts'],
   pg: ['index/postgres/pool.ts'],
   pino: ['src/cli/log.ts'],
-  zod: ['src/config.ts', 'src/eval/annotations.ts'],
+  zod: ['src/settings.ts', 'src/eval/annotations.ts'],
   hono: ['api/hono.ts', 'api/client.ts'],
   '@hono/zod-openapi': ['api/hono.ts'],
 };

@@ -74,7 +74,11 @@ async function more() {
 }
 
 async function look() {
-  const [{ queue, library, disk }, { workers }] = await Promise.all([ask('/v1/status'), ask('/v1/workers')]);
+  const [{ queue, library, disk }, { workers }, { folders }] = await Promise.all([
+    ask('/v1/status'),
+    ask('/v1/workers'),
+    ask('/v1/folders'),
+  ]);
   const { jobs } = queue;
   paused = queue.paused;
   const waits = queue.oldest_queued_s === undefined ? '' : `oldest for ${clockShort(queue.oldest_queued_s)}`;
@@ -98,6 +102,34 @@ async function look() {
   byId('queue').hidden = false;
   byId('work-workers').hidden = workers.length === 0;
   byId('workers').replaceChildren(...workers.map(workerRow));
+  byId('work-folders').hidden = folders.length === 0;
+  byId('folders').replaceChildren(...folders.map(folderRow));
+}
+
+const FOLDER_STATES = { new: 'not listed yet', listing: 'being listed', listed: 'in step', failed: 'cannot be listed' };
+
+function folderRow({ place, state, videos, waiting, listed_at, next_at, error }) {
+  const clock = (date) => new Date(date).toLocaleTimeString();
+  const figures = [
+    `${videos} ${videos === 1 ? 'video' : 'videos'}`,
+    waiting > 0 && `${waiting} not taken yet`,
+    listed_at && `listed ${clock(listed_at)}`,
+    next_at && `again ${clock(next_at)}`,
+  ];
+  const name = make('span', { class: 'name' }, place, ' ');
+  name.append(make('span', { class: 'state', 'data-state': state }, FOLDER_STATES[state] ?? state));
+  const reason = [error?.detail, error?.hint].filter(Boolean).join(' ');
+  return make(
+    'li',
+    { class: 'job' },
+    make(
+      'div',
+      {},
+      name,
+      make('span', { class: 'from time' }, figures.filter(Boolean).join(' · ')),
+      make('span', { class: 'error' }, reason),
+    ),
+  );
 }
 
 /** Of a library of one process there are none: they are the processes that `longwatch worker` made. */

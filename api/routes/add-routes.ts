@@ -10,6 +10,7 @@ import { clipRoutes } from './clip.js';
 import { estimateRoutes } from './estimate.js';
 import { eventRoutes } from './events.js';
 import { exportRoutes } from './export.js';
+import { folderRoutes } from './folders.js';
 import { frameRoutes } from './frames.js';
 import { healthRoutes } from './health.js';
 import { jobRoutes } from './jobs.js';
@@ -59,6 +60,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, { parts, shutdown, metrics }
     .route('/', modelRoutes(parts))
     .route('/', jobRoutes(parts, shutdown))
     .route('/', workerRoutes(parts))
+    .route('/', folderRoutes(parts))
     .route('/', sessionRoutes(parts))
     .route('/', watchRoutes(parts))
     .route('/', chatRoutes(parts, shutdown))

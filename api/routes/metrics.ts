@@ -7,7 +7,7 @@ import { type ApiEnv, createRoute, OpenAPIHono } from '../hono.js';
 import { counter, gauge, type RequestMetrics } from '../metrics.js';
 import { modelServerLines } from '../model-metrics.js';
 import type { ApiParts } from '../ports.js';
-import { jobLines, workerLines } from '../work-metrics.js';
+import { jobLines, placeLines, workerLines } from '../work-metrics.js';
 import { binary, problems } from './responses.js';
 
 const MEDIA_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -27,7 +27,11 @@ const get = createRoute({
 });
 
 /** @param shutdown Ends the clock that watches the event loop. */
-export function metricsRoutes({ library, modelServers }: ApiParts, requests: RequestMetrics, shutdown: AbortSignal) {
+export function metricsRoutes(
+  { library, modelServers, watchedPlaces }: ApiParts,
+  requests: RequestMetrics,
+  shutdown: AbortSignal,
+) {
   const delay = monitorEventLoopDelay({ resolution: SAMPLED_EVERY });
   delay.enable();
   shutdown.addEventListener('abort', () => delay.disable());
@@ -44,6 +48,7 @@ export function metricsRoutes({ library, modelServers }: ApiParts, requests: Req
       ...(await gathered(jobsAndNotices(library))),
       ...(await libraryLines()),
       ...modelServerLines(servers),
+      ...placeLines(watchedPlaces?.() ?? [], Date.now()),
       ...processLines(),
     ];
     lines.push(

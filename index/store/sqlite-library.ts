@@ -318,6 +318,10 @@ export class SqliteLibrary implements Library {
     return this.#jobs.retry(id);
   }
 
+  prioritiseJob(id: string, priority: number) {
+    return this.#jobs.prioritise(id, priority);
+  }
+
   pauseJobs(paused: boolean): void {
     this.#jobs.pauseAll(paused);
   }
@@ -332,6 +336,10 @@ export class SqliteLibrary implements Library {
 
   listJobs(...[page]: Parameters<Library['listJobs']>) {
     return this.#jobs.list(page);
+  }
+
+  sightJobs(...[ids, state]: Parameters<Library['sightJobs']>) {
+    return this.#jobs.sight(ids, state);
   }
 
   lastJobs() {

@@ -17,6 +17,7 @@ import {
   type JobFence,
   type JobRecord,
   type JobSettings,
+  type JobSight,
   type JobStore,
   type JobTask,
   type NewJob,
@@ -196,6 +197,16 @@ export class JobQueue {
     return this.#again(await this.#store.retryJob(id));
   }
 
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  async prioritise(id: string, priority: number): Promise<JobRecord> {
+    const stored = await this.#store.prioritiseJob(id, priority);
+    const mine = this.#mine.get(id);
+    if (mine) mine.job = { ...mine.job, priority };
+    const job = mine?.job ?? stored;
+    this.#tell(job);
+    return job;
+  }
+
   /** Stops the queue in every process; running jobs are put back. Resolves when those of this process have let go. */
   async pauseAll(): Promise<void> {
     await this.#store.pauseJobs(true);
@@ -261,6 +272,12 @@ export class JobQueue {
   async list(page?: { readonly cursor?: string; readonly limit?: number }) {
     const stored = await this.#store.listJobs(page);
     return { ...stored, items: stored.items.map((job) => this.#mine.get(job.id)?.job ?? job) };
+  }
+
+  /** See `JobStore.sightJobs`; the jobs of this process as it knows them. */
+  async sight(ids: readonly string[], state?: string): Promise<JobSight | undefined> {
+    const stored = await this.#store.sightJobs(ids, state);
+    return stored && { ...stored, jobs: stored.jobs.map((job) => this.#mine.get(job.id)?.job ?? job) };
   }
 
   /** Hears every change of every job of this process. Returns how to stop hearing. */

@@ -3,10 +3,11 @@
 import type { S3Settings } from '../../src/config.js';
 import { LongwatchError, oneLine } from '../../src/errors.js';
 import type { Milliseconds } from '../../src/time.js';
+import { type ObjectPage, parsePage } from './object-page.js';
 import { ObjectReader } from './object-reader.js';
-import { type ObjectName, objectUrl, parseObjectUrl } from './object-url.js';
+import { objectUrl, parseObjectUrl } from './object-url.js';
 import { DEFAULT_PERSISTENCE, type Persistence, persistently } from './persistence.js';
-import { S3Requests } from './s3-requests.js';
+import { bodyText, S3Requests } from './s3-requests.js';
 
 /** An object at one moment. Another content has another ETag. */
 export interface ObjectFacts {
@@ -20,7 +21,6 @@ export interface ObjectFacts {
 
 /** Never aborted. */
 const NEVER = new AbortController().signal;
-const LONGEST_LIST = 16 * 1024 * 1024;
 
 export class ObjectStore {
   readonly #settings: S3Settings;
@@ -71,31 +71,42 @@ export class ObjectStore {
   }
 
   /**
-   * The objects of a bucket whose keys begin like this, in the order of their keys; a page at a time is in memory.
-   * @throws {LongwatchError} as `facts`
+   * The objects of a bucket whose keys begin like this, in the order of their keys; a page at a time is in memory. Those that no address can name are
+   * left out.
+   * @throws {LongwatchError} as `pages`
    */
   async *list(prefix: string, signal: AbortSignal = NEVER): AsyncGenerator<ObjectFacts> {
+    for await (const { objects } of this.pages(prefix, signal)) yield* objects;
+  }
+
+  /**
+   * The same by pages of at most 1,000 keys. The list is whole when it ends without an error; one that breaks off throws.
+   * @param most keys of a page. @default what the store gives
+   * @throws {LongwatchError} as `facts`
+   */
+  async *pages(prefix: string, signal: AbortSignal = NEVER, most?: number): AsyncGenerator<ObjectPage> {
     const { bucket, key } = parseObjectUrl(prefix);
-    let token: string | undefined;
-    do {
+    for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
       const query = {
         'list-type': '2',
         'encoding-type': 'url',
         prefix: key,
+        ...(most === undefined ? {} : { 'max-keys': String(most) }),
         ...(token === undefined ? {} : { 'continuation-token': token }),
       };
       const page = await this.#persistently(async () => {
         const response = await this.#requests.send('GET', { bucket, key: '' }, {}, signal, query);
-        return response.text();
+        return parsePage(await bodyText(response, { bucket, key }, this.#persistence.stall), bucket);
       }, signal);
-      if (page.length > LONGEST_LIST || !page.includes('<ListBucketResult'))
+      // Asking for the same page again and again would never end, and what is behind it would seem to be gone.
+      if (page === undefined || (page.truncated && (page.next === undefined || page.next === token)))
         throw new LongwatchError('bad_config', `The object storage does not list ${oneLine(prefix)}.`, {
           path: prefix,
-          hint: 'Is this an S3 server? Check the endpoint.',
+          hint: 'Is this an S3 server that knows ListObjectsV2? Check the endpoint.',
         });
-      yield* entries(page, bucket);
-      token = field(page, 'NextContinuationToken');
-    } while (token !== undefined);
+      token = page.next;
+      yield page;
+    }
   }
 
   /** @throws {LongwatchError} `bad_config` */
@@ -107,53 +118,4 @@ export class ObjectStore {
   #persistently<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return persistently(attempt, this.#persistence, signal);
   }
-}
-
-/** Objects of a page. One that no address can name, as with `..` in it, is left out. */
-function* entries(page: string, bucket: string): Generator<ObjectFacts> {
-  // They are asked for escaped, because XML cannot carry every character; some stores do not know that.
-  const escaped = field(page, 'EncodingType') === 'url';
-  for (const [, entry = ''] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-    const said = field(entry, 'Key') ?? '';
-    const key = escaped ? unescapeKey(said) : said;
-    const sizeBytes = Number(field(entry, 'Size'));
-    const modified = Date.parse(field(entry, 'LastModified') ?? '');
-    const etag = field(entry, 'ETag') ?? '';
-    const name: ObjectName = { bucket, key };
-    if (key !== '' && Number.isSafeInteger(sizeBytes) && !Number.isNaN(modified) && isNameable(name))
-      yield { url: objectUrl(name), sizeBytes, modified: Math.floor(modified / 1000) * 1000, etag };
-  }
-}
-
-function isNameable(name: ObjectName): boolean {
-  try {
-    parseObjectUrl(objectUrl(name));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A plus is a space there. */
-function unescapeKey(key: string): string {
-  try {
-    return decodeURIComponent(key.replaceAll('+', '%20'));
-  } catch {
-    return '';
-  }
-}
-
-const XML_SIGNS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-
-/** The text of an element that has no others in it. */
-function field(xml: string, name: string): string | undefined {
-  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return text?.replace(
-    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,4}));/gi,
-    (whole, dec?: string, hex?: string, sign = '') => {
-      if (dec !== undefined || hex !== undefined)
-        return String.fromCodePoint(dec ? Number(dec) : Number.parseInt(hex ?? '', 16));
-      return XML_SIGNS[sign] ?? whole;
-    },
-  );
 }

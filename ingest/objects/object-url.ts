@@ -24,6 +24,15 @@ export function isObjectUrl(text: string): boolean {
  */
 export function parseObjectUrl(url: string): ObjectName {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? [];
+  // Other programs let keys stand there; no message may repeat them.
+  if (bucket.includes('@'))
+    throw new LongwatchError(
+      'invalid_input',
+      'An s3:// place has an @ in its bucket; a key of the store does not belong there.',
+      {
+        hint: 'Write it like s3://bucket/folder/film.mp4, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+      },
+    );
   const segments = key.split('/');
   const problem = !BUCKET.test(bucket)
     ? 'has no bucket that could be one'
@@ -45,9 +54,14 @@ export function objectUrl({ bucket, key }: ObjectName): string {
   return `s3://${bucket}/${key}`;
 }
 
+/** A bucket, or a place in it with the slash that a folder of objects ends with. */
+export function folderOf({ bucket, key }: ObjectName): ObjectName {
+  return { bucket, key: key === '' || key.endsWith('/') ? key : `${key}/` };
+}
+
 /** Whether an object lies in a place that is a bucket or ends at a slash of the key. */
 export function isInPrefix(object: ObjectName, prefix: ObjectName): boolean {
   if (object.bucket !== prefix.bucket) return false;
-  const folder = prefix.key === '' || prefix.key.endsWith('/') ? prefix.key : `${prefix.key}/`;
+  const folder = folderOf(prefix).key;
   return object.key.startsWith(folder) && object.key.length > folder.length;
 }

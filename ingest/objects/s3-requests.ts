@@ -24,6 +24,8 @@ const FIRST_BYTE_LIMIT: Milliseconds = 30_000;
 /** Statuses after which the same request may succeed. S3 says 503 when it is asked too often. */
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const LONGEST_ERROR = 64 * 1024;
+/** A thousand keys of a thousand bytes, escaped, and what stands beside each. */
+const LONGEST_LIST = 16 * 1024 * 1024;
 
 export class S3Requests {
   readonly #settings: S3Settings;
@@ -40,6 +42,11 @@ export class S3Requests {
     if (endpoint !== undefined && !(URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)))
       throw new LongwatchError('bad_config', 'The endpoint of the object storage is not an http or https URL.', {
         hint: 'Write it like https://storage.example:9000.',
+      });
+    // `fetch` refuses such an address, and repeats it.
+    if (endpoint !== undefined && (new URL(endpoint).username || new URL(endpoint).password))
+      throw new LongwatchError('bad_config', 'The endpoint of the object storage has a user or a password in it.', {
+        hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead.',
       });
     if (accessKeyId !== undefined && secretAccessKey !== undefined)
       this.#signer = new AwsClient({
@@ -160,6 +167,40 @@ export function reasonOf(cause: unknown): string {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const code = (inner as NodeJS.ErrnoException | undefined)?.code;
   return oneLine(code ?? (inner instanceof Error ? inner.message : String(inner)));
+}
+
+/**
+ * The body of a list, bounded.
+ * @param stall no byte for so long is a failure
+ * @throws {PassingFailure} when it breaks off or stalls; {LongwatchError} `bad_config` when it is too long to be one
+ */
+export async function bodyText(response: Response, name: ObjectName, stall: Milliseconds): Promise<string> {
+  const reader = response.body?.getReader();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    let text = '';
+    for (const decoder = new TextDecoder(); reader; ) {
+      const stalled = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no byte came for ${stall / 1000} s`)), stall);
+      });
+      const { done, value } = await Promise.race([reader.read(), stalled]);
+      clearTimeout(timer);
+      if (done) return text + decoder.decode();
+      text += decoder.decode(value as Uint8Array, { stream: true });
+      if (text.length > LONGEST_LIST) break;
+    }
+  } catch (cause) {
+    throw new PassingFailure(
+      unreadable(name, `The list of ${oneLine(objectUrl(name))} broke off: ${reasonOf(cause)}.`),
+    );
+  } finally {
+    clearTimeout(timer);
+    await reader?.cancel().catch(() => {});
+  }
+  throw new LongwatchError('bad_config', `The object storage does not list ${oneLine(objectUrl(name))}.`, {
+    path: objectUrl(name),
+    hint: 'Is this an S3 server? Check the endpoint.',
+  });
 }
 
 /** The body of a refusal, bounded; a body that breaks off says nothing. */

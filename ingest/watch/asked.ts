@@ -1,43 +1,27 @@
-/** What the rules of watched folders ask of the files that lie in them. Pure. */
+/** What the rules of watched places ask of the files that lie in them. Pure. */
 
 import type { JobSettings } from '../jobs/job.js';
-import type { WatchRule } from './rule.js';
-import type { Scan } from './scan.js';
+import type { WatchSource } from './source.js';
 
-/** A rule at work. */
-export interface RootedRule {
-  readonly rule: WatchRule;
-  /** The folder, with symbolic links resolved. */
-  readonly root: string;
-}
+type Rooted = Pick<WatchSource, 'rule' | 'root'>;
 
 /**
- * What the rules that take a file ask of it. Folders may lie in one another: tags add up, and the profile is that of the innermost folder whose rule names
- * one; of two rules for one folder, that of the later.
+ * What the rules that take a file ask of it. Places may lie in one another: tags add up, and the profile is that of the innermost place whose rule names
+ * one; of two rules for one place, that of the later.
  */
-function askedBy(rules: readonly RootedRule[]): JobSettings {
-  let innermost: RootedRule | undefined;
-  for (const one of rules)
+function askedBy(sources: readonly Rooted[]): JobSettings {
+  let innermost: Rooted | undefined;
+  for (const one of sources)
     if (one.rule.profile !== undefined && one.root.length >= (innermost?.root.length ?? 0)) innermost = one;
-  const tags = [...new Set(rules.flatMap(({ rule }) => rule.tags ?? []))].sort();
+  const tags = [...new Set(sources.flatMap(({ rule }) => rule.tags ?? []))].sort();
   return { tags, ...(innermost?.rule.profile === undefined ? {} : { profile: innermost.rule.profile }) };
 }
 
-/** By file, what the rules that take it ask; what asks nothing is left out. Files of the same rules share one answer. */
-export function askedOf(scans: readonly Scan[], rooted: readonly RootedRule[]): ReadonlyMap<string, JobSettings> {
-  const taking = new Map<string, RootedRule[]>();
-  scans.forEach(({ files }, position) => {
-    const rule = rooted[position];
-    if (!rule || (rule.rule.profile === undefined && (rule.rule.tags ?? []).length === 0)) return;
-    for (const file of files.keys()) taking.set(file, [...(taking.get(file) ?? []), rule]);
-  });
-  const known = new Map<string, JobSettings>();
-  return new Map(
-    [...taking].map(([file, rules]) => {
-      const key = rules.map((rule) => rooted.indexOf(rule)).join();
-      const asked = known.get(key) ?? askedBy(rules);
-      known.set(key, asked);
-      return [file, asked];
-    }),
-  );
+/** Answers for one file after another what is asked of it; undefined where no rule that takes it asks something. */
+export function asker(sources: readonly WatchSource[]): (file: string) => JobSettings | undefined {
+  const asking = sources.filter(({ rule }) => rule.profile !== undefined || (rule.tags ?? []).length > 0);
+  return (file) => {
+    const taking = asking.filter((source) => source.takes(file));
+    return taking.length === 0 ? undefined : askedBy(taking);
+  };
 }

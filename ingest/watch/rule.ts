@@ -1,11 +1,11 @@
-/** One watched folder, what is taken from it and what becomes of that. */
+/** One watched folder or place in a bucket, what is taken from it and what becomes of that. */
 
 import type { Profile } from '../../src/profile.js';
 import { isVideoName } from '../folder.js';
 import { globMatcher } from './glob.js';
 
 export interface WatchRule {
-  /** Absolute. */
+  /** Absolute, or `s3://bucket/prefix`, of which all that lies below the prefix is meant, with a slash at its end or without. */
   readonly dir: string;
   /** Only files that match one of these globs; none: all. */
   readonly include: readonly string[];

@@ -41,6 +41,11 @@ export class LibraryView {
     return this.#videos;
   }
 
+  /** Whether a video is or was known by this path. */
+  knows(path: string): boolean {
+    return this.#files.has(path);
+  }
+
   /** Whether a file of this size may be one that is known: only then is it worth reading to find out. */
   hasSize(sizeBytes: number): boolean {
     return this.#sizes.has(sizeBytes);
@@ -53,15 +58,17 @@ export class LibraryView {
   /** @param now wall clock */
   standingOf(path: string, state: FileState, now: Milliseconds): Standing {
     const same = (this.#files.get(path) ?? []).filter((file) => sameState(file, state));
-    for (const { state: videoState, videoId, profile, tags } of same) {
-      if (videoState === 'missing') return { kind: 'back', videoId };
-      if (videoState === 'ready' || videoState === 'partial')
-        return { kind: 'known', videoId, tags, ...(profile === undefined ? {} : { profile }) };
+    const known = same.find(({ state: videoState }) => videoState === 'ready' || videoState === 'partial');
+    if (known) {
+      const { videoId, profile, tags } = known;
+      return { kind: 'known', videoId, tags, ...(profile === undefined ? {} : { profile }) };
     }
     const job = this.#jobs.get(path);
-    if (!job) return { kind: 'new' };
-    if (job.state === 'queued' || job.state === 'running' || job.state === 'paused')
+    if (job && (job.state === 'queued' || job.state === 'running' || job.state === 'paused'))
       return { kind: 'busy', jobId: job.id };
+    const missing = same.find(({ state: videoState }) => videoState === 'missing');
+    if (missing) return { kind: 'back', videoId: missing.videoId };
+    if (!job) return { kind: 'new' };
     if (!job.file || !sameState(job.file, state)) return { kind: 'new' };
     if (job.state === 'cancelled') return { kind: 'left', why: 'cancelled' };
     if (job.state === 'failed')

@@ -2,6 +2,7 @@
 
 import type { Backend, BackendAnswer, BackendRequest, PromptPart as RequestPart } from '../backend.js';
 import { LongwatchError, toLongwatchError } from '../errors.js';
+import type { Seconds } from '../time.js';
 import type { Context, ModelPrompt } from './context.js';
 import { generateFrom } from './generate.js';
 import type { JsonSchema as GrammarSchema } from './grammar/schema.js';
@@ -55,6 +56,10 @@ export class LocalBackend implements Backend {
 
   get frameRate(): number | undefined {
     return this.#needs.frameRate;
+  }
+
+  get positionStep(): Seconds {
+    return 1 / this.#runtime.config.vision.tokensPerSecond;
   }
 
   tokensPerPair(size: { readonly width: number; readonly height: number }): number {

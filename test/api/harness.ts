@@ -53,6 +53,7 @@ export interface HarnessOptions {
   readonly modelServers?: NonNullable<ApiParts['modelServers']>;
   readonly estimate?: ApiParts['estimate'];
   readonly examine?: NonNullable<ApiParts['examine']>;
+  readonly watchedPlaces?: NonNullable<ApiParts['watchedPlaces']>;
 }
 
 export type Harness = Awaited<ReturnType<typeof openHarness>>;
@@ -77,6 +78,7 @@ export function openHarness(options: HarnessOptions = {}) {
       ask({ library, searcher: parts.searcher, model: async () => (backend ? { backend } : {}) }, request, signal),
     ...(options.searchByPicture ? { searchByPicture: options.searchByPicture } : {}),
     ...(options.examine ? { examine: options.examine } : {}),
+    ...(options.watchedPlaces ? { watchedPlaces: options.watchedPlaces } : {}),
     ...(options.look ? { look: options.look } : {}),
     ...(options.summary ? { summary: options.summary } : {}),
     estimate: options.estimate ?? (() => Promise.reject(new Error('no estimate was expected'))),

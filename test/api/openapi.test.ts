@@ -26,6 +26,7 @@ const ROUTES = [
   'GET /metrics',
   'GET /ready',
   'GET /v1/events/stream',
+  'GET /v1/folders',
   'GET /v1/jobs',
   'GET /v1/jobs/{id}',
   'GET /v1/models',

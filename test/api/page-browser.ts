@@ -15,6 +15,7 @@ import { openLibrary, type SqliteLibrary } from '../../index/store/sqlite-librar
 import { JobQueue, type JobWork } from '../../ingest/jobs/queue.js';
 import { chooseDecoder } from '../../ingest/video/choose.js';
 import type { Decoder } from '../../ingest/video/decoder.js';
+import type { PlaceStatus } from '../../ingest/watch/watched-place.js';
 import { ask } from '../../src/ask.js';
 import { LongwatchError } from '../../src/errors.js';
 import type { MediaEvent } from '../../src/event.js';
@@ -56,6 +57,7 @@ export interface OpenOptions {
   readonly token?: string;
   /** What a job does. @default it fails with a reason */
   readonly work?: (library: SqliteLibrary, decoder: Decoder) => JobWork;
+  readonly watchedPlaces?: () => readonly PlaceStatus[];
 }
 
 /** One browser for a suite, one server, library and page for each test. Registers the hooks of the suite it is made in. */
@@ -118,7 +120,7 @@ export class PageBrowser {
     return this.#opened;
   }
 
-  async open({ token, work = failing }: OpenOptions = {}): Promise<void> {
+  async open({ token, work = failing, watchedPlaces = () => [] }: OpenOptions = {}): Promise<void> {
     const library = openLibrary(mkdtempSync(path.join(this.folder, 'library-')), { create: true });
     const jobs = new JobQueue({ store: library, work: work(library, this.decoder) });
     const log = {
@@ -135,6 +137,7 @@ export class PageBrowser {
         searcher,
         ask: (request, signal) => ask({ library, searcher }, request, signal),
         models: async () => ({ models: [] }),
+        watchedPlaces,
         estimate: () => Promise.reject(new Error('no estimate was expected')),
         examine: async () => [
           { name: 'decoder', state: 'ok', detail: 'ffmpeg, used' },

@@ -4,6 +4,7 @@ import { noticeJson } from '../../api/schema/watch.js';
 import { type ClipRecipe, renderClip } from '../../fixtures/clips/render.js';
 import { createSearcher } from '../../index/search/searcher.js';
 import type { JobWork } from '../../ingest/jobs/queue.js';
+import { LongwatchError } from '../../src/errors.js';
 import { evaluateFresh } from '../../src/standing-queries/evaluate.js';
 import { event } from './harness.js';
 import { addToLibrary, axeFaults, isTooWide, PageBrowser, WITHOUT_BROWSER } from './page-browser.js';
@@ -111,9 +112,21 @@ describe.skipIf(WITHOUT_BROWSER)('the views of the page', () => {
       await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       throw new Error('never');
     };
-    await browser.open({ work });
+    const place = {
+      place: 's3://films/yard',
+      kind: 'bucket',
+      state: 'failed',
+      videos: 3,
+      waiting: 1,
+      failures: 2,
+    } as const;
+    const error = new LongwatchError('unreadable_file', 'The store answered 503.', { hint: 'Check the network.' });
+    await browser.open({ work, watchedPlaces: () => [{ ...place, error }] });
     const { page } = browser;
     await page.goto(`${browser.server.url}/#work`);
+    await expect
+      .poll(() => text('#folders'))
+      .toBe('s3://films/yard cannot be listed3 videos · 1 not taken yetThe store answered 503. Check the network.');
     await expect.poll(() => text('#work-note')).toMatch(/^No job was asked for yet\./);
     for (const name of ['first', 'second', 'third']) await browser.jobs.enqueue(`/videos/${name}.mp4`);
     const states = async () =>

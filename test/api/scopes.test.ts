@@ -20,6 +20,7 @@ describe('the scope of a request', () => {
     ['POST', '/mcp', ['read']],
     ['GET', '/metrics', ['read']],
     ['GET', '/v1/workers', ['read']],
+    ['GET', '/v1/folders', ['read']],
     ['GET', '/v1/jobs/x', ['read', 'ingest']],
     ['GET', '/v1/events/stream', ['read', 'ingest']],
     ['POST', '/v1/videos', ['ingest']],

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { startServer } from '../../../api/server.js';
+import type { FolderWatcher, WatchEvent } from '../../../ingest/watch/watcher.js';
 import { loadConfig } from '../../config.js';
 import { examine } from '../../doctor.js';
 import { LongwatchError } from '../../errors.js';
@@ -25,7 +26,11 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
   .option('--host <host>', 'address to listen on (default: 127.0.0.1; any other needs LONGWATCH_TOKEN)')
   .option('--port <n>', 'port to listen on, 0 for any free one (default: 7333)')
   .addOption(profileOption())
-  .option('--watch <dir>', 'a folder to keep in the library; repeat for several (see `longwatch watch`)', collect)
+  .option(
+    '--watch <dir>',
+    'a folder, or s3://bucket/prefix, to keep in the library; repeat for several (see `longwatch watch`)',
+    collect,
+  )
   .option('--root <dir>', 'a folder, or s3://bucket/prefix, that the API may ingest from; repeat for several', collect)
   .option('--no-jobs', 'leave all jobs to other processes (see `longwatch worker`)')
   .action(async (options: ServeOptions) => {
@@ -47,6 +52,8 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       ...(options.jobs ? {} : { work: { parts: [] } }),
     });
     try {
+      const watcher = config.watch.length === 0 ? undefined : await watcherOf(engine, log);
+      await watcher?.requireFolders();
       const server = await startServer(
         {
           library: engine.library,
@@ -62,6 +69,7 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
           modelServers: engine.modelServers,
           examine: () => examine(config),
           estimate: (file, signal) => engine.estimate(file, { signal }),
+          watchedPlaces: () => watcher?.places() ?? [],
           config: {
             version: VERSION,
             allowedRoots: config.roots,
@@ -83,17 +91,23 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
         engine.windows.start();
         engine.presence.start();
       }
-      engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
+      engine.standing.start(
+        (error, about) => log.warn({ ...about, code: error.code }, error.message),
+        (about, message) => log.info(about, message),
+      );
       terminal.document({ url: server.url, library: publicAddress(config.library) });
       terminal.line(
         `Longwatch ${VERSION} on ${server.url} (library ${publicAddress(config.library)}). Stop with Ctrl-C.`,
       );
       if (config.roots.length === 0) terminal.note('The API ingests from no folder: give --root DIR to allow one.');
       const watching = new AbortController();
-      const watcher = config.watch.length === 0 ? undefined : await watchFolders(engine, log, watching.signal);
+      // That a watch has ended early is logged; the server goes on.
+      const watched = watcher
+        ?.run(watching.signal)
+        .catch((error: unknown) => log.error({ error }, 'the watch has ended'));
       await stopSignal();
       watching.abort();
-      await watcher?.ended;
+      await watched;
       await server.close();
     } finally {
       await engine.close();
@@ -101,19 +115,15 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
     process.exitCode = EXIT.done;
   });
 
-/**
- * Watches beside the server. That a watch has ended early is logged; the server goes on.
- * @throws {LongwatchError} when a folder cannot be watched at all
- */
-async function watchFolders(engine: Engine, log: Log, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
-  const watcher = engine.watch({
+const TROUBLE: ReadonlySet<WatchEvent['kind']> = new Set(['unlisted', 'remark']);
+
+/** @throws {LongwatchError} `invalid_input` for a rule that is none */
+async function watcherOf(engine: Engine, log: Log): Promise<FolderWatcher> {
+  return engine.watch({
     rules: engine.config.watch,
     leaveOut: await realpath(engine.config.state),
-    onEvent: (event) => log[event.kind === 'remark' ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
+    onEvent: (event) => log[TROUBLE.has(event.kind) ? 'warn' : 'info'](event, sentenceOf(event) ?? 'a file was found'),
   });
-  await watcher.requireFolders();
-  const ended = watcher.run(signal).catch((error: unknown) => log.error({ error }, 'the watch has ended'));
-  return { ended };
 }
 
 function portNumber(text: string): number {

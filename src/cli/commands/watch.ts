@@ -1,10 +1,11 @@
 import { realpath } from 'node:fs/promises';
-import path from 'node:path';
 import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import type { JobRecord } from '../../../ingest/jobs/job.js';
+import { isObjectUrl } from '../../../ingest/objects/object-url.js';
 import type { WatchRule } from '../../../ingest/watch/rule.js';
-import type { WatchEvent, WatchReport } from '../../../ingest/watch/watcher.js';
+import { DEFAULT_INTERVAL, type WatchEvent, type WatchReport } from '../../../ingest/watch/watcher.js';
+import { watchedPlace } from '../../config.js';
 import { ERROR_TABLE, type ErrorCode, LongwatchError } from '../../errors.js';
 import { tagSet } from '../../tag.js';
 import type { Milliseconds } from '../../time.js';
@@ -22,15 +23,30 @@ interface WatchOptions extends ReadingOptions {
   readonly interval?: string;
 }
 
-export const watchCommand = verb('watch', 'keep the library in step with folders: read what is there and what arrives')
-  .argument('[dir...]', 'folders, with all that lies in them (default: `watch` of the configuration file)')
+/** What `--once --json` says of in other fields than `changes`. */
+const ELSEWHERE: ReadonlySet<WatchEvent['kind']> = new Set(['queued', 'waiting', 'unlisted']);
+
+export const watchCommand = verb(
+  'watch',
+  'keep the library in step with folders and buckets: read what is there and what arrives',
+)
+  .argument(
+    '[dir...]',
+    'folders and s3://bucket/prefix, with all that lies in them (default: `watch` of the configuration file)',
+  )
   .option('--include <glob>', 'only files that match; repeat for several', collect)
   .option('--exclude <glob>', 'no file and no folder that matches; repeat for several', collect)
   .addOption(profileOption())
   .option('--tag <tag>', 'put this tag on every video of the folders; repeat for several', collect)
   .option('--once', 'do what there is to do and leave, e.g. from cron')
-  .option('--settle <seconds>', 'how long a file must rest before it is read (default: 10; 30 on a network share)')
-  .option('--interval <seconds>', 'how often everything is looked through (default: 60)')
+  .option(
+    '--settle <seconds>',
+    'how long a file must rest before it is read (default: 10; 30 on a network share); an object is whole',
+  )
+  .option(
+    '--interval <seconds>',
+    'how often everything is looked through (default: 60); of a bucket, a request for 1,000 objects',
+  )
   .option('--poll', 'only look, for network shares that tell no changes')
   .action((dirs: string[], options: WatchOptions) =>
     withEngine(options, true, async (context) => {
@@ -39,6 +55,7 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
         throw new LongwatchError('invalid_input', '`--json` is one document, and a watch has no end.', {
           hint: 'Add --once.',
         });
+      const interval = options.interval === undefined ? undefined : seconds('--interval', options.interval, 1);
       const rules = rulesOf(dirs, options, engine.config.watch);
       const lines = new JobLines(context);
       const changes: WatchEvent[] = [];
@@ -47,16 +64,17 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
         leaveOut: await realpath(engine.config.state),
         hints: !options.poll,
         ...(options.settle === undefined ? {} : { settle: seconds('--settle', options.settle, 0) }),
-        ...(options.interval === undefined ? {} : { interval: seconds('--interval', options.interval, 1) }),
+        ...(interval === undefined ? {} : { interval }),
         onEvent: (event) => {
-          if (options.once && event.kind !== 'queued' && event.kind !== 'waiting') changes.push(event);
-          lines.say(sentenceOf(event));
+          if (options.once && !ELSEWHERE.has(event.kind)) changes.push(event);
+          // At the end all of them are said, as errors.
+          if (!(options.once && event.kind === 'unlisted')) lines.say(sentenceOf(event));
         },
       });
       try {
         return options.once
-          ? await once(context, () => watcher.once(context.signal), changes)
-          : await watch(context, rules, (signal) => watcher.run(signal));
+          ? await once(context, rules.length, () => watcher.once(context.signal), changes)
+          : await watch(context, rules, interval ?? DEFAULT_INTERVAL, (signal) => watcher.run(signal));
       } finally {
         await lines.close();
       }
@@ -66,9 +84,11 @@ export const watchCommand = verb('watch', 'keep the library in step with folders
 async function watch(
   { terminal, signal }: VerbContext,
   rules: readonly WatchRule[],
+  interval: Milliseconds,
   run: (signal: AbortSignal) => Promise<void>,
 ): Promise<number> {
-  terminal.note(`Watching ${rules.map(({ dir }) => visible(dir)).join(', ')}. Stop with Ctrl-C.`);
+  const listed = rules.some(({ dir }) => isObjectUrl(dir)) ? ` Buckets are listed every ${interval / 1000} s.` : '';
+  terminal.note(`Watching ${rules.map(({ dir }) => visible(dir)).join(', ')}.${listed} Stop with Ctrl-C.`);
   await run(signal);
   terminal.note('Stopped. What was being read goes on from there when it is watched again.');
   return EXIT.done;
@@ -76,6 +96,7 @@ async function watch(
 
 async function once(
   { engine, terminal, signal }: VerbContext,
+  places: number,
   run: () => Promise<WatchReport>,
   changes: readonly WatchEvent[],
 ): Promise<number> {
@@ -87,7 +108,7 @@ async function once(
     terminal.note('Interrupted. What is finished is kept; the same command goes on from there.');
     return EXIT.interrupted;
   }
-  const { jobs, waiting, known, failedBefore } = report;
+  const { jobs, waiting, known, failedBefore, unlisted } = report;
   const done = jobs.filter(({ state }) => state === 'done').length;
   terminal.document({
     videos: await Promise.all(jobs.map((job) => outcomeOf(job, engine))),
@@ -95,6 +116,7 @@ async function once(
     waiting: [...waiting].map(([file, why]) => ({ path: file, why })),
     known,
     failed_before: failedBefore,
+    unlisted: [...unlisted].map(([place, error]) => ({ place, error: problemJson(error) })),
   });
   const failed = jobs.filter(({ state }) => state === 'failed').length;
   const parts = [`${known} known`, `${done} read`, `${failed} failed`, `${waiting.size} not complete yet`];
@@ -102,8 +124,10 @@ async function once(
   const unfinished = jobs.length - done - failed;
   if (unfinished > 0) parts.push(`${unfinished} paused, queued or cancelled`);
   terminal.note(`${parts.join(', ')}.`);
-  if (failed === 0) return EXIT.done;
-  return failed === jobs.length ? EXIT.failed : EXIT.someFailed;
+  for (const error of unlisted.values()) terminal.problem(error);
+  if (unlisted.size === places) return EXIT.failed;
+  if (failed === 0) return unlisted.size === 0 ? EXIT.done : EXIT.someFailed;
+  return failed === jobs.length && unlisted.size === 0 ? EXIT.failed : EXIT.someFailed;
 }
 
 async function outcomeOf(job: JobRecord, engine: VerbContext['engine']): Promise<object> {
@@ -144,6 +168,12 @@ export function sentenceOf(event: WatchEvent): string | undefined {
       return `${event.videoId} is missing: ${event.path} is not there any more. What was learnt is kept.`;
     case 'waiting':
       return `${event.path} is not complete yet: ${event.why}.`;
+    case 'unlisted': {
+      const { detail, hint = '' } = event.error;
+      return `${detail} Nothing that lies in ${event.place} is called missing, and it is tried again. ${hint}`.trim();
+    }
+    case 'listed':
+      return `${event.place} can be listed again.`;
     case 'remark':
       return event.text;
     default:
@@ -159,10 +189,10 @@ function rulesOf(
   const { include = [], exclude = [] } = options;
   const tags = tagSet(options.tag ?? []);
   const profile = options.profile === undefined ? {} : { profile: options.profile };
-  if (dirs.length > 0) return dirs.map((dir) => ({ dir: path.resolve(dir), include, exclude, tags, ...profile }));
+  if (dirs.length > 0) return dirs.map((dir) => ({ dir: watchedPlace(dir), include, exclude, tags, ...profile }));
   if (configured.length === 0)
     throw new LongwatchError('invalid_input', 'No folder is named.', {
-      hint: 'Write `longwatch watch DIR`, or `"watch": [{"dir": "…"}]` in the configuration file.',
+      hint: 'Write `longwatch watch DIR` or `longwatch watch s3://BUCKET/PREFIX`, or `"watch": [{"dir": "…"}]` in the configuration file.',
     });
   return configured.map((rule) => ({
     ...rule,

@@ -65,18 +65,24 @@ export class Bucket {
 
   /** @returns the object's `s3://` name */
   async put(key: string, bytes: Uint8Array): Promise<string> {
+    await this.#ask(key, { method: 'PUT', body: bytes.slice() });
+    return `s3://${BUCKET}/${key}`;
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#ask(key, { method: 'DELETE' });
+  }
+
+  /** Around the door. */
+  async #ask(key: string, init: RequestInit): Promise<void> {
     const client = new AwsClient({ ...KEY, service: 's3', region: 'us-east-1' });
     const name = key
       .split('/')
       .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`))
       .join('/');
-    const response = await client.fetch(`http://127.0.0.1:${this.#port}/${BUCKET}/${name}`, {
-      method: 'PUT',
-      body: bytes.slice(),
-      headers: { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
-    });
+    const headers = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
+    const response = await client.fetch(`http://127.0.0.1:${this.#port}/${BUCKET}/${name}`, { ...init, headers });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-    return `s3://${BUCKET}/${key}`;
   }
 
   async close(): Promise<void> {
