@@ -42,7 +42,7 @@ interface Worker {
   readonly ended: Promise<Finished>;
 }
 
-describe.skipIf(noServer)('workers that share the windows of one video', { timeout: 120_000 }, () => {
+describe.skipIf(noServer)('workers that share the windows of one video', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'lw-windows-'));
     cluster = mkdtempSync(path.join(os.tmpdir(), 'lw-pg-'));
