@@ -2,6 +2,8 @@
 
 import { LongwatchError } from '../src/errors.js';
 import { MAX_PICTURE_BYTES } from '../src/picture-search.js';
+import { compression } from './compression.js';
+import { acceptGuard } from './guard/accept.js';
 import { hostGuard } from './guard/host.js';
 import { idempotencyGuard } from './guard/idempotency.js';
 import { RateLimiter, rateGuard } from './guard/rate-limit.js';
@@ -12,7 +14,6 @@ import {
   type ApiEnv,
   bodyLimit,
   type Context,
-  compress,
   type MiddlewareHandler,
   matchedRoutes,
   OpenAPIHono,
@@ -40,12 +41,11 @@ const STATIC_PATHS = new Set(['/live', '/ready', ...PAGE_PATHS]);
 const MODEL_REQUESTS_MAX = 32;
 const MODEL_PATHS = ['/v1/ask', '/v1/chat/completions', '/v1/videos/:id/look', '/v1/videos/:id/summary', '/mcp'];
 const SEARCHES_MAX = 256;
+/** They are made one after another, each for half a minute or so: who comes later would be told nothing before the connection is cut. */
+const ESTIMATES_MAX = 8;
 
 /** Requests that bring something in, which a client that heard no answer sends again. */
 const IDEMPOTENT_PATHS = ['/v1/videos', '/v1/uploads', '/v1/watches'];
-
-/** What gets smaller: words. Pictures and films do not, and a stream would wait for more. */
-const COMPRESSIBLE = /^(?:application\/(?:json|x-ndjson|x-subrip)|text\/(?!event-stream)|image\/svg)/;
 
 /** The other end of a connection, as the server knows it; no header says it. */
 export type AddressOf = (c: Context<ApiEnv>) => string | undefined;
@@ -83,7 +83,17 @@ export function createApp(
   const questions = saturationGuard(MODEL_REQUESTS_MAX, 'questions');
   for (const path of MODEL_PATHS) app.use(path, questions);
   app.use('/v1/search', saturationGuard(SEARCHES_MAX, 'searches'));
+  app.use('/v1/estimate', saturationGuard(ESTIMATES_MAX, 'estimates'));
 
+  // Known when all routes are there, and asked for by requests only.
+  let methodsOf: MethodsOf | undefined;
+  app.use((c, next) => {
+    methodsOf ??= methodTable(app);
+    const methods = methodsOf(c.req.path);
+    const answered = methods.length === 0 || (methods.includes(c.req.method) && c.req.method !== 'OPTIONS');
+    return answered ? next() : Promise.resolve(onlyThese(c, methods));
+  });
+  app.use(acceptGuard(app));
   addRoutes(app, { parts, shutdown, metrics });
   // Made once, when all routes are there: it takes tens of milliseconds.
   let document: ReturnType<typeof openApiDocument> | undefined;
@@ -94,23 +104,23 @@ export function createApp(
       return document;
     }),
   );
-  const methodsOf = methodTable(app);
   app.notFound((c) => {
-    const { path } = c.req;
-    const methods = methodsOf(path);
-    if (methods.length === 0) {
-      const shorter = path.replace(/\/+$/, '');
-      const hint = methodsOf(shorter).length > 0 ? `Leave out the slash at the end: ${shorter}` : 'See /docs.';
-      return problemResponse(c, new LongwatchError('not_found', 'There is nothing at this address.', { hint }));
-    }
-    c.header('Allow', methods.join(', '));
-    if (c.req.method === 'OPTIONS') return c.body(null, 204);
-    return problemResponse(
-      c,
-      new LongwatchError('method_not_allowed', `${c.req.method} is not possible here; ${methods.join(', ')} is.`),
-    );
+    const shorter = c.req.path.replace(/\/+$/, '');
+    const known = methodsOf !== undefined && methodsOf(shorter).length > 0;
+    const hint = known ? `Leave out the slash at the end: ${shorter}` : 'See /docs.';
+    return problemResponse(c, new LongwatchError('not_found', 'There is nothing at this address.', { hint }));
   });
   return app;
+}
+
+/** What an address can do, said to who asks and to who wants something else. */
+function onlyThese(c: Context<ApiEnv>, methods: readonly string[]): Response {
+  c.header('Allow', methods.join(', '));
+  if (c.req.method === 'OPTIONS') return c.body(null, 204);
+  return problemResponse(
+    c,
+    new LongwatchError('method_not_allowed', `${c.req.method} is not possible here; ${methods.join(', ')} is.`),
+  );
 }
 
 /** OpenAPI 3.1 of all routes. */
@@ -189,12 +199,6 @@ function routeOf(c: Context<ApiEnv>): string {
   return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'none';
 }
 
-/** Of answers to `GET` only: what else is sent is small, or holds a secret beside words of the asker. */
-function compression(): MiddlewareHandler<ApiEnv> {
-  const compressed = compress({ encoding: 'gzip', contentTypeFilter: COMPRESSIBLE });
-  return (c, next) => (c.req.method === 'GET' ? compressed(c, next) : next());
-}
-
 /** What says nothing else about it is for the asker alone, and is asked for anew each time. */
 const askAgain: MiddlewareHandler<ApiEnv> = async (c, next) => {
   await next();
@@ -222,15 +226,27 @@ function headers(): MiddlewareHandler<ApiEnv> {
   });
 }
 
-/** Which methods a path has, from the routes themselves. */
-function methodTable(app: OpenAPIHono<ApiEnv>): (path: string) => string[] {
-  const routes = app.routes
-    .filter(({ method }) => method !== 'ALL')
-    .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`) }));
-  return (path) => {
-    const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
-    if (methods.has('GET')) methods.add('HEAD');
-    if (methods.size > 0) methods.add('OPTIONS');
-    return [...methods].sort();
-  };
+/** Sorted; none where there is nothing. */
+type MethodsOf = (path: string) => readonly string[];
+
+/**
+ * Which methods a path has, from the routes themselves. A fixed path has its own only, though a pattern such as `/v1/jobs/:id` would fit
+ * `/v1/jobs/pause` too.
+ */
+function methodTable(app: OpenAPIHono<ApiEnv>): MethodsOf {
+  const byPath = new Map<string, Set<string>>();
+  for (const { method, path } of app.routes) {
+    if (method === 'ALL') continue;
+    const methods = byPath.get(path) ?? new Set(['OPTIONS']);
+    methods.add(method);
+    if (method === 'GET') methods.add('HEAD');
+    byPath.set(path, methods);
+  }
+  const rows = [...byPath].map(([path, methods]) => ({
+    fixed: !path.includes(':'),
+    pattern: new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`),
+    methods: [...methods].sort(),
+  }));
+  rows.sort((a, b) => Number(b.fixed) - Number(a.fixed));
+  return (path) => rows.find(({ pattern }) => pattern.test(path))?.methods ?? [];
 }

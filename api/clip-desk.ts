@@ -45,8 +45,11 @@ export class ClipDesk {
           }
         },
         async cancel() {
-          await clip.return();
-          release();
+          try {
+            await clip.return();
+          } finally {
+            release();
+          }
         },
       },
       { highWaterMark: 0 },

@@ -4,6 +4,7 @@ import type { Caller } from './guard/token.js';
 
 export { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 export type { Context, MiddlewareHandler } from 'hono';
+export { accepts } from 'hono/accepts';
 export { bodyLimit } from 'hono/body-limit';
 export { compress } from 'hono/compress';
 export { deleteCookie, getCookie, setCookie } from 'hono/cookie';

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { JobRecord } from '../ingest/jobs/job.js';
+import { JobWatch, type JobWatchOptions } from './job-watch.js';
 import type { JobRunner } from './ports.js';
 
 /** Updates that are kept for clients that come back. */
@@ -13,20 +14,22 @@ export interface JobUpdate {
   readonly job: JobRecord;
 }
 
-/** One per app. Numbers every change and hands it to the readers. */
+/** One per app. Numbers every change and hands it to the readers; those of jobs that other processes do are looked for while there are readers. */
 export class JobFeed {
   readonly #name = randomBytes(4).toString('hex');
   readonly #kept: JobUpdate[] = [];
   readonly #readers = new Set<(update: JobUpdate) => void>();
+  readonly #watch: JobWatch;
   #number = 0;
 
-  constructor(private readonly jobs: JobRunner) {
+  constructor(
+    private readonly jobs: JobRunner,
+    options: Pick<JobWatchOptions, 'onTrouble' | 'every'>,
+  ) {
+    this.#watch = new JobWatch({ ...options, jobs, onChange: (job) => this.#publish(job) });
     jobs.subscribe((job) => {
-      this.#number++;
-      const update = { id: this.#id(this.#number), job };
-      this.#kept.push(update);
-      if (this.#kept.length > KEPT) this.#kept.shift();
-      for (const reader of this.#readers) reader(update);
+      this.#watch.said(job);
+      this.#publish(job);
     });
   }
 
@@ -39,6 +42,7 @@ export class JobFeed {
    * Updates after `lastId`, then new ones until `signal` aborts; `undefined` when nothing happened for `heartbeat` milliseconds.
    * Without `lastId`, or when it is too old or of another process, the newest jobs come first as they stand now.
    * A slow reader gets the newest state of each job and may miss states between: at most one update per job waits.
+   * @throws {LongwatchError} when the jobs cannot be read at the beginning; later, nothing is said of it
    */
   async *read(
     lastId: string | undefined,
@@ -57,6 +61,8 @@ export class JobFeed {
     this.#readers.add(reader);
     signal.addEventListener('abort', onAbort);
     try {
+      // What others did while nobody listened is numbered first, for who was away meanwhile.
+      await this.#watch.start();
       const missed = await this.#missed(lastId);
       // What came meanwhile is newer.
       const meanwhile = [...waiting.values()];
@@ -71,6 +77,7 @@ export class JobFeed {
       }
     } finally {
       this.#readers.delete(reader);
+      if (this.#readers.size === 0) this.#watch.stop();
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -81,6 +88,14 @@ export class JobFeed {
     if (last >= oldest && last <= this.#number) return this.#kept.slice(last - oldest);
     const id = this.#id(this.#number);
     return [...(await this.jobs.list({ limit: 100 })).items].reverse().map((job) => ({ id, job }));
+  }
+
+  #publish(job: JobRecord): void {
+    this.#number++;
+    const update = { id: this.#id(this.#number), job };
+    this.#kept.push(update);
+    if (this.#kept.length > KEPT) this.#kept.shift();
+    for (const reader of this.#readers) reader(update);
   }
 
   #id(number: number): string {

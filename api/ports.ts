@@ -3,7 +3,7 @@
 import type { Library } from '../index/library.js';
 import type { SearchAnswer, Searcher } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
-import type { JobRecord } from '../ingest/jobs/job.js';
+import type { JobRecord, JobSight } from '../ingest/jobs/job.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { PlaceStatus } from '../ingest/watch/watched-place.js';
@@ -42,6 +42,8 @@ export interface JobRunner {
   resume(id: string): Awaitable<JobRecord>;
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
   retry(id: string): Awaitable<JobRecord>;
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  prioritise(id: string, priority: number): Awaitable<JobRecord>;
   /** Stops the whole queue, in every process of the library; running jobs are put back. */
   pauseAll(): Awaitable<void>;
   resumeAll(): Awaitable<void>;
@@ -52,7 +54,13 @@ export interface JobRunner {
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
   }>;
-  /** Calls `listener` with every change of a job, in order. Returns the function that ends this. */
+  /**
+   * The jobs that somebody who follows them has to hear of, whichever process does them: those that run, those that are taken next, the newest
+   * ones, and those of `ids`.
+   * @param state of an earlier sight: undefined when nothing has changed since
+   */
+  sight(ids: readonly string[], state?: string): Awaitable<JobSight | undefined>;
+  /** Calls `listener` with every change of a job of this process, in order. Returns the function that ends this. */
   subscribe(listener: (job: JobRecord) => void): () => void;
 }
 

@@ -22,8 +22,9 @@ export function problemResponse(c: Context<ApiEnv>, error: LongwatchError): Resp
 export function onError(log: Log): (thrown: Error, c: Context<ApiEnv>) => Response {
   return (thrown, c) => {
     const error = thrown instanceof HTTPException ? fromHttpException(thrown) : toLongwatchError(thrown);
-    // A part that is not installed is no fault, and everybody can ask for it.
-    if (error.status >= 500 && error.code !== 'part_missing')
+    // A part that is not installed is no fault, and everybody can ask for it. Too much at once is a limit at work.
+    if (error.code === 'overloaded') log.warn({ request: c.get('requestId'), code: error.code }, error.message);
+    else if (error.status >= 500 && error.code !== 'part_missing')
       log.error({ request: c.get('requestId'), code: error.code, err: error.cause ?? error }, error.message);
     return problemResponse(c, error);
   };

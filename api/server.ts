@@ -8,6 +8,7 @@ import type { RateLimit } from '../src/config.js';
 import { LongwatchError } from '../src/errors.js';
 import type { Milliseconds } from '../src/time.js';
 import { createApp } from './app.js';
+import { answerBrokenRequests } from './broken-request.js';
 import { isLoopback } from './guard/host.js';
 import { asksForToken } from './guard/token.js';
 import type { ApiParts } from './ports.js';
@@ -60,6 +61,7 @@ export async function startServer(parts: ApiParts, { host = '127.0.0.1', port }:
   server.headersTimeout = HEADERS_TIMEOUT;
   server.requestTimeout = REQUEST_TIMEOUT;
   server.setTimeout(IDLE_TIMEOUT);
+  answerBrokenRequests(server);
   await listen(server, host.replace(/^\[(.*)\]$/, '$1'), port);
   const bound = server.address() as AddressInfo;
   return {

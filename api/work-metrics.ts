@@ -9,7 +9,10 @@ import type { Milliseconds } from '../src/time.js';
 import { gauge } from './metrics.js';
 
 /** @param now wall clock */
-export function* jobLines({ byState, oldestQueued, queued, speeds }: JobCounts, now: Milliseconds): Generator<string> {
+export function* jobLines(
+  { byState, oldestQueued, queued, windows, speeds }: JobCounts,
+  now: Milliseconds,
+): Generator<string> {
   const age = (oldest: Milliseconds | undefined) => (oldest === undefined ? 0 : Math.max(0, (now - oldest) / 1000));
   const jobs = JOB_STATES.map((state) => ({ labels: { state }, value: byState[state] ?? 0 }));
   yield* gauge('longwatch_jobs', 'Jobs that are remembered, by state.', jobs);
@@ -26,6 +29,10 @@ export function* jobLines({ byState, oldestQueued, queued, speeds }: JobCounts, 
     'Age of the oldest job that waits for this part; 0 when none does.',
     JOB_PARTS.map((part) => ({ labels: { part }, value: age(queued[part]?.oldest) })),
   );
+  yield* gauge('longwatch_model_windows', 'Windows that wait for a model, by whether a worker has claimed them.', [
+    { labels: { claimed: 'no' }, value: windows.free },
+    { labels: { claimed: 'yes' }, value: windows.claimed },
+  ]);
   yield* gauge(
     'longwatch_job_speed_ratio',
     'Media seconds done per second, by stage, all jobs that are at it together.',

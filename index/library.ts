@@ -23,6 +23,7 @@ import type {
   VideoRecord,
   WindowWrite,
 } from './store/records.js';
+import type { SharedWindows } from './store/shared-windows.js';
 import type { StandingStore } from './store/standing-store.js';
 import type { Timeline } from './store/timeline.js';
 import type { VectorIndexStatus } from './vectors/vector-index.js';
@@ -86,7 +87,7 @@ export type Retrieval = Pick<Library, 'matchText' | 'nearest' | 'nearestPoints'>
 
 export interface IntegrityReport {
   readonly ok: boolean;
-  /** One sentence per check, in the order they ran. */
+  /** In the order they ran. The detail says what was found and leaves the name to whoever shows both. */
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
@@ -214,6 +215,8 @@ export interface Library extends JobStore, WatchStore {
   /** How many jobs there are of each state, and since when the oldest one waits. */
   jobCounts(): Awaitable<JobCounts>;
 
+  /** Windows that wait for a model and that several workers share. */
+  readonly sharedWindows: SharedWindows;
   /** Who does the jobs. */
   readonly workers: WorkerStore;
   /** Standing queries and the notices that are owed to them. */

@@ -49,6 +49,11 @@ export interface Backend {
   };
   /** Frames a second at which movement should be shown, where the model was trained with such; see `PlannerOptions.movingRate`. */
   readonly frameRate?: number | undefined;
+  /**
+   * Seconds from one of the model's positions in time to the next, where they are known: what is nearer than that has one time for it.
+   * @default `POSITION_STEP` of `src/tasks/window-time.ts`
+   */
+  readonly positionStep?: Seconds | undefined;
   /** Visual tokens of one pair of frames at that size. */
   tokensPerPair(size: { readonly width: number; readonly height: number }): number;
   /** How many requests are answered at once where other machines do it; undefined for a model of this process, which does one after the other. */

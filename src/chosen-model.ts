@@ -5,8 +5,11 @@ import type { Backend } from './backend.js';
 import { listTowers } from './clip/installed-towers.js';
 import type { Config } from './config.js';
 import { LongwatchError } from './errors.js';
+import type { ModelNeeds } from './model.js';
 import { findModel, type InstalledModel, listModels, scopeNotice } from './qwen/installed-models.js';
 import { LocalBackend } from './qwen/local-backend.js';
+import { PictureNeeds } from './qwen/picture-needs.js';
+import { readPictureSettings } from './qwen/picture-settings.js';
 import { QwenRuntime } from './qwen/runtime.js';
 import { RemoteBackend } from './remote/remote-backend.js';
 
@@ -42,6 +45,42 @@ export async function openChosenModel(config: Config): Promise<ChosenModel> {
   const local = { backend, directory: installed.directory };
   const notices = [scopeNotice(installed), runtime.notice].filter((notice) => notice !== undefined);
   return { backend, local, ...(notices.length > 0 ? { notice: notices.join(' ') } : {}) };
+}
+
+/**
+ * What the plan of a video goes by, of the model that would be opened: no weights are loaded for it and no connection is opened.
+ * @throws {LongwatchError} as `openChosenModel`
+ */
+export async function chosenNeeds(config: Config): Promise<ModelNeeds | undefined> {
+  if (config.remote) return openRemote(config.remote);
+  const installed = await installedModel(config);
+  if (typeof installed === 'string') return undefined;
+  if (installed.state === 'damaged') throw installed.problem;
+  const pictures = await readPictureSettings(installed.directory);
+  return new PlannedModel(installed.name, new PictureNeeds({ config: installed.config, pictures }));
+}
+
+class PlannedModel implements ModelNeeds {
+  readonly #needs: PictureNeeds;
+
+  constructor(
+    readonly id: string,
+    needs: PictureNeeds,
+  ) {
+    this.#needs = needs;
+  }
+
+  get frameRate() {
+    return this.#needs.frameRate;
+  }
+
+  pictureSize(display: { readonly width: number; readonly height: number }) {
+    return this.#needs.pictureSize(display);
+  }
+
+  tokensPerPair(size: { readonly width: number; readonly height: number }) {
+    return this.#needs.tokensPerPair(size);
+  }
 }
 
 /** Opens no connection. @throws {LongwatchError} `bad_config` */

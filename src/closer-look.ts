@@ -10,7 +10,7 @@ import { type Edge, SNAPPING_KINDS, snapBoth, snapEdge } from './snapping.js';
 import { type LookParts, seeStretch } from './stretch.js';
 import { type GroundedSpan, ground } from './tasks/ground.js';
 import { edgePrecision } from './tasks/window-time.js';
-import { overlaps } from './time.js';
+import { overlaps, type Seconds } from './time.js';
 
 export interface CloserLookParts extends LookParts {
   readonly library: Library;
@@ -83,7 +83,8 @@ export async function lookCloser(
     looked.push({ stretch, found: spans.length });
     for (const span of spans) {
       const library = asked.snap ? parts.library : undefined;
-      const sighting = await sightingOf(library, stretch.videoId, input, span, looked.length - 1);
+      const step = parts.backend.positionStep;
+      const sighting = await sightingOf(library, stretch.videoId, { input, span, step }, looked.length - 1);
       const open: Side[] = [];
       for (const side of openSides(sighting, stretch)) {
         const next = await neighbourOf(stretch, side, parts.library, asked);
@@ -128,13 +129,17 @@ export async function orFailure<T>(attempt: Promise<T>, signal?: AbortSignal): P
 async function sightingOf(
   library: Library | undefined,
   videoId: string,
-  input: ModelInput,
-  { start, end, score }: GroundedSpan,
+  {
+    input,
+    span,
+    step,
+  }: { readonly input: ModelInput; readonly span: GroundedSpan; readonly step: Seconds | undefined },
   rank: number,
 ): Promise<Sighting> {
+  const { start, end, score } = span;
   const named = {
-    start: { at: start, precision: edgePrecision(input, start) },
-    end: { at: end, precision: edgePrecision(input, end) },
+    start: { at: start, precision: edgePrecision(input, start, step) },
+    end: { at: end, precision: edgePrecision(input, end, step) },
   };
   const edges = library ? await snapped(library, videoId, named) : named;
   return { videoId, ...edges, rank, ...(score === undefined ? {} : { score }) };

@@ -7,8 +7,10 @@ import { openLibrary, type SqliteLibrary } from '../index/store/sqlite-library.j
 import { timeToIdentify } from '../ingest/media.js';
 import type { VideoProbe } from '../ingest/video/decoder.js';
 import { LongwatchError, toLongwatchError } from './errors.js';
+import { WINDOWS_AHEAD_MAX } from './in-order.js';
 import type { Layer, LayerVideo } from './layers/layer.js';
-import { ingestWindows, type PipelineParts, WINDOWS_AHEAD_MAX } from './pipeline.js';
+import { readBeside } from './layers-beside.js';
+import { ingestWindows, type PipelineParts } from './pipeline.js';
 import { readLayer } from './read-layers.js';
 import type { Milliseconds, Seconds } from './time.js';
 import { readingOf } from './video-record.js';
@@ -17,8 +19,10 @@ import { readingOf } from './video-record.js';
 export interface StageEstimate {
   /** `windows` (decoding, signals, the model's words, meaning) or the name of a layer. */
   readonly name: string;
-  /** For the whole video; undefined when the try was too short to tell. */
+  /** For the whole video; undefined when the try was too short to tell, and where it is `beside` another. */
   readonly took?: Milliseconds;
+  /** The part in whose time this one is done, and with whose bytes its own are counted. @default none */
+  readonly beside?: 'windows';
   /** Media seconds per wall second, as measured. */
   readonly speed: number;
   /** Media time that was done to measure it. */
@@ -81,7 +85,7 @@ export async function estimateIngest(
   try {
     const trial = new Trial({ ...parts, library }, folder, file, probe, duration, { sample, signal });
     const windows = await trial.windows();
-    const stages = [windows, ...(await trial.layers())];
+    const stages = [windows, ...(await trial.layers(windows))];
     const { frames, covered } = trial.plan();
     const tokensPerPair = model ? model.tokensPerPair(model.pictureSize(probe.video)) : 0;
     const rest = covered > 0 ? duration / covered : 0;
@@ -133,7 +137,9 @@ class Trial {
     const tried = await this.#try(options, async (signal, onProgress) => {
       const words = { tracks: [], warnings: [] };
       const reading = readingOf(parts, probe, words, undefined);
-      await ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading);
+      await readBeside(parts, this.#videoId, file, probe, { signal }, (clock) =>
+        ingestWindows(parts, this.#videoId, file, probe, words, { signal, onProgress }, reading, { clock }),
+      );
     });
     if (!parts.model || tried.last.at === this.duration) return this.#estimate('windows', [tried]);
     // A model's windows are what takes its time; how far the decoder ran ahead says nothing.
@@ -141,14 +147,15 @@ class Trial {
     return this.#estimate('windows', [{ ...tried, first: described, last: described }]);
   }
 
-  async layers(): Promise<StageEstimate[]> {
+  async layers({ took: _, ...windows }: StageEstimate): Promise<StageEstimate[]> {
     const { firstFrameTime } = this.parts.library.findVideo(this.#videoId);
     const video = { path: this.file, probe: this.probe, duration: this.duration, firstFrameTime };
     const stages: StageEstimate[] = [];
     for (const layer of this.parts.layers ?? []) {
       const skipped = layer.skips(this.probe);
-      if (skipped === undefined) stages.push(await this.#layer(layer, video));
-      else this.skipped[layer.name] = skipped;
+      if (skipped !== undefined) this.skipped[layer.name] = skipped;
+      else if (layer.readsBeside) stages.push({ ...windows, name: layer.name, beside: 'windows', diskBytes: 0 });
+      else stages.push(await this.#layer(layer, video));
     }
     return stages;
   }

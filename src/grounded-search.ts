@@ -4,7 +4,8 @@
  */
 
 import type { Library } from '../index/library.js';
-import { bestOfEachVideo, type LibrarySearcher, type Survey } from '../index/search/searcher.js';
+import { bestOfEachVideo } from '../index/search/hits.js';
+import type { LibrarySearcher, Survey } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher, SearchHit } from '../index/search/types.js';
 import { LONGEST_WINDOW } from '../ingest/plan/planner.js';
 import type { Decoder } from '../ingest/video/decoder.js';

@@ -1,5 +1,8 @@
 /** Work that is begun ahead of its turn and ended in order: what ends it sees the same as if each had waited for the one before. */
 
+/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
+export const WINDOWS_AHEAD_MAX = 16;
+
 interface Begun<T> {
   readonly result: Promise<T>;
   readonly end: (result: T) => Promise<void>;

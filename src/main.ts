@@ -13,7 +13,8 @@ import type { VideoRecord } from '../index/store/records.js';
 import type { JobFence } from '../ingest/jobs/job.js';
 import { JOB_PARTS } from '../ingest/jobs/job-part.js';
 import { Presence } from '../ingest/jobs/presence.js';
-import { JobQueue, type JobQueueOptions } from '../ingest/jobs/queue.js';
+import { HEARTBEAT, JobQueue, type JobQueueOptions, LEASE } from '../ingest/jobs/queue.js';
+import { WindowHands, type WindowModel } from '../ingest/jobs/window-hands.js';
 import { canonicalPlace, identifyMedia } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
@@ -35,8 +36,10 @@ import { type PictureSearchRequest, searchByPicture } from './picture-search.js'
 import { type IngestOptions, type IngestResult, ingestVideo } from './pipeline.js';
 import type { Profile } from './profile.js';
 import type { ServerStatus } from './remote/pool-member.js';
-import { ingestShare } from './shared-ingest.js';
+import { ingestShare, leavesModel } from './shared-ingest.js';
+import { describeShared, windowsHeld } from './shared-windows.js';
 import { StandingQueries } from './standing-queries/standing-queries.js';
+import { BackendModel } from './tasks/backend-model.js';
 import type { Seconds } from './time.js';
 import { VERSION } from './version.js';
 import { type SummaryOptions, VideoSummaries, type VideoSummary } from './video-summary.js';
@@ -53,6 +56,8 @@ export interface Engine {
   /** Finds what looks like a picture. @throws {LongwatchError} `part_missing` without a model of pictures; see `searchByPicture` */
   searchByPicture(request: PictureSearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   readonly jobs: JobQueue;
+  /** What this process does of the windows that workers share, once it is started. */
+  readonly windows: WindowHands;
   /** Says to others that this process does jobs, once it is started. */
   readonly presence: Presence;
   /** Where `s3://` places are read from. */
@@ -142,6 +147,7 @@ export async function openEngine(
     ...work,
     ...(calls ? { waker: async () => (await waker()).waker } : {}),
     store: library,
+    onCall: () => windows.look(),
     profile: config.profile,
     work: async (file, report, signal, fence, { profile, tags, parts: todo, videoId }) => {
       const share = {
@@ -150,8 +156,36 @@ export async function openEngine(
         ...(videoId ? { videoId } : {}),
       };
       const options = { tags, signal, onProgress: report };
-      return ingestShare(await pipelineUnder(fence, profile), file, share, options);
+      const { model, ...pipeline } = await pipelineUnder(fence, profile);
+      const asks = model && !(await leavesModel(library.workers, jobs.owner, work.parts));
+      const asked = asks ? { model } : model ? { planFor: model } : {};
+      return ingestShare({ ...pipeline, ...asked }, file, share, options);
     },
+  });
+  const windowModel = async (): Promise<WindowModel | undefined> => {
+    const { backend } = await model();
+    if (!backend) return undefined;
+    const { embedder } = await meaning();
+    const shared = {
+      decoder: await decoder(),
+      library,
+      objects: parts.objects,
+      model: new BackendModel(backend),
+      ...(embedder ? { embedder } : {}),
+    };
+    return {
+      id: backend.id,
+      most: windowsHeld(backend),
+      describe: (claimed, signal, goesOn) => describeShared(shared, claimed, { signal, goesOn }),
+    };
+  };
+  const windows = new WindowHands({
+    claims: library.sharedWindows,
+    owner: jobs.owner,
+    lease: work.lease ?? LEASE,
+    heartbeat: work.heartbeat ?? HEARTBEAT,
+    model: async () => ((work.parts ?? JOB_PARTS).includes('model') ? windowModel() : undefined),
+    onEnded: () => jobs.takeUpWaiting(),
   });
   const presence = new Presence(library.workers, () => ({
     owner: jobs.owner,
@@ -196,6 +230,7 @@ export async function openEngine(
     config,
     library,
     jobs,
+    windows,
     presence,
     standing,
     objects: parts.objects,
@@ -239,6 +274,7 @@ export async function openEngine(
     modelServers,
     meaningMissing: async () => (await meaning()).missing,
     async close() {
+      await windows.close();
       await jobs.close();
       await presence.stop();
       await (await waker.opened())?.waker?.close();

@@ -30,6 +30,9 @@ export interface WindowDescription {
   readonly frames: readonly PlannedFrame[];
 }
 
+/** What is known of a model before it is asked: what the plan of a video goes by. */
+export type ModelNeeds = Pick<Model, 'id' | 'pictureSize' | 'frameRate' | 'tokensPerPair'>;
+
 export interface Model {
   /** Stable id that is stored beside everything the model says, e.g. `qwen2.5-vl-3b-q4`. */
   readonly id: string;

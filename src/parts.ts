@@ -6,7 +6,7 @@ import { chooseDecoder } from '../ingest/video/choose.js';
 import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
 import { type ChosenEmbedder, openChosenEmbedder } from './chosen-embedder.js';
 import { type ChosenLayers, type LayerOpener, openChosenLayers } from './chosen-layers.js';
-import { type ChosenModel, openChosenModel } from './chosen-model.js';
+import { type ChosenModel, chosenNeeds, openChosenModel } from './chosen-model.js';
 import { type ChosenPictures, openChosenPictures, openPicturesLayer } from './chosen-pictures.js';
 import type { Config } from './config.js';
 import { LAYER_NAMES, type LayerName } from './layer-name.js';
@@ -82,7 +82,8 @@ export function openParts(config: Config, own: readonly JobPart[] = JOB_PARTS): 
     layers,
     async pipeline(profile = config.profile) {
       const { embedder } = await meaning();
-      const { backend } = own.includes('decode') ? await model() : {};
+      const { backend } = own.includes('model') ? await model() : {};
+      const planFor = own.includes('decode') && !own.includes('model') ? await chosenNeeds(config) : undefined;
       return {
         decoder: await decoder(),
         objects,
@@ -91,6 +92,7 @@ export function openParts(config: Config, own: readonly JobPart[] = JOB_PARTS): 
         layersOf: async (other) => readBy(await layersOf(other)),
         ...(embedder ? { embedder } : {}),
         ...(backend ? { model: new BackendModel(backend) } : {}),
+        ...(planFor ? { planFor } : {}),
       };
     },
     async close() {

@@ -8,33 +8,37 @@ import { setMaxListeners } from 'node:events';
 import type { Library } from '../index/library.js';
 import type { Making, VideoRecord, WindowWrite } from '../index/store/records.js';
 import type { FileIdentity } from '../ingest/file.js';
+import type { JobPart } from '../ingest/jobs/job-part.js';
 import { identifyMedia, refuseChangedFile } from '../ingest/media.js';
 import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { CANDIDATE_INTERVAL, WindowPlanner } from '../ingest/plan/planner.js';
 import type { PlannedWindow } from '../ingest/plan/window.js';
 import { SignalDetector } from '../ingest/signals/detector.js';
 import type { DecodeOptions, Decoder, DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
-import type { Picture } from '../ingest/video/frame.js';
 import { toLongwatchError, toStoredError } from './errors.js';
-import type { MediaEvent } from './event.js';
 import { EventPool } from './event-pool.js';
 import { failpoint } from './failpoint.js';
-import { InOrder } from './in-order.js';
+import { FilmClock } from './film-clock.js';
+import { InOrder, WINDOWS_AHEAD_MAX } from './in-order.js';
 import { ingestLayers } from './ingest-layers.js';
 import { type IngestProgress, ProgressMeter } from './ingest-progress.js';
 import type { LayerName } from './layer-name.js';
 import { chapterEvents, tagEvents } from './layers/container/container.js';
 import { readSubtitles, type SubtitleTracks, subtitleEvents } from './layers/subtitles/subtitles.js';
+import { readBeside } from './layers-beside.js';
 import type { Embedder } from './meaning/embedder.js';
-import type { Model } from './model.js';
+import type { Model, ModelNeeds } from './model.js';
 import { PictureRing } from './picture-ring.js';
 import type { Profile } from './profile.js';
 import type { LayerParts } from './read-layers.js';
 import { needsNoFilm, renewMeaning, renewVideo } from './renewal.js';
+import { offerWindows } from './shared-windows.js';
 import { type Milliseconds, timestampToSeconds } from './time.js';
 import { beginning, conclusion, isMade, plannerOptions, type Reading, readingOf, titleOf } from './video-record.js';
 import { attemptWindow, givenUpWarnings } from './window-attempt.js';
-import { describeWindow, embedEvents, pointsOf, snapToSignals, type WindowMeaning } from './window-meaning.js';
+import { describeWindow } from './window-meaning.js';
+import { pictureSeal } from './window-pictures.js';
+import { type Meaning, meaningOf, type Planned, type WindowWork, windowWrite } from './window-write.js';
 
 export interface PipelineParts extends LayerParts {
   readonly decoder: Decoder;
@@ -45,6 +49,11 @@ export interface PipelineParts extends LayerParts {
   readonly embedder?: Embedder;
   /** Without one, windows have no captions. */
   readonly model?: Model;
+  /**
+   * Without `model`, one that is asked elsewhere and later: the plan goes by it, and the windows are offered to whoever asks it, see `shared-windows.ts`. For a library
+   * that writes under a job.
+   */
+  readonly planFor?: ModelNeeds;
   /** The profile that the layers are of. @default not said, and not remembered */
   readonly profile?: Profile;
   /** Those of another, for a video that was read with more. @default those that are there */
@@ -70,13 +79,15 @@ export interface IngestResult {
    * pass.
    */
   readonly parts: readonly PartCost[];
-  /** Layers that it does not have and others are to read. */
-  readonly left: readonly LayerName[];
+  /** Layers that it does not have and others are to read, and `model` where windows wait for it. */
+  readonly left: readonly JobPart[];
 }
 
 export interface PartCost {
   readonly name: 'windows' | 'subtitles' | 'meaning' | LayerName;
   readonly took: Milliseconds;
+  /** The part in whose time this one was done. @default none, it took its own */
+  readonly beside?: 'windows';
 }
 
 /**
@@ -116,6 +127,7 @@ export async function ingestVideo(
 
   try {
     const costs: PartCost[] = [];
+    const seen = new Map<number, string>();
     if (isThere) costs.push(...(await renewVideo(parts, video, subtitles, reading, options)));
     else {
       if (reading.keeps.model) {
@@ -127,7 +139,16 @@ export async function ingestVideo(
       const kept = options.force ? {} : video.stages;
       const begun = beginning(parts, probe, subtitles);
       await library.updateVideo(video.id, { ...begun, stages: { ...kept, ...begun.stages } });
-      const summary = await ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading);
+      // What others hold of it would be described twice.
+      await library.sharedWindows.withdraw(video.id);
+      const { made: summary, costs: besides } = await readBeside(
+        parts,
+        video.id,
+        identity.path,
+        probe,
+        options,
+        (clock) => ingestWindows(parts, video.id, identity.path, probe, subtitles, options, reading, { clock, seen }),
+      );
       await refuseChangedFile(identity, parts.objects);
       failpoint('conclude');
       const { warnings, ...concluded } = conclusion(parts, summary, subtitles);
@@ -136,14 +157,16 @@ export async function ingestVideo(
         stages: { ...kept, ...concluded.stages },
         warnings: [...warnings, ...(await givenUpWarnings(library, video.id))],
       });
-      costs.push({ name: 'windows', took: Date.now() - started });
+      costs.push({ name: 'windows', took: Date.now() - started }, ...besides);
       if (parts.embedder) await renewMeaning(library, parts.embedder, video.id, options);
     }
+    const offered = reading.asksLater ? await offerWindows(library, video.id, reading, seen) : 0;
     const layers = await ingestLayers(parts, video.id, identity, probe, options);
     costs.push(...layers.costs);
     const outcome = costs.length === 0 ? 'already' : 'ingested';
     const took = Date.now() - started;
-    return { video: await library.findVideo(video.id), outcome, took, parts: costs, left: layers.left };
+    const left = [...(offered > 0 ? (['model'] as const) : []), ...layers.left];
+    return { video: await library.findVideo(video.id), outcome, took, parts: costs, left };
   } catch (thrown) {
     const error = toLongwatchError(thrown, identity.path);
     if (error.code === 'file_changed') {
@@ -167,29 +190,18 @@ async function complete(library: Library, identity: FileIdentity): Promise<Video
   return video && isComplete(video) ? video : undefined;
 }
 
+/** Whether all windows of a video are written: it was read to its end, or as far as it can be decoded. */
 export function isComplete({ state }: VideoRecord): boolean {
   return state === 'ready' || state === 'partial';
 }
 
-/** A window with the events that ended in it. */
-interface Planned {
-  readonly window: PlannedWindow;
-  readonly events: readonly MediaEvent[];
+/** Those who are told of a pass while it runs. */
+export interface PassWatch {
+  /** How far the frames have come. */
+  readonly clock?: FilmClock;
+  /** What was seen of each window, where others are to ask the model. */
+  readonly seen?: Map<number, string>;
 }
-
-/** The same with its pictures, and what of it was written before. */
-interface WindowWork extends Planned {
-  readonly shown: readonly Picture[];
-  readonly made: Making | undefined;
-  readonly before: WindowWrite | undefined;
-  readonly described: Meaning | undefined;
-}
-
-/** What a model says of a window, or said of it before. */
-type Meaning = Omit<WindowMeaning, 'caption' | 'model'> & Pick<WindowWrite, 'caption' | 'model'>;
-
-/** Windows whose pictures wait at servers at once, at most; a server of more places is filled by several videos. */
-export const WINDOWS_AHEAD_MAX = 16;
 
 /**
  * Frames in, windows out. Alive at once: the signals' history, the pictures of one window and its look-ahead. A model that runs elsewhere
@@ -197,18 +209,21 @@ export const WINDOWS_AHEAD_MAX = 16;
  * rows are those of one after the other.
  */
 export async function ingestWindows(
-  { decoder, library, model, embedder }: PipelineParts,
+  { decoder, library, model, planFor, embedder }: PipelineParts,
   videoId: string,
   file: string,
   probe: VideoProbe,
   subtitles: SubtitleTracks,
   { signal, onProgress }: IngestOptions,
   reading: Reading,
+  { clock = new FilmClock(), seen = new Map<number, string>() }: PassWatch = {},
 ): Promise<DecodeSummary> {
-  const size = model?.pictureSize(probe.video);
+  const wanted = model ?? planFor;
+  const size = wanted?.pictureSize(probe.video);
+  const engine = reading.asksLater ? await decoder.version() : '';
   const makings = await library.makings(videoId);
   const signals = new SignalDetector();
-  const planner = new WindowPlanner(plannerOptions(model, probe));
+  const planner = new WindowPlanner(plannerOptions(wanted, probe));
   const pictures = new PictureRing();
   const events = new EventPool();
   const planned: Planned[] = [];
@@ -228,30 +243,20 @@ export async function ingestWindows(
     return model ? describeWindow(model, window, shown, stop) : described;
   };
   const finish = async (work: WindowWork, meaning: Meaning | undefined) => {
-    const { window, shown, made, before, described } = work;
-    const said = described?.events ?? snapToSignals(meaning?.events ?? [], work.events, window);
-    const pictures = described
-      ? shown.filter(({ pts }) => described.window.frames.some((frame) => frame.pts === pts))
-      : shown;
-    const known = pointsOf(before && made?.meaning === reading.made.meaning ? before.events : []);
-    const reused = described && made?.frames === reading.made.frames ? known : { texts: known.texts };
-    const rows = await embedEvents(embedder, [...work.events, ...said], pictures, signal, reused);
-    signal?.throwIfAborted();
-    await library.writeWindow(
-      videoId,
-      { window, precision: 0, ...meaning, events: rows, made: reading.made },
-      embedder?.id,
-    );
+    const now = reading.asksLater ? madeWithout(work, reading.made) : reading.made;
+    await library.writeWindow(videoId, await windowWrite(embedder, work, meaning, now, signal), embedder?.id);
   };
   const write = async () => {
     for (let next = planned[0]; next && (!size || pictures.holds(next.window)); next = planned[0]) {
       planned.shift();
-      const shown = size ? pictures.take(next.window) : [];
+      const taken = size ? pictures.take(next.window) : [];
       const { index } = next.window;
+      if (reading.asksLater) seen.set(index, pictureSeal(engine, taken));
+      const shown = reading.asksLater ? [] : taken;
       const made = makings.get(index);
       if (isMade(made, reading)) continue;
       const before = made && (await library.readWindow(videoId, index));
-      const described = made?.model === reading.made.model && before ? meaningOf(before) : undefined;
+      const described = before && made ? stillSaid(before, made, next.window, reading) : undefined;
       const work: WindowWork = { ...next, shown, made, before, described };
       const asked = described ? undefined : model;
       if (model?.concurrency === undefined)
@@ -271,6 +276,7 @@ export async function ingestWindows(
     for (let step = await frames.next(); ; step = await frames.next()) {
       if (step.done) {
         const { duration } = step.value;
+        clock.end(duration);
         signals.finish(duration);
         events.add([...signals.takeEvents(), ...tagEvents(probe, duration)]);
         events.cutAt(duration);
@@ -287,11 +293,13 @@ export async function ingestWindows(
         if (frame.index === 0) {
           const firstFrameTime = timestampToSeconds({ pts: frame.pts, timeBase: probe.video.timeBase });
           await library.updateVideo(videoId, { firstFrameTime });
+          clock.begin(firstFrameTime);
           events.add([...subtitleEvents(subtitles.tracks, firstFrameTime), ...chapterEvents(probe, firstFrameTime)]);
         }
         const change = signals.push(frame);
         events.add(signals.takeEvents());
         plan(planner.push(frame, change, signals.takeBoundaries(), signals.settled));
+        clock.reach(frame.time);
         progress.at('windows', frame.time);
       }
       await write();
@@ -304,13 +312,14 @@ export async function ingestWindows(
   }
 }
 
-/** What a model said of a window, as it is written. */
-function meaningOf({ window, caption, model, precision, events }: WindowWrite): Meaning {
-  return {
-    window,
-    precision,
-    ...(caption === undefined ? {} : { caption }),
-    ...(model === undefined ? {} : { model }),
-    events: events.map(({ event }) => event).filter(({ source }) => source === 'model'),
-  };
+/** What was said of a window before, as far as it stays: what the same model said, and what another one did until the model is asked. */
+function stillSaid(before: WindowWrite, made: Making, window: PlannedWindow, { made: now, asksLater }: Reading) {
+  if (made.model === now.model) return meaningOf(before);
+  return asksLater && made.model !== '' ? { ...meaningOf(before), window } : undefined;
+}
+
+/** How a window is made where nobody asks the model: what was said and shown of it before is what it was. */
+function madeWithout({ made, described }: WindowWork, now: Making): Making {
+  const kept = described && made?.meaning === now.meaning;
+  return { ...now, model: described ? (made?.model ?? '') : '', frames: kept ? made.frames : '' };
 }

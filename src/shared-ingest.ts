@@ -2,9 +2,31 @@
 
 import type { VideoRecord } from '../index/store/records.js';
 import { JOB_PARTS, type JobPart } from '../ingest/jobs/job-part.js';
+import type { WorkerStore } from '../ingest/jobs/worker.js';
 import { mediaState } from '../ingest/media.js';
 import { ingestLayers } from './ingest-layers.js';
 import { type IngestOptions, ingestVideo, isComplete, type PipelineParts } from './pipeline.js';
+import { concludeWindows } from './shared-windows.js';
+
+/**
+ * Whether a worker that decodes and asks the model only plans for now, since workers are there that do nothing before the model's part and so would
+ * look on. Then it does its share of the windows like they.
+ * @param own what it does; undefined: all
+ */
+export async function leavesModel(
+  workers: Pick<WorkerStore, 'list'>,
+  owner: string,
+  own: readonly JobPart[] = JOB_PARTS,
+): Promise<boolean> {
+  if (!own.includes('decode')) return false;
+  return (await workers.list()).some(
+    (other) =>
+      other.owner !== owner &&
+      (other.state === 'idle' || other.state === 'working') &&
+      other.parts.includes('model') &&
+      !other.parts.includes('decode'),
+  );
+}
 
 export interface Share {
   /** What is still to be done; undefined: all of it. */
@@ -16,7 +38,7 @@ export interface Share {
 }
 
 /**
- * Windows first, then each layer, whoever reads it: the rows are those of one process that does all. Who reads layers alone goes by the state of the
+ * Windows first, then what the model says of them (`shared-windows.ts`) and each layer, whoever does it: the rows are those of one process that does all. Who reads layers alone goes by the state of the
  * file (size and time) and does not hash it again; one that is not what it was begins anew with its windows.
  * @throws {LongwatchError} as `ingestVideo`
  */
@@ -54,11 +76,13 @@ async function readShare(
   const { decoder, layersOf } = parts;
   options.onProgress?.({ stage: 'reading the file', progress: 0 });
   const probe = await decoder.probe(video.path, options.signal ? { signal: options.signal } : {});
-  const left = todo.filter((part) => !own.includes(part));
+  const isDescribed = !todo.includes('model') || (await parts.library.sharedWindows.waiting(video.id)) === 0;
+  const left = todo.filter((part) => !own.includes(part) || (part === 'model' && !isDescribed));
+  if (todo.includes('model') && !left.includes('model')) await concludeWindows(parts, video.id, options);
   const mine = ({ layers = [], missingLayers = {} }: Pick<PipelineParts, 'layers' | 'missingLayers'>) => ({
     layers: layers.filter(({ name }) => todo.includes(name)),
     missingLayers,
-    leftLayers: left.filter((part) => part !== 'decode'),
+    leftLayers: left.filter((part) => part !== 'decode' && part !== 'model'),
   });
   const share: PipelineParts = {
     ...parts,

@@ -62,6 +62,10 @@ class BorrowedLayer implements Layer {
     return this.layer.note;
   }
 
+  get readsBeside(): boolean {
+    return this.layer.readsBeside ?? false;
+  }
+
   skips(probe: VideoProbe): string | undefined {
     return this.layer.skips(probe);
   }

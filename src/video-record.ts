@@ -7,12 +7,12 @@ import type { PlannerOptions } from '../ingest/plan/planner.js';
 import type { DecodeSummary, VideoProbe } from '../ingest/video/decoder.js';
 import type { SubtitleTracks } from './layers/subtitles/subtitles.js';
 import type { Embedder } from './meaning/embedder.js';
-import type { Model } from './model.js';
+import type { ModelNeeds } from './model.js';
 import type { PipelineParts } from './pipeline.js';
 import { cleanText } from './tasks/words.js';
 
 /** Raised when the same file would give other rows than before, so that its windows are done again. */
-const PIPELINE_VERSION = 6;
+const PIPELINE_VERSION = 7;
 
 /** Longest title, in characters. */
 const TITLE_LENGTH = 1000;
@@ -24,7 +24,7 @@ export function titleOf(file: string, probe: VideoProbe): string {
 }
 
 /** What a model costs and wants, as far as the plan goes by it; without one, the planner's own. */
-export function plannerOptions(model: Model | undefined, { video }: VideoProbe): PlannerOptions {
+export function plannerOptions(model: ModelNeeds | undefined, { video }: VideoProbe): PlannerOptions {
   if (!model) return {};
   return { tokensPerPair: model.tokensPerPair(model.pictureSize(video)), movingRate: model.frameRate ?? 0 };
 }
@@ -40,6 +40,8 @@ export interface Reading {
    * end, since its windows may lie otherwise without.
    */
   readonly keeps: { readonly model: boolean; readonly meaning: boolean };
+  /** The model is asked by others, later: what it said before stays until then, and a window that lacks it is as good as it can be. */
+  readonly asksLater: boolean;
 }
 
 /** @param known the video as it is in the library, when it was read to its end and is not to be done again */
@@ -49,7 +51,8 @@ export function readingOf(
   subtitles: SubtitleTracks,
   known: VideoRecord | undefined,
 ): Reading {
-  const { embedder, model } = parts;
+  const { embedder } = parts;
+  const model = parts.model ?? parts.planFor;
   const version = `windows ${PIPELINE_VERSION}`;
   const { tokensPerPair, movingRate } = plannerOptions(model, probe);
   const fingerprint = model ? `${version}, ${tokensPerPair} tokens a pair, ${movingRate} fps` : version;
@@ -65,13 +68,18 @@ export function readingOf(
     fingerprint: keepsModel ? known.fingerprint : fingerprint,
     made,
     keeps: { model: keepsModel, meaning: !embedder },
+    asksLater: parts.model === undefined && model !== undefined,
   };
 }
 
-/** Whether a window has to be made again with the video at hand: another model is asked, or its frames are embedded elsewhere. */
-export function needsPictures(made: Making | undefined, { made: now, keeps }: Reading): boolean {
+/**
+ * Whether a window has to be made again with the video at hand: another model is asked, or its frames are embedded elsewhere. Who only plans for a
+ * model does so for one that another model was shown too: that may have been given fewer frames than were planned.
+ */
+export function needsPictures(made: Making | undefined, { made: now, keeps, asksLater }: Reading): boolean {
   if (!made) return true;
   if (keeps.model) return false;
+  if (asksLater) return made.model !== '' && made.model !== now.model;
   return made.model !== now.model || (now.frames !== '' && made.frames !== now.frames);
 }
 
@@ -114,7 +122,7 @@ export function conclusion(parts: PipelineParts, summary: DecodeSummary, subtitl
 }
 
 function stagesOf(
-  { decoder, embedder, model }: PipelineParts,
+  { decoder, embedder, model, planFor }: PipelineParts,
   subtitles: SubtitleTracks,
   state: 'running' | 'done',
 ): Record<string, StageRecord> {
@@ -122,9 +130,13 @@ function stagesOf(
     decode: { state, note: decoder.id },
     signals: { state },
     subtitles: subtitlesStage(subtitles, state),
-    model: model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' },
+    model: modelStage(model ?? planFor, model ? state : 'pending'),
     embeddings: embedder ? embeddingsStage(embedder, state) : { state: 'skipped', note: 'no embedder is installed' },
   };
+}
+
+function modelStage(model: ModelNeeds | undefined, state: StageRecord['state']): StageRecord {
+  return model ? { state, note: model.id } : { state: 'skipped', note: 'no model is installed' };
 }
 
 export function embeddingsStage({ id }: Embedder, state: 'running' | 'done'): StageRecord {

@@ -33,10 +33,16 @@ export async function attemptWindow(
   }
 }
 
+const ENDED_TOO_OFTEN = `The process ended ${DEATHS_MAX} times while the model looked at`;
+
+export function isGivenUpWarning(warning: string): boolean {
+  return warning.startsWith(ENDED_TOO_OFTEN);
+}
+
 /** What a video says about windows that were written without the model. */
 export async function givenUpWarnings(library: Library, videoId: string): Promise<string[]> {
   return (await library.givenUpWindows(videoId)).map(
     ({ start, end }) =>
-      `The process ended ${DEATHS_MAX} times while the model looked at ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
+      `${ENDED_TOO_OFTEN} ${formatTime(start)} – ${formatTime(end)}; nothing of what is seen there is told.`,
   );
 }

@@ -79,7 +79,7 @@ describe('a fleet', () => {
     expect(demand.workers).toBeCloseTo(100 / 12, 10);
     expect(demand).toMatchObject({ modelServers: 1, windowWrites: 240 / 36, rowBytes: 1e9, networkBytes: 1e8 });
     expect(demand.jobWrites).toBeCloseTo(100 / 24 + 1 / 12, 10);
-    expect(demand.vectorBytes).toBe(1000 * 100 * 1792);
+    expect(demand.vectorBytes).toBe(1000 * 100 * 1170);
     expect(beyond(demand, machines)).toEqual([]);
   });
 

@@ -5,16 +5,15 @@ import type { EventRecord, VideoRecord } from '../../index/store/records.js';
 import type { EventKind } from '../../src/event.js';
 import type { Seconds } from '../../src/time.js';
 import type { Chapter } from '../schema/chapter.js';
-import { coarser, type Granularity } from './granularity.js';
+import { coarser, type Granularity, groupsOf } from './granularity.js';
 import { allEvents } from './rows.js';
-import { cleanLine } from './text.js';
-
-/** Longest title in characters. */
-const TITLE_LENGTH = 120;
+import { titledByWords } from './shot-titles.js';
+import { cleanLine, shortTitle } from './text.js';
 
 /**
  * Chapters in order, without overlaps. With captions of a model: one for each captioned stretch, titled by the caption's first
- * sentence. Without: the chapters that the file itself has. Without those: its shots, honestly titled `Shot 3`.
+ * sentence. Without: the chapters that the file itself has. Without those: its shots, honestly titled `Shot 3`;
+ * where they are to be fewer, by words of the film (`titledByWords`).
  * @param granularity all of them are read before the first is handed out when they are to be fewer. @default as they are
  */
 export async function* chaptersOf(
@@ -28,7 +27,9 @@ export async function* chaptersOf(
   }
   const all: Chapter[] = [];
   for await (const chapter of finestChapters(library, video)) all.push(chapter);
-  yield* coarser(all, granularity);
+  yield* all[0]?.source === 'signal'
+    ? await titledByWords(library, video, groupsOf(all, granularity))
+    : coarser(all, granularity);
 }
 
 async function* finestChapters(library: Library, video: VideoRecord): AsyncGenerator<Chapter> {
@@ -95,9 +96,4 @@ async function has(library: Library, videoId: string, kind: EventKind): Promise<
 
 function firstSentence(caption: string): string {
   return shortTitle(cleanLine(caption).split(/(?<=[.!?。！？])\s/u)[0] ?? '');
-}
-
-function shortTitle(text: string): string {
-  const characters = [...cleanLine(text)];
-  return characters.length <= TITLE_LENGTH ? characters.join('') : `${characters.slice(0, TITLE_LENGTH - 1).join('')}…`;
 }

@@ -53,6 +53,7 @@ export function cueOf(
   return { startMs, endMs: Math.max(wholeMilliseconds(end), startMs + 1), lines, columns: columnsOf(title) };
 }
 
+/** @param time in seconds; rounded as `roundToMilliseconds` rounds */
 export function wholeMilliseconds(time: number): number {
   return Math.round(roundToMilliseconds(time) * 1000);
 }

@@ -14,11 +14,16 @@ export interface Granularity {
 /** Halvings of the film's length: below a millisecond for any film. */
 const HALVINGS = 40;
 
+/** As `groupsOf`, each joined into one. A chapter bears the title of its longest part. */
+export function coarser(chapters: readonly Chapter[], granularity: Granularity): Chapter[] {
+  return groupsOf(chapters, granularity).map(one);
+}
+
 /**
- * Neighbours joined into chapters that are long enough and few enough; every border is one of the given. A chapter bears the title of its longest part.
+ * Neighbours put together so that they are long enough and few enough; every border is one of the given.
  * @param chapters in order, without overlaps
  */
-export function coarser(chapters: readonly Chapter[], { targetCount, minLength = 0 }: Granularity): Chapter[] {
+export function groupsOf(chapters: readonly Chapter[], { targetCount, minLength = 0 }: Granularity): Chapter[][] {
   const merged = joined(chapters, minLength);
   if (targetCount === undefined || merged.length <= targetCount) return merged;
   // The least length that leaves few enough; the whole film surely does.
@@ -32,7 +37,7 @@ export function coarser(chapters: readonly Chapter[], { targetCount, minLength =
 }
 
 /** Closes a chapter as soon as it is long enough; a rest that is not joins the last. */
-function joined(chapters: readonly Chapter[], minLength: Seconds): Chapter[] {
+function joined(chapters: readonly Chapter[], minLength: Seconds): Chapter[][] {
   const closed: Chapter[][] = [];
   let open: Chapter[] = [];
   for (const chapter of chapters) {
@@ -46,7 +51,7 @@ function joined(chapters: readonly Chapter[], minLength: Seconds): Chapter[] {
     if (last) last.push(...open);
     else closed.push(open);
   }
-  return closed.map(one);
+  return closed;
 }
 
 function one(parts: readonly Chapter[]): Chapter {

@@ -28,3 +28,12 @@ export function cleanText(text: string): string {
 export function cleanLine(text: string): string {
   return cleanText(text).replaceAll('\n', ' ');
 }
+
+/** Longest title in characters. */
+const TITLE_LENGTH = 120;
+
+/** One line that fits a list; what is cut off is shown to be. */
+export function shortTitle(text: string): string {
+  const characters = [...cleanLine(text)];
+  return characters.length <= TITLE_LENGTH ? characters.join('') : `${characters.slice(0, TITLE_LENGTH - 1).join('')}…`;
+}

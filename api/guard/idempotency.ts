@@ -27,7 +27,7 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
     const caller = c.get('caller')?.id ?? '';
     const request = await fingerprintOf(c);
     const kept = await keptAnswers.get(caller, key);
-    if (kept) return answerAgain(kept, request);
+    if (kept) return answerAgain(c, kept, request);
     const claim = `${caller} ${key}`;
     if (underWay.has(claim))
       throw new LongwatchError('conflict', 'A request with this Idempotency-Key is under way.', {
@@ -37,7 +37,7 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
     try {
       // The first request may have ended between the two looks.
       const meanwhile = await keptAnswers.get(caller, key);
-      if (meanwhile) return answerAgain(meanwhile, request);
+      if (meanwhile) return answerAgain(c, meanwhile, request);
       await next();
       if (!c.res.ok) return;
       const headers = Object.fromEntries(
@@ -53,15 +53,17 @@ export function idempotencyGuard({ keptAnswers }: Library): MiddlewareHandler<Ap
   };
 }
 
-function answerAgain(kept: KeptAnswer, request: string): Response {
+function answerAgain(c: Context<ApiEnv>, kept: KeptAnswer, request: string): Response {
   if (kept.request !== request)
     throw new LongwatchError('invalid_input', 'The Idempotency-Key was used for another request.', {
       hint: 'Use a new key for each request.',
     });
-  return new Response(kept.body, {
-    status: kept.status,
-    headers: { ...kept.headers, 'Idempotency-Replayed': 'true' },
-  });
+  const { body, status, headers } = kept;
+  const answer = new Response(body, { status, headers: { ...headers, 'Idempotency-Replayed': 'true' } });
+  // In the log, this request leads to the job, too.
+  const job = /^\/v1\/jobs\/(.+)$/.exec(answer.headers.get('location') ?? '')?.[1];
+  if (job !== undefined) c.set('jobId', job);
+  return answer;
 }
 
 /** What makes two requests the same one. */

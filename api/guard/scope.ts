@@ -1,6 +1,6 @@
 /** Which scope each request needs. One table, so that what a token may do is read in one place; a route that is in no row needs `admin`. */
 
-import type { Scope } from '../../src/config.js';
+import type { Scope } from '../../src/settings.js';
 
 interface Row {
   readonly methods: readonly string[];

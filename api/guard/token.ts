@@ -1,8 +1,8 @@
 /** Who asks, and what they may do: tokens with scopes, in the header or in the cookie that the page gets for one. */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { Scope } from '../../src/config.js';
 import { LongwatchError } from '../../src/errors.js';
+import type { Scope } from '../../src/settings.js';
 import { type ApiEnv, type Context, getCookie, type MiddlewareHandler } from '../hono.js';
 import type { ApiConfig } from '../ports.js';
 import { mayDo, scopesOf } from './scope.js';

@@ -3,6 +3,7 @@
 import type { AskStep } from '../../src/ask.js';
 import { LongwatchError, toLongwatchError } from '../../src/errors.js';
 import { EVENT_STREAM, EVENT_STREAM_HEADERS, orSilence, STILL_HERE, serverSentEvent } from '../event-stream.js';
+import { wantsStream } from '../guard/accept.js';
 import { type ApiEnv, createRoute, OpenAPIHono, z } from '../hono.js';
 import type { ApiParts } from '../ports.js';
 import { askJson, askRequestSchema, askSchema, citationJson } from '../schema/ask.js';
@@ -43,7 +44,7 @@ export function askRoutes({ ask }: ApiParts, shutdown: AbortSignal) {
       ...(turns ? { turns } : {}),
       ...(ground === undefined ? {} : { ground }),
     };
-    if (!(c.req.header('accept') ?? '').includes(EVENT_STREAM)) {
+    if (!wantsStream(c)) {
       for await (const step of ask(request, c.req.raw.signal))
         if (step.kind === 'answer') return c.json(askJson(step.answer, placeLinks), 200);
       throw new LongwatchError('internal', 'A question ended without an answer.');

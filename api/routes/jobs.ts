@@ -80,13 +80,14 @@ const retry = createRoute({
   responses: { 200: json(jobSchema, 'The job as it stands now.'), ...problems },
 });
 
-const hasten = createRoute({
+const prioritise = createRoute({
   method: 'post',
   path: '/v1/jobs/{id}/priority',
-  operationId: 'hastenJob',
+  operationId: 'prioritiseJob',
   tags: ['Jobs'],
-  summary: 'Let a waiting job come sooner',
-  description: 'A priority that is higher than the one it has counts from now on; a lower one changes nothing.',
+  summary: 'Let a job come sooner or later than others',
+  description:
+    'The priority counts from now on, higher or lower than before; a job that runs goes on. Who asks for the same file again with a higher one raises it.',
   request: {
     params: jobParams,
     body: {
@@ -126,14 +127,16 @@ const stream = createRoute({
   tags: ['Jobs'],
   summary: 'Changes of jobs as server-sent events',
   description:
-    'Every event has the type `job`, an id, and a job as its data. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
+    'Every event has the type `job`, an id, and a job as its data, whichever process does it; what other processes do is told within a second or two. A client that comes back with `Last-Event-ID` gets what it missed; one without it first gets the jobs as they stand.',
   request: { headers: z.object({ 'last-event-id': z.string().max(64).optional() }) },
   responses: { 200: binary(EVENT_STREAM, 'The stream.'), ...problems },
 });
 
 /** @param shutdown Ends the streams, so that the server can close. */
-export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
-  const feed = new JobFeed(jobs);
+export function jobRoutes({ jobs, log }: ApiParts, shutdown: AbortSignal) {
+  const feed = new JobFeed(jobs, {
+    onTrouble: (error) => log.warn({ code: error.code, hint: error.hint }, error.message),
+  });
   const known = async (id: string) => {
     const job = await jobs.get(id);
     if (job) return job;
@@ -146,13 +149,9 @@ export function jobRoutes({ jobs }: ApiParts, shutdown: AbortSignal) {
       return c.json({ ...pageJson(page, (job) => jobJson(job)), paused: await jobs.paused() }, 200);
     })
     .openapi(read, async (c) => c.json(jobJson(await known(c.req.valid('param').id)), 200))
-    .openapi(hasten, async (c) => {
-      const { id, path, state } = await known(c.req.valid('param').id);
-      if (state === 'done' || state === 'failed' || state === 'cancelled')
-        throw new LongwatchError('conflict', `The job ${id} is ${state}, so it waits for nothing.`);
-      // Queued again, a path keeps its job and takes the higher priority.
-      return c.json(jobJson(await jobs.enqueue(path, { priority: c.req.valid('json').priority })), 200);
-    })
+    .openapi(prioritise, async (c) =>
+      c.json(jobJson(await jobs.prioritise(c.req.valid('param').id, c.req.valid('json').priority)), 200),
+    )
     .openapi(cancel, async (c) => c.json(jobJson(await jobs.cancel(c.req.valid('param').id)), 200))
     .openapi(pause, async (c) => c.json(jobJson(await jobs.pause(c.req.valid('param').id)), 200))
     .openapi(resume, async (c) => c.json(jobJson(await jobs.resume(c.req.valid('param').id)), 200))

@@ -26,7 +26,8 @@ const chapters = createRoute({
   operationId: 'getChapters',
   tags: ['Videos'],
   summary: "Chapters: from captions, else the file's own, else its shots",
-  description: 'At most `target_count` of them, none shorter than `min_length`, where these are given.',
+  description:
+    'At most `target_count` of them, none shorter than `min_length`, where these are given. Several shots together are titled by the line of the film that stands out in them, in quotation marks, or as `Shots 3–7` where nothing is said.',
   request: { params: videoParams, query: granularityQuery },
   responses: { 200: json(chaptersSchema, 'The chapters, in order.'), ...problems },
 });

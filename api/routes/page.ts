@@ -56,7 +56,8 @@ export function pageRoutes(document: () => OpenApiDocument) {
     app.get(path, (c) => cached(c, body, type));
   }
   const plan = runnableUrl(new URL('../../ingest/video/clip-plan.js', import.meta.url), import.meta.url);
-  app.get(PLAN_PATH, (c) => cached(c, readFileSync(plan, 'utf8'), SCRIPT));
+  const planBody = readFileSync(plan, 'utf8');
+  app.get(PLAN_PATH, (c) => cached(c, planBody, SCRIPT));
   for (const [path, asset] of ASSETS) app.get(path, (c) => sendAsset(c, asset));
   app.get('/openapi.json', (c) => cached(c, JSON.stringify(document()), 'application/json'));
   app.get('/docs', (c) => cached(c, docsHtml(document()), 'text/html; charset=utf-8'));

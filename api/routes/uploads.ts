@@ -56,11 +56,12 @@ const append = createRoute({
   request: {
     params: uploadParams,
     headers: z.object({
-      'upload-offset': z.coerce
-        .number()
-        .int()
-        .min(0)
-        .openapi({ type: 'integer', description: 'Where the piece begins.' }),
+      'upload-offset': z
+        .string()
+        // An empty one would be the number 0.
+        .regex(/^\d{1,16}$/, 'is no whole number')
+        .transform(Number)
+        .openapi({ type: 'integer', minimum: 0, description: 'Where the piece begins.' }),
     }),
     body: { required: true, content: { [PIECE_TYPE]: { schema: z.string().openapi({ format: 'binary' }) } } },
   },

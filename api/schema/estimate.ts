@@ -12,10 +12,13 @@ export const estimateSchema = z
     stages: z.array(
       z.object({
         name: z.string().openapi({ description: '`windows`, or a layer.' }),
-        took_ms: z
-          .number()
+        took_ms: z.number().optional().openapi({
+          description: 'For the whole video; absent when the try was too short to tell, and with `beside`.',
+        }),
+        beside: z
+          .literal('windows')
           .optional()
-          .openapi({ description: 'For the whole video; absent when the try was too short to tell.' }),
+          .openapi({ description: 'It is done in the time of this stage, whose bytes and speed are those of both.' }),
         speed_x: z.number().openapi({ description: 'Media seconds per second, as measured.' }),
         measured_over_s: secondsSchema,
       }),
@@ -33,9 +36,10 @@ export function estimateJson(estimate: IngestEstimate): EstimateJson {
     path: estimate.path,
     duration_s: roundTo(estimate.duration, 3),
     took_ms: Math.round(estimate.took),
-    stages: estimate.stages.map(({ name, took, speed, measuredOver }) => ({
+    stages: estimate.stages.map(({ name, took, beside, speed, measuredOver }) => ({
       name,
       ...(took === undefined ? {} : { took_ms: Math.round(took) }),
+      ...(beside && { beside }),
       speed_x: roundTo(speed, 2),
       measured_over_s: roundTo(measuredOver, 3),
     })),

@@ -26,13 +26,13 @@ export const jobSchema = z
     priority: prioritySchema,
     profile: z.enum(PROFILE_NAMES).optional().openapi({ description: 'How much is read of the file.' }),
     tags: tagsSchema.openapi({ description: 'What the video gets beside the tags that it carries.' }),
-    parts: z
-      .array(z.enum(JOB_PARTS))
-      .optional()
-      .openapi({ description: 'What is still to be done, once it is known and another worker has done the rest.' }),
+    parts: z.array(z.enum(JOB_PARTS)).optional().openapi({
+      description:
+        'What is still to be done, once it is known and another worker has done the rest. A job of which `model` alone is left is `queued` while workers describe its windows.',
+    }),
     attempts: z.number().int().openapi({ description: 'Times that it was begun since it last got on.' }),
     run_at: dateSchema.optional().openapi({ description: 'A job that failed is tried again not before then.' }),
-    stage: z.string().openapi({ description: 'The layer it is at.' }),
+    stage: z.string().openapi({ description: 'The layer it is at; `model` also while workers share its windows.' }),
     progress: z.number().min(0).max(1),
     speed_x: z.number().optional().openapi({ description: 'Media seconds done per second.' }),
     eta_ms: z.number().optional().openapi({ description: 'Time that is left.' }),

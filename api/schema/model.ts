@@ -40,20 +40,16 @@ const serverSchema = z
   })
   .openapi('ModelServer');
 
-export const modelsSchema = z
-  .object({
-    models: z.array(modelSchema).openapi({ description: 'Built on this machine, by name.' }),
-    in_use: z
-      .string()
-      .nullable()
-      .openapi({ description: 'Who describes and answers; a server is named as its model.' }),
-    servers: z.array(serverSchema).optional().openapi({ description: 'Where the model runs, when that is elsewhere.' }),
-    note: z
-      .string()
-      .optional()
-      .openapi({ description: 'What a reader of its answers should know, or why there is none in use.' }),
-  })
-  .openapi('Models');
+/** Has no name in the document: the answer, which has more fields, is named. */
+export const modelsSchema = z.object({
+  models: z.array(modelSchema).openapi({ description: 'Built on this machine, by name.' }),
+  in_use: z.string().nullable().openapi({ description: 'Who describes and answers; a server is named as its model.' }),
+  servers: z.array(serverSchema).optional().openapi({ description: 'Where the model runs, when that is elsewhere.' }),
+  note: z
+    .string()
+    .optional()
+    .openapi({ description: 'What a reader of its answers should know, or why there is none in use.' }),
+});
 
 type ModelsJson = z.infer<typeof modelsSchema>;
 

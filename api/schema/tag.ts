@@ -38,7 +38,11 @@ export const videoChangeSchema = z
     add_tags: changeSchema.openapi({ description: 'Put on it; one that it carries stays.' }),
     remove_tags: changeSchema.openapi({ description: 'Taken from it; one that it does not carry is no error.' }),
   })
-  .openapi('VideoChange');
+  // An empty change is a mistake, such as a body that was sent without its media type.
+  .refine(({ add_tags, remove_tags }) => add_tags !== undefined || remove_tags !== undefined, {
+    message: 'neither add_tags nor remove_tags is there',
+  })
+  .openapi('VideoChange', { minProperties: 1 });
 
 /** No more than what was changed: who brings films in may not read the library. */
 export const taggedVideoSchema = z.object({ id: z.string(), tags: tagsSchema }).openapi('TaggedVideo');

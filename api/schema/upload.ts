@@ -1,7 +1,7 @@
 /** An upload as JSON. */
 
 import { z } from '../hono.js';
-import { PIECE_BYTES_MAX, type Upload } from '../upload-folder.js';
+import { PIECE_BYTES_MAX, UPLOAD_BYTES_MAX, type Upload } from '../upload-folder.js';
 import { dateJson, dateSchema } from './units.js';
 
 export const newUploadSchema = z
@@ -11,7 +11,8 @@ export const newUploadSchema = z
       .min(1)
       .max(1024)
       .openapi({ description: 'File name; folders in it are dropped.', example: 'film.mp4' }),
-    size_bytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+    // What is larger is refused with a hint of its own, 413.
+    size_bytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({ maximum: UPLOAD_BYTES_MAX }),
   })
   .openapi('NewUpload');
 

@@ -22,7 +22,8 @@ import type { Sql } from './sql.js';
 /** An embedder, and whether its vectors stand in a table of pgvector's type too. */
 export type PointedEmbedder = EmbedderRow & { readonly has_points: number };
 
-const EMBEDDER = 'key, id, dim, has_points';
+/** A copy of the database may have been made without the tables of points: then they are made again by `longwatch rebuild-index`. */
+const EMBEDDER = `key, id, dim, CASE WHEN to_regclass('embedding_point_' || key) IS NULL THEN 0 ELSE has_points END AS has_points`;
 
 export interface Embedded {
   readonly eventKey: number;

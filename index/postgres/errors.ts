@@ -16,6 +16,7 @@ const LOST = /^(ECONN\w*|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EP
 const LOST_WORDS =
   /connection terminated|connection ended|not queryable|timeout exceeded when trying to connect|query read timeout/i;
 
+/** What an error of the driver or of the server means for whoever may try again. */
 export function setbackOf(error: unknown): Setback {
   const { code, message } = facts(error);
   if (code === '40001' || code === '40P01') return 'conflict';

@@ -126,12 +126,14 @@ async function vectorChecks(sql: Sql, { vectorFolder, reader }: Omit<IntegrityPa
 }
 
 async function wrongPoints(sql: Sql, { key, id }: { readonly key: number; readonly id: string }): Promise<string[]> {
-  const row = await sql.get<{ n: number }>(
-    `SELECT count(*) AS n FROM embedding LEFT JOIN ${pointTable(key)} ON embedding_id = embedding.id
-     WHERE embedder_key = @key AND embedding_id IS NULL`,
+  const row = await sql.get<{ missing: number; extra: number }>(
+    `SELECT count(*) FILTER (WHERE embedding_id IS NULL) AS missing, count(*) FILTER (WHERE own.id IS NULL) AS extra
+     FROM (SELECT id FROM embedding WHERE embedder_key = @key) AS own FULL JOIN ${pointTable(key)} ON embedding_id = own.id`,
     { key },
   );
-  return row && row.n > 0
-    ? [`${row.n} embeddings of ${id} are not in the table of pgvector; run \`longwatch rebuild-index\``]
-    : [];
+  const { missing = 0, extra = 0 } = row ?? {};
+  return [
+    ...(missing > 0 ? [`${missing} embeddings of ${id} are not in the table of pgvector`] : []),
+    ...(extra > 0 ? [`${extra} points of ${id} in the table of pgvector have no embedding`] : []),
+  ].map((what) => `${what}; run \`longwatch rebuild-index\``);
 }

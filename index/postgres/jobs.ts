@@ -10,6 +10,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobSettings,
+  type JobSight,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -25,6 +26,8 @@ import {
   SPEEDS,
   type SpeedRow,
   toJobCounts,
+  WINDOW_COUNTS,
+  type WindowCountRow,
 } from '../store/job-counts.js';
 import {
   ALIVE,
@@ -52,6 +55,7 @@ import {
   toLastJob,
   WORN_OUT,
 } from '../store/job-row.js';
+import { jobsInSight } from '../store/job-sight.js';
 import type { JobRecord, Page } from '../store/records.js';
 import { now as clock } from './clock.js';
 import type { Sql } from './sql.js';
@@ -116,13 +120,15 @@ export class Jobs {
   }
 
   async renew({ jobId, token }: JobFence, lease: Milliseconds, step: JobStep): Promise<boolean> {
+    // How long ago is what this host knows, so it is counted back from the database's moment.
+    const ago = Math.max(0, Date.now() - step.progressed);
     const changes = await this.#sql.write(async (sql) => {
       const now = await clock(sql);
       return sql.run(
         `UPDATE job SET stage = @stage, progress = @progress, speed = @speed, eta_ms = @eta_ms, lease_until_ms = @until,
            updated_ms = @now, progressed_ms = @progressed_ms
          WHERE ${HELD}`,
-        { ...stepColumns({ jobId, token }, step), now, until: now + lease },
+        { ...stepColumns({ jobId, token }, { ...step, progressed: now - ago }), now, until: now + lease },
       );
     });
     return changes === 1;
@@ -182,6 +188,14 @@ export class Jobs {
     });
   }
 
+  prioritise(id: string, priority: number): Promise<JobRecord> {
+    return this.#sql.write(async (sql) => {
+      const job = await locked(sql, id);
+      if (hasEnded(job)) throw ended(job, 'put before or behind others');
+      return change(sql, id, 'priority = @priority', { priority });
+    });
+  }
+
   /** What runs is put back without counting as an attempt. */
   pauseAll(paused: boolean): Promise<void> {
     return this.#sql.write(async (sql) => {
@@ -214,8 +228,15 @@ export class Jobs {
     return toPage(LIST, rows.map(toJobRecord), size, (job) => [job.created, job.id]);
   }
 
+  async sight(ids: readonly string[]): Promise<JobSight> {
+    const rows = await this.#sql.all<JobRow>(jobsInSight('SELECT unnest(@ids::text[])', 'number'), { ids });
+    return { jobs: rows.map(toJobRecord) };
+  }
+
   async counts(): Promise<JobCounts> {
-    return toJobCounts(await this.#sql.all<JobCountRow>(JOB_COUNTS), await this.#sql.all<SpeedRow>(SPEEDS));
+    const jobs = await this.#sql.all<JobCountRow>(JOB_COUNTS);
+    const windows = await this.#sql.all<WindowCountRow>(WINDOW_COUNTS, { now: await clock(this.#sql) });
+    return toJobCounts(jobs, windows, await this.#sql.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */
@@ -301,10 +322,16 @@ async function locked(sql: Sql, id: string): Promise<JobRecord> {
   return toJobRecord(row);
 }
 
-async function change(sql: Sql, id: string, set: string): Promise<JobRecord> {
+async function change(
+  sql: Sql,
+  id: string,
+  set: string,
+  parameters: Readonly<Record<string, number>> = {},
+): Promise<JobRecord> {
   const row = await sql.get<JobRow>(`UPDATE job SET ${set}, updated_ms = @now WHERE id = @id RETURNING *`, {
     id,
     now: await clock(sql),
+    ...parameters,
   });
   if (!row) throw noJob(id);
   return toJobRecord(row);

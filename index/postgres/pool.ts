@@ -13,8 +13,11 @@ const CONNECT_WITHIN: Milliseconds = 10_000;
 const LOCK_TIMEOUT: Milliseconds = 5000;
 /** A statement that takes so long is not one of ours; see `Database.atLength` for those that may. */
 const STATEMENT_TIMEOUT: Milliseconds = 60_000;
-/** A process that was stopped in the middle of a transaction lets go of what it held. */
-const IDLE_TIMEOUT: Milliseconds = 60_000;
+/**
+ * A process that was stopped or cut off in the middle of a transaction lets go of what it held: sooner than a usual lease is over, so that whoever takes the
+ * job finds it free. Work between two statements takes milliseconds.
+ */
+const IDLE_TIMEOUT: Milliseconds = 20_000;
 /** Longer than the server takes to cut a statement off: beyond, the server is out of reach. */
 const READ_TIMEOUT: Milliseconds = STATEMENT_TIMEOUT + 15_000;
 const A_DAY: Milliseconds = 24 * 60 * 60 * 1000;

@@ -29,7 +29,8 @@ import { gotOn, Jobs, requireHeld } from './jobs.js';
 import { KeptAnswers } from './kept-answers.js';
 import { makingsOf, readWindow, remarkWindow, stretchEvents, stretchesToEmbed, writeMeaning } from './makings.js';
 import { type OpenOptions, openDatabase } from './open-database.js';
-import { fillPoints, hasExtension, PointSearch, tryExtension } from './points.js';
+import { PointSearch } from './point-search.js';
+import { fillPoints, tryExtension } from './points.js';
 import { countTags, videosWith } from './tags.js';
 import {
   addCopy,
@@ -47,6 +48,7 @@ import {
 } from './video-extras.js';
 import { Videos } from './videos.js';
 import { Watches } from './watches.js';
+import { WindowTasks } from './window-tasks.js';
 import { beginLayer, clearLayers, listSegments, writeStretch, writeWindow, writtenWindows } from './windows.js';
 import { Workers } from './workers.js';
 
@@ -58,6 +60,8 @@ export interface PostgresOptions extends OpenOptions {
   readonly state: string;
   /** Embeddings from which on an approximate index is used. @default 50_000, see `GRAPH_FROM_ROWS` */
   readonly graphFromRows?: number;
+  /** Embeddings of one partition of pgvector's table, about, when it is made anew. @default 1_000_000, see `PARTITION_ROWS` */
+  readonly partitionRows?: number;
 }
 
 /**
@@ -76,6 +80,7 @@ type Search = Pick<VectorSearch, 'search' | 'status' | 'rebuild' | 'close'>;
 
 export class PostgresLibrary implements Library {
   readonly directory: string;
+  readonly sharedWindows: WindowTasks;
   readonly watches: Watches;
   readonly workers: Workers;
   readonly keptAnswers: KeptAnswers;
@@ -105,6 +110,7 @@ export class PostgresLibrary implements Library {
     this.#held = held;
     this.#videos = new Videos(db);
     this.#jobs = new Jobs(db);
+    this.sharedWindows = new WindowTasks(db, held?.fence);
     this.watches = new Watches(db);
     this.workers = new Workers(db);
     this.keptAnswers = new KeptAnswers(db);
@@ -326,6 +332,10 @@ export class PostgresLibrary implements Library {
     return this.#jobs.retry(id);
   }
 
+  prioritiseJob(id: string, priority: number) {
+    return this.#jobs.prioritise(id, priority);
+  }
+
   pauseJobs(paused: boolean) {
     return this.#jobs.pauseAll(paused);
   }
@@ -340,6 +350,10 @@ export class PostgresLibrary implements Library {
 
   listJobs(...[page]: Parameters<Library['listJobs']>) {
     return this.#jobs.list(page);
+  }
+
+  sightJobs(...[ids]: Parameters<Library['sightJobs']>) {
+    return this.#jobs.sight(ids);
   }
 
   lastJobs() {
@@ -400,17 +414,17 @@ export class PostgresLibrary implements Library {
   /** A database is copied by its own tools. @throws {LongwatchError} `invalid_input`, always */
   async backup(file: string): Promise<void> {
     throw new LongwatchError('invalid_input', 'A library in PostgreSQL is backed up by the tools of PostgreSQL.', {
-      hint: `Run: pg_dump --format=custom --schema=longwatch --file='${file.replaceAll("'", `'\\''`)}' '${publicAddress(this.#address)}'`,
+      hint: `Run: pg_dump --format=custom --schema=longwatch --exclude-table='longwatch.embedding_point_*' --file='${file.replaceAll("'", `'\\''`)}' '${publicAddress(this.#address)}'`,
     });
   }
 
   /** Where pgvector came after the embeddings, its table is made now. */
   async rebuildIndex(): Promise<void> {
     await tryExtension(this.#db);
-    const usable = await hasExtension(this.#db);
     for (const embedder of await listEmbedders(this.#db)) {
-      if (usable) await this.#db.atLength('write', (sql) => fillPoints(sql, embedder));
-      else await (await this.#search(embedder)).rebuild();
+      const { partitionRows } = this.#options;
+      const filled = await this.#db.atLength('write', (sql) => fillPoints(sql, embedder, partitionRows));
+      if (!filled) await (await this.#search(embedder)).rebuild();
     }
   }
 
@@ -431,10 +445,10 @@ export class PostgresLibrary implements Library {
     if (known) return known;
     const source = await embeddingSource(this.#db, embedder.id, this.#reader);
     if (!source) throw new LongwatchError('internal', `The embedder ${embedder.id} was there and is gone.`);
-    const { graphFromRows, readonly = false } = this.#options;
+    const { graphFromRows, partitionRows, readonly = false } = this.#options;
     const search =
       embedder.has_points === 1
-        ? new PointSearch(this.#db, source, graphFromRows)
+        ? new PointSearch(this.#db, source, { indexFromRows: graphFromRows, partitionRows })
         : new VectorSearch(source, {
             library: this.#address,
             folder: this.#vectorFolder,

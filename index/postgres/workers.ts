@@ -36,7 +36,7 @@ export class Workers implements WorkerStore {
   list(): Promise<WorkerRecord[]> {
     return this.#sql.read(async (sql) => {
       const now = await clock(sql);
-      const held = await sql.all<HeldRow>(HELD_JOBS);
+      const held = await sql.all<HeldRow>(HELD_JOBS, { now });
       return (await sql.all<WorkerRow>(WORKERS)).map((row) => toWorkerRecord(row, held, now));
     });
   }

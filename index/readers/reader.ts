@@ -12,7 +12,7 @@ const CLOSING: Milliseconds = 10_000;
 
 interface Pending {
   readonly resolve: (answer: unknown) => void;
-  readonly reject: (error: LongwatchError) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** The thread does not come up: it cannot be started, or the library does not open in it. */
@@ -142,8 +142,9 @@ class Running {
 
   /** The first reason stands. */
   #fail(reason: Error): void {
-    this.#end ??= reason;
-    for (const { reject } of this.#pending.values()) reject(this.#end as LongwatchError);
+    const end = this.#end ?? reason;
+    this.#end = end;
+    for (const { reject } of this.#pending.values()) reject(end);
     this.#pending.clear();
   }
 }

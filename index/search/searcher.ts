@@ -5,15 +5,16 @@ import type { Embedder, SimilarityScale } from '../../src/meaning/embedder.js';
 import type { PictureEmbedder } from '../../src/meaning/picture-embedder.js';
 import { contains, type Seconds } from '../../src/time.js';
 import type { Library, Retrieval } from '../library.js';
-import type { VideoRecord } from '../store/records.js';
 import { confidenceOf, rivalsOf } from './confidence.js';
 import { fuse, type Match, rank } from './fuse.js';
+import { bestOfEachVideo, hitsOf, videosOf } from './hits.js';
 import { type LookHit, Looks } from './looks.js';
+import { notesOnNothing, remarkOn } from './notes.js';
 import { narrowed, type ParsedFilters, type ParsedSearch, parseFilters, parseSearch } from './parse.js';
 import { type Anchor, absentAt, clockAnchor, foundAnchor, Placement } from './placement.js';
 import { takeApart } from './question.js';
 import { type Candidate, retrieve } from './retrieve.js';
-import { precisionOf, type Span, spansOf, textOf, whyOf } from './spans.js';
+import { precisionOf, type Span, spansOf } from './spans.js';
 import { type Stretch, stretchesOf } from './stretches.js';
 import { Turns } from './turns.js';
 import type { SearchAnswer, Searcher, SearchFilters, SearchHit, SearchRequest } from './types.js';
@@ -319,91 +320,6 @@ function looksLike({ sentence }: ParsedSearch): string {
 function placedMatches(matches: readonly Match[], placement: Placement | undefined): readonly Match[] {
   if (!placement) return matches;
   return matches.filter(({ event, score }) => placement.allows({ ...event, score }));
-}
-
-/** The first of each video. */
-export function bestOfEachVideo<T extends { readonly videoId: string }>(places: readonly T[]): T[] {
-  const seen = new Set<string>();
-  return places.filter(({ videoId }) => !seen.has(videoId) && seen.add(videoId));
-}
-
-async function hitsOf(
-  spans: readonly Span[],
-  parts: SearcherParts,
-  looksLike: string,
-  placement: Placement | undefined,
-): Promise<SearchHit[]> {
-  const videos = await videosOf(spans, parts.library);
-  return spans.map((span) => toHit(span, videos.get(span.videoId), parts, looksLike, placement));
-}
-
-/** The videos in which places lie, by id. One that was removed meanwhile is left out. */
-async function videosOf(
-  places: readonly { readonly videoId: string }[],
-  library: Library,
-): Promise<ReadonlyMap<string, VideoRecord>> {
-  const videos = new Map<string, VideoRecord>();
-  for (const id of new Set(places.map(({ videoId }) => videoId))) {
-    const video = await library.getVideo(id);
-    if (video) videos.set(id, video);
-  }
-  return videos;
-}
-
-function toHit(
-  span: Span,
-  video: VideoRecord | undefined,
-  { embedder }: SearcherParts,
-  looksLike: string,
-  placement: Placement | undefined,
-): SearchHit {
-  const { event } = span.best;
-  return {
-    videoId: span.videoId,
-    path: video?.path ?? '',
-    title: video?.title ?? '',
-    start: span.start,
-    end: span.end,
-    score: span.score,
-    kind: event.kind,
-    source: event.source,
-    text: textOf(span, looksLike),
-    why: [...whyOf(span, embedder?.scale), ...(placement?.why(span.videoId) ?? [])],
-    precision: precisionOf(span),
-    eventIds: [...span.members, ...span.supporters].map((match) => match.event.id),
-  };
-}
-
-async function notesOnNothing({ scope, byTags, minScore }: ParsedSearch, library: Library): Promise<string[]> {
-  const notes: string[] = [];
-  const { videos, events } = await library.stats();
-  if (videos === 0) notes.push('The library is empty. Ingest a video first: `longwatch ingest PATH`.');
-  else if (events === 0) notes.push('Nothing has been read from the videos yet. See `longwatch list`.');
-  else if (scope?.videoIds?.length === 0)
-    notes.push(byTags ? 'No video carries all of these tags.' : 'No video was selected.');
-  else if (scope) notes.push('Nothing in the selected part of the library answers this.');
-  else notes.push('Nothing in the library answers this.');
-  if (minScore > 0) notes.push(`Results below a score of ${minScore} are left out.`);
-  return notes;
-}
-
-function remarkOn(
-  embedder: Embedder | undefined,
-  meaningLost: string | undefined,
-  looksLost: string | undefined,
-): string | undefined {
-  const remarks = [
-    remarkOnMeaning(embedder, meaningLost),
-    looksLost === undefined ? undefined : `Pictures could not be compared: ${looksLost}`,
-  ].filter((remark) => remark !== undefined);
-  return remarks.length === 0 ? undefined : remarks.join(' ');
-}
-
-function remarkOnMeaning(embedder: Embedder | undefined, meaningLost: string | undefined): string | undefined {
-  if (meaningLost !== undefined) return `Meaning could not be compared, only words were: ${meaningLost}`;
-  if (!embedder) return 'Only words were compared, since no embedder is installed. See `longwatch doctor`.';
-  if (embedder.scale) return undefined;
-  return `Meaning only orders what words found: ${embedder.id} does not tell answers from other lines.`;
 }
 
 function refuseAborted(signal: AbortSignal | undefined): void {

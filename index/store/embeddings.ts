@@ -1,5 +1,6 @@
 /** Embeddings: unit vectors of events, the generation that counts their changes, and the view of one embedder for the indexes. */
 
+import { LongwatchError } from '../../src/errors.js';
 import type { SearchScope } from '../library.js';
 import type { HnswSource } from '../vectors/hnsw-index.js';
 import { unitVector } from '../vectors/vector.js';
@@ -51,7 +52,9 @@ export class Embeddings {
       id: embedderId,
       dim: length,
     });
-    const { key: embedder_key, dim } = this.#embedder(embedderId) as EmbedderRow;
+    const embedder = this.#embedder(embedderId);
+    if (!embedder) throw new LongwatchError('internal', `The embedder ${embedderId} was stored and is not there.`);
+    const { key: embedder_key, dim } = embedder;
     this.#db.run("UPDATE meta SET value = value + 1 WHERE key = 'vec_generation'");
     const gen = this.generation();
     for (const { eventKey, vector } of embedded) {

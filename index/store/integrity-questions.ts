@@ -15,15 +15,16 @@ export type Check = IntegrityReport['checks'][number];
 /** Asks the rows. */
 export type Ask = <Row>(sql: string, parameters?: Readonly<Record<string, number>>) => Awaitable<Row[]>;
 
+/** One check. What finding errors fails with is an error that was found. */
 export async function attempt(name: string, findErrors: () => Awaitable<string[]>): Promise<Check> {
   try {
     const errors = await findErrors();
     const more = errors.length > SHOWN ? ` and ${errors.length - SHOWN} more` : '';
     return errors.length === 0
-      ? { name, ok: true, detail: `${name}: in order.` }
-      : { name, ok: false, detail: `${name}: ${errors.slice(0, SHOWN).join('; ')}${more}.` };
+      ? { name, ok: true, detail: 'in order' }
+      : { name, ok: false, detail: `${errors.slice(0, SHOWN).join('; ')}${more}` };
   } catch (error) {
-    return { name, ok: false, detail: `${name}: ${error instanceof Error ? error.message : String(error)}` };
+    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -100,10 +101,10 @@ export async function checkVectorFile(source: HnswSource, files: HnswFiles): Pro
   const generation = await source.generation();
   const found = await files.verified({ generation, token: await source.indexToken() });
   if ('manifest' in found) {
-    const detail = `${name}: generation ${found.manifest.generation} of ${generation}, ${found.manifest.count} embeddings of ${embedderId}.`;
+    const detail = `generation ${found.manifest.generation} of ${generation}, ${found.manifest.count} embeddings of ${embedderId}`;
     return { name, ok: true, detail };
   }
   const absent = found.refused === 'no index file';
   const advice = absent ? 'search is exact' : 'search does not use it; run `longwatch rebuild-index`';
-  return { name, ok: absent, detail: `${name}: ${found.refused} for ${embedderId}; ${advice}.` };
+  return { name, ok: absent, detail: `${found.refused} for ${embedderId}; ${advice}` };
 }

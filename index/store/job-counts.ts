@@ -19,6 +19,8 @@ export interface JobCounts {
   readonly oldestQueued?: Milliseconds;
   /** Of each part that a job waits for. A job of which nothing is done waits for `decode`; one that waits for several counts for each. */
   readonly queued: Readonly<Partial<Record<JobPart, QueuedPart>>>;
+  /** Windows that wait for a model, of all jobs that go on: those that nobody has, and those that a worker has claimed. */
+  readonly windows: { readonly free: number; readonly claimed: number };
   /** Of each stage that a job is at: media seconds done per second, all jobs together. */
   readonly speeds: Readonly<Record<string, number>>;
 }
@@ -37,10 +39,22 @@ export interface SpeedRow {
 
 export const JOB_COUNTS =
   'SELECT state, parts, count(*) AS count, min(created_ms) AS oldest FROM job GROUP BY state, parts';
+export interface WindowCountRow {
+  readonly claimed: number;
+  readonly count: number;
+}
+
+export const WINDOW_COUNTS = `SELECT CASE WHEN window_task.claim IS NOT NULL AND window_task.lease_until_ms > @now THEN 1 ELSE 0 END AS claimed, count(*) AS count
+  FROM window_task JOIN job ON job.id = window_task.job_id WHERE job.state IN ('queued', 'paused', 'running') GROUP BY 1`;
 export const SPEEDS =
   "SELECT stage, sum(speed) AS speed FROM job WHERE state = 'running' AND speed IS NOT NULL GROUP BY stage ORDER BY stage";
 
-export function toJobCounts(rows: readonly JobCountRow[], speeds: readonly SpeedRow[]): JobCounts {
+export function toJobCounts(
+  rows: readonly JobCountRow[],
+  windows: readonly WindowCountRow[],
+  speeds: readonly SpeedRow[],
+): JobCounts {
+  const countOf = (is: number) => windows.find(({ claimed }) => claimed === is)?.count ?? 0;
   const byState: Partial<Record<JobState, number>> = {};
   for (const { state, count } of rows) byState[state] = (byState[state] ?? 0) + count;
   const queued = rows.filter(({ state }) => state === 'queued');
@@ -57,6 +71,7 @@ export function toJobCounts(rows: readonly JobCountRow[], speeds: readonly Speed
           { count: waiting.reduce((sum, { count }) => sum + count, 0), oldest: oldest(waiting) },
         ]),
     ),
+    windows: { free: countOf(0), claimed: countOf(1) },
     speeds: Object.fromEntries(speeds.map(({ stage, speed }) => [stage, speed])),
   };
 }

@@ -87,11 +87,18 @@ export const ASK_MORE = `priority = CASE WHEN priority < @priority THEN @priorit
   parts = CASE WHEN @more = 1 THEN NULL ELSE parts END,
   again = CASE WHEN state = 'running' AND @more = 1 THEN 1 ELSE again END`;
 
-/** Jobs that a worker of these parts may take, in SQL of both engines. Names come from a closed list and hold nothing but letters. */
+/** All its windows are written with what the model says: what is left of the part is to say so. */
+const DESCRIBED = 'NOT EXISTS (SELECT 1 FROM window_task WHERE window_task.job_id = job.id)';
+
+/**
+ * Jobs that a worker of these parts may take, in SQL of both engines. Names come from a closed list and hold nothing but letters. A job that only waits
+ * for its windows is nobody's: they are claimed one by one. What begins anew is for who decodes.
+ */
 export function takenFor(parts: readonly JobPart[] | undefined): string {
-  if (parts === undefined) return 'true';
-  const any = parts.map((part) => `parts LIKE '%"${part}"%'`);
-  return `(${[...any, ...(parts.includes('decode') ? ['parts IS NULL'] : [])].join(' OR ') || 'false'})`;
+  if (parts === undefined) return `(parts IS NULL OR parts <> '["model"]' OR ${DESCRIBED})`;
+  const any = parts.map((part) => `parts LIKE '%"${part}"%'${part === 'model' ? ` AND ${DESCRIBED}` : ''}`);
+  if (parts.includes('decode')) return `(${['parts IS NULL', ...any].join(' OR ')})`;
+  return any.length === 0 ? 'false' : `(${any.join(' OR ')}) AND parts NOT LIKE '%"decode"%'`;
 }
 
 /** One that runs does not hear of it, so it waits again when it is done. */

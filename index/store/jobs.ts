@@ -10,6 +10,7 @@ import {
   type JobEnd,
   type JobFence,
   type JobSettings,
+  type JobSight,
   type JobStep,
   LEASE_MAX,
   type NewJob,
@@ -20,7 +21,16 @@ import { failpoint } from '../../src/failpoint.js';
 import type { Milliseconds } from '../../src/time.js';
 import { decodeCursor, pageSize, toPage } from './cursor.js';
 import type { Database } from './database.js';
-import { JOB_COUNTS, type JobCountRow, type JobCounts, SPEEDS, type SpeedRow, toJobCounts } from './job-counts.js';
+import {
+  JOB_COUNTS,
+  type JobCountRow,
+  type JobCounts,
+  SPEEDS,
+  type SpeedRow,
+  toJobCounts,
+  WINDOW_COUNTS,
+  type WindowCountRow,
+} from './job-counts.js';
 import {
   ALIVE,
   ASK_MORE,
@@ -46,7 +56,9 @@ import {
   toLastJob,
   WORN_OUT,
 } from './job-row.js';
+import { jobsInSight } from './job-sight.js';
 import type { JobRecord, Page } from './records.js';
+import { toJson } from './values.js';
 
 const LIST = 'jobs';
 
@@ -207,6 +219,14 @@ export class Jobs {
     });
   }
 
+  prioritise(id: string, priority: number): JobRecord {
+    return this.#db.write(() => {
+      const job = this.#require(id);
+      if (hasEnded(job)) throw ended(job, 'put before or behind others');
+      return this.#change(id, 'priority = @priority', { priority });
+    });
+  }
+
   /** What runs is put back without counting as an attempt. */
   pauseAll(paused: boolean): void {
     this.#db.write(() => {
@@ -239,8 +259,17 @@ export class Jobs {
     return toPage(LIST, rows.map(toJobRecord), size, (job) => [job.created, job.id]);
   }
 
+  sight(ids: readonly string[], state?: string): JobSight | undefined {
+    // Read first: what changes meanwhile is then seen by the next look.
+    const now = this.#db.state();
+    if (now === state) return undefined;
+    const rows = this.#db.all<JobRow>(jobsInSight('SELECT value FROM json_each(@ids)', 'rowid'), { ids: toJson(ids) });
+    return { jobs: rows.map(toJobRecord), state: now };
+  }
+
   counts(): JobCounts {
-    return toJobCounts(this.#db.all<JobCountRow>(JOB_COUNTS), this.#db.all<SpeedRow>(SPEEDS));
+    const windows = this.#db.all<WindowCountRow>(WINDOW_COUNTS, { now: Date.now() });
+    return toJobCounts(this.#db.all<JobCountRow>(JOB_COUNTS), windows, this.#db.all<SpeedRow>(SPEEDS));
   }
 
   /** The newest job of every path that has one. */
@@ -281,10 +310,11 @@ export class Jobs {
     throw noJob(id);
   }
 
-  #change(id: string, set: string): JobRecord {
+  #change(id: string, set: string, parameters: Readonly<Record<string, number>> = {}): JobRecord {
     const row = this.#db.get<JobRow>(`UPDATE job SET ${set}, updated_ms = @now WHERE id = @id RETURNING *`, {
       id,
       now: Date.now(),
+      ...parameters,
     });
     return row ? toJobRecord(row) : this.#require(id);
   }

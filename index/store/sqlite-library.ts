@@ -28,6 +28,7 @@ import { VideoPlaces } from './video-places.js';
 import { Videos } from './videos.js';
 import { Watches } from './watches.js';
 import { WindowAttempts } from './window-attempts.js';
+import { WindowTasks } from './window-tasks.js';
 import { Windows } from './windows.js';
 import { Workers } from './workers.js';
 
@@ -65,6 +66,7 @@ export class SqliteLibrary implements Library {
   readonly #fullText: FullText;
   readonly #searches = new Map<string, VectorSearch>();
   readonly #options: LibraryOptions;
+  readonly sharedWindows: WindowTasks;
   readonly watches: Watches;
   readonly workers: Workers;
   readonly keptAnswers: KeptAnswers;
@@ -98,6 +100,7 @@ export class SqliteLibrary implements Library {
     this.#attempts = held?.attempts ?? new WindowAttempts(this.#db, this.#videos);
     this.#places = new VideoPlaces(this.#db, this.#videos);
     this.#fullText = new FullText(this.#db);
+    this.sharedWindows = new WindowTasks(this.#db, this.#videos, this.#windows, this.#fence);
     this.watches = new Watches(this.#db);
     this.workers = new Workers(this.#db);
     this.keptAnswers = new KeptAnswers(this.#db);
@@ -315,6 +318,10 @@ export class SqliteLibrary implements Library {
     return this.#jobs.retry(id);
   }
 
+  prioritiseJob(id: string, priority: number) {
+    return this.#jobs.prioritise(id, priority);
+  }
+
   pauseJobs(paused: boolean): void {
     this.#jobs.pauseAll(paused);
   }
@@ -329,6 +336,10 @@ export class SqliteLibrary implements Library {
 
   listJobs(...[page]: Parameters<Library['listJobs']>) {
     return this.#jobs.list(page);
+  }
+
+  sightJobs(...[ids, state]: Parameters<Library['sightJobs']>) {
+    return this.#jobs.sight(ids, state);
   }
 
   lastJobs() {

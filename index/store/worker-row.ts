@@ -24,8 +24,13 @@ export const SIGN = `INSERT INTO worker (owner, host, version, parts, draining, 
   ON CONFLICT (owner) DO UPDATE SET draining = excluded.draining, seen_ms = excluded.seen_ms`;
 export const FORGET = 'DELETE FROM worker WHERE seen_ms < @before';
 export const WORKERS = 'SELECT * FROM worker ORDER BY since_ms, owner';
-export const HELD_JOBS =
-  "SELECT id, path, stage, progress, speed, lease_owner FROM job WHERE state = 'running' ORDER BY created_ms, id";
+/** Jobs that a worker holds, and those of which it has windows. */
+export const HELD_JOBS = `SELECT id, path, stage, progress, speed, lease_owner, created_ms FROM job WHERE state = 'running'
+  UNION SELECT job.id, job.path, 'model', job.progress, NULL, window_task.lease_owner, job.created_ms
+  FROM window_task JOIN job ON job.id = window_task.job_id
+  WHERE window_task.claim IS NOT NULL AND window_task.lease_until_ms > @now AND job.state IN ('queued', 'running')
+    AND (job.lease_owner IS NULL OR job.lease_owner <> window_task.lease_owner)
+  ORDER BY created_ms, id`;
 
 export function signColumns({ owner, host, version, parts, draining }: WorkerSign, now: Milliseconds) {
   return { owner, host, version, parts: toJson(parts), draining: draining ? 1 : 0, now };

@@ -34,7 +34,7 @@ export class Workers implements WorkerStore {
 
   list(): WorkerRecord[] {
     const now = Date.now();
-    const held = this.#db.all<HeldRow>(HELD_JOBS);
+    const held = this.#db.all<HeldRow>(HELD_JOBS, { now });
     return this.#db.all<WorkerRow>(WORKERS).map((row) => toWorkerRecord(row, held, now));
   }
 }

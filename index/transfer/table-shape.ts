@@ -31,7 +31,7 @@ const OF_THE_ENGINE = [
   ...['event.words', 'event.word_count', 'embedder.rows', 'embedder.has_points'],
 ];
 /** Tables of pgvector, one for each embedder. */
-const POINTS = /^embedding_point_\d+$/;
+const POINTS = /^embedding_point_\d+(_\d+)?$/;
 
 /**
  * The tables that both have, those before others that these refer to, with the columns that both have.

@@ -6,7 +6,7 @@ import type { Profile } from '../../src/profile.js';
 import type { Milliseconds } from '../../src/time.js';
 import type { JobPart } from './job-part.js';
 
-/** `queued` waits for a process, `paused` for a person. */
+/** `queued` waits for a process, also while several describe its windows; `paused` waits for a person. */
 export const JOB_STATES = ['queued', 'paused', 'running', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
@@ -128,6 +128,14 @@ export type JobEnd =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'later' };
 
+/** The jobs that somebody who follows them has to hear of, as they stand. */
+export interface JobSight {
+  /** Each once, by when it last changed. */
+  readonly jobs: readonly JobRecord[];
+  /** Of the store when they were read: while it is the same, they are. Absent where the store cannot tell that cheaply. */
+  readonly state?: string;
+}
+
 /** Where jobs are remembered. Every method is one transaction. */
 export interface JobStore {
   /**
@@ -160,6 +168,8 @@ export interface JobStore {
   resumeJob(id: string): Awaitable<JobRecord>;
   /** A failed or cancelled job waits again, with all its attempts. @throws {LongwatchError} `not_found`, `conflict` */
   retryJob(id: string): Awaitable<JobRecord>;
+  /** How soon a job that has not ended is taken from now on, sooner or later than before. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  prioritiseJob(id: string, priority: number): Awaitable<JobRecord>;
   /** Stops the whole queue or lets it go on, in every process. What runs is put back; finished windows stay. */
   pauseJobs(paused: boolean): Awaitable<void>;
   jobsPaused(): Awaitable<boolean>;
@@ -169,4 +179,9 @@ export interface JobStore {
     readonly items: readonly JobRecord[];
     readonly nextCursor?: string;
   }>;
+  /**
+   * The jobs that run, those that are taken next, the newest ones, and those of `ids`. What it costs does not grow with the jobs that are stored.
+   * @param state of an earlier sight: undefined when the store is still in it
+   */
+  sightJobs(ids: readonly string[], state?: string): Awaitable<JobSight | undefined>;
 }

@@ -17,6 +17,7 @@ import {
   type JobFence,
   type JobRecord,
   type JobSettings,
+  type JobSight,
   type JobStore,
   type JobTask,
   type NewJob,
@@ -57,6 +58,8 @@ export interface JobQueueOptions {
   readonly parts?: readonly JobPart[];
   /** Tells other hosts of new work, and hears of theirs. @default none: they look every few seconds */
   readonly waker?: () => Promise<Waker | undefined>;
+  /** Called when others call for work: there may be windows beside jobs. @default nobody hears it */
+  readonly onCall?: () => void;
   /** Jobs at once. @default 1 (a decode uses every core already) */
   readonly concurrency?: number;
   /** How often the store is looked through for jobs that nobody does. @default SWEEP_EVERY */
@@ -70,7 +73,7 @@ export interface JobQueueOptions {
 }
 
 /** What has no default of its own. */
-type Open = 'profile' | 'parts' | 'waker';
+type Open = 'profile' | 'parts' | 'waker' | 'onCall';
 
 /** Long enough for a process that waits for a lock or a slow disk; one that is gone is noticed at once. */
 export const LEASE: Milliseconds = 60_000;
@@ -157,6 +160,7 @@ export class JobQueue {
   async #hear(): Promise<void> {
     const waker = await this.#options.waker?.();
     await waker?.hear(this.#options.parts ?? JOB_PARTS, async () => {
+      this.#options.onCall?.();
       await this.#takeUp();
       if (this.#mine.size >= this.#options.concurrency)
         await Promise.race([...this.#mine.values()].map(({ ended }) => ended));
@@ -191,6 +195,16 @@ export class JobQueue {
   /** Tries a failed or cancelled job again. @throws {LongwatchError} `not_found`, `conflict` */
   async retry(id: string): Promise<JobRecord> {
     return this.#again(await this.#store.retryJob(id));
+  }
+
+  /** Has a job taken sooner or later than before; one that runs goes on. @throws {LongwatchError} `not_found`; `conflict` when it has ended */
+  async prioritise(id: string, priority: number): Promise<JobRecord> {
+    const stored = await this.#store.prioritiseJob(id, priority);
+    const mine = this.#mine.get(id);
+    if (mine) mine.job = { ...mine.job, priority };
+    const job = mine?.job ?? stored;
+    this.#tell(job);
+    return job;
   }
 
   /** Stops the queue in every process; running jobs are put back. Resolves when those of this process have let go. */
@@ -258,6 +272,12 @@ export class JobQueue {
   async list(page?: { readonly cursor?: string; readonly limit?: number }) {
     const stored = await this.#store.listJobs(page);
     return { ...stored, items: stored.items.map((job) => this.#mine.get(job.id)?.job ?? job) };
+  }
+
+  /** See `JobStore.sightJobs`; the jobs of this process as it knows them. */
+  async sight(ids: readonly string[], state?: string): Promise<JobSight | undefined> {
+    const stored = await this.#store.sightJobs(ids, state);
+    return stored && { ...stored, jobs: stored.jobs.map((job) => this.#mine.get(job.id)?.job ?? job) };
   }
 
   /** Hears every change of every job of this process. Returns how to stop hearing. */

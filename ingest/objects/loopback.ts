@@ -20,6 +20,7 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
+/** Serves the object until it is closed; the reader stays its owner's. @throws what the system says when there is no port */
 export async function openLoopback(reader: ObjectReader): Promise<Loopback> {
   // The name keeps the extension, because ffmpeg weighs it when it guesses the format.
   const extension = /^\.[a-z0-9]{1,5}$/i.test(path.posix.extname(reader.facts.url))

@@ -56,6 +56,7 @@ function unescapeKey(key: string): string | undefined {
   }
 }
 
+const LAST_CODE_POINT = 0x10ffff;
 const XML_SIGNS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /** The text of an element that has no others in it. */
@@ -64,9 +65,9 @@ function field(xml: string, name: string): string | undefined {
   return text?.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,4}));/gi,
     (whole, dec?: string, hex?: string, sign = '') => {
-      if (dec !== undefined || hex !== undefined)
-        return String.fromCodePoint(dec ? Number(dec) : Number.parseInt(hex ?? '', 16));
-      return XML_SIGNS[sign] ?? whole;
+      if (dec === undefined && hex === undefined) return XML_SIGNS[sign] ?? whole;
+      const point = dec ? Number(dec) : Number.parseInt(hex ?? '', 16);
+      return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : whole;
     },
   );
 }

@@ -5,12 +5,13 @@ import {
   inputGuards,
   inTicks,
   intervalTicks,
+  ONE_FILTER_THREAD,
   printTimes,
   QUIET,
   rawOutput,
   seek,
   squareScale,
-  THUMBNAIL_SCALE,
+  thumbnailScale,
 } from './commands.js';
 import type { DecodeRequest, VideoProbe } from './decoder.js';
 import type { FfmpegCommand } from './engine.js';
@@ -36,7 +37,7 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
     outputs: pictures ? 4 : 2,
     args: (input, outputs) => {
       const name = (output: keyof typeof DECODE_OUTPUT) => outputs[DECODE_OUTPUT[output]] ?? '';
-      const thumbnail = `${THUMBNAIL_SCALE},format=rgb24[thumbnail]`;
+      const thumbnail = `${thumbnailScale(video)},format=rgb24[thumbnail]`;
       const stamped = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('times'))}`;
       const graph = pictures
         ? [
@@ -48,6 +49,7 @@ export function decodeCommand(path: string, { video }: VideoProbe, { pictures }:
         : [`${stamped},${thumbnail}`];
       return [
         ...QUIET,
+        ...ONE_FILTER_THREAD,
         '-copyts',
         ...inputGuards(input),
         ...['-i', input, '-filter_complex', graph.join(';')],
@@ -86,7 +88,7 @@ export function sliceCommand(
       const all = `[0:${video.index}]${inTicks(video.timeBase)},${printTimes(name('read'))},${trim(start?.pts, end?.seamEnd)}`;
       const graph = [
         pictures ? `${all},split=3[own][some][both]` : `${all},split[own][both]`,
-        `[own]${trim(undefined, end?.pts)},${printTimes(name('times'))},${THUMBNAIL_SCALE},format=rgb24[thumbnail]`,
+        `[own]${trim(undefined, end?.pts)},${printTimes(name('times'))},${thumbnailScale(video)},format=rgb24[thumbnail]`,
         `[both]select='${inSeams({ start, end })}'[seams]`,
       ];
       if (pictures) {
@@ -98,6 +100,7 @@ export function sliceCommand(
       }
       return [
         ...QUIET,
+        ...ONE_FILTER_THREAD,
         '-copyts',
         ...inputGuards(input),
         ...seek(start?.seekTo),

@@ -56,7 +56,7 @@ export function readProbe(
   const video = readVideo(chosen, log, file.path, undecodable);
   const containerStart = number(format['start_time']);
   const claimedDuration =
-    positive(number(chosen['duration'])) ?? taggedDuration(chosen) ?? positive(number(format['duration']));
+    positive(number(chosen['duration'])) ?? taggedDuration(chosen, format) ?? positive(number(format['duration']));
   return {
     container: container.includes('mp4') ? 'mp4' : (container.split(',')[0] ?? container),
     sizeBytes: file.sizeBytes,
@@ -230,11 +230,22 @@ function parse(json: string): Json {
   }
 }
 
-/** Matroska's writers note how long each stream is; the file is as long as the longest, which may be its subtitles. */
-function taggedDuration(stream: Json): Seconds | undefined {
-  const [, hours, minutes, seconds] =
-    /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text(object(stream['tags'])['DURATION']) ?? '') ?? [];
-  return positive(Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds));
+/**
+ * Matroska's writers note how long each stream is; the file is as long as the longest, which may be its subtitles. libavformat notes
+ * where the stream ends on the container's clock, so what lies before its first frame is taken off; mkvmerge and others note the length.
+ */
+function taggedDuration(stream: Json, format: Json): Seconds | undefined {
+  const tags = object(stream['tags']);
+  const [, hours, minutes, seconds] = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text(tags['DURATION']) ?? '') ?? [];
+  const noted = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  const isEnd = writer(format).startsWith('Lavf') && !Object.keys(tags).some((tag) => tag.startsWith('_STATISTICS'));
+  return positive(isEnd ? noted - (number(stream['start_time']) ?? 0) : noted);
+}
+
+/** The library that wrote the container. mkvmerge keeps the note of the one before, and adds statistics of its own to the streams. */
+function writer(format: Json): string {
+  const [, name] = Object.entries(object(format['tags'])).find(([tag]) => tag.toLowerCase() === 'encoder') ?? [];
+  return text(name) ?? '';
 }
 
 function isType(type: string): (stream: Json) => boolean {

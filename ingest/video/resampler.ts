@@ -3,6 +3,8 @@
  * reading began and whatever was missing before it. ffmpeg's own resampler starts a new grid with each run.
  */
 
+import { type FloatArea, FloatMemory, LANES } from './weighted-sum.js';
+
 /** Zero crossings of the sinc on each side of an output sample. More make the edge of the passband steeper and cost as much more. */
 const ZERO_CROSSINGS = 24;
 /** Shape of the Kaiser window: what folds over is 80 dB down. */
@@ -24,11 +26,13 @@ export class Resampler {
   readonly #cutoff: number;
   /** Source samples on each side of an output sample that weigh. */
   readonly #reach: number;
-  /** Weights by the output sample's place between two source samples. */
-  readonly #filters = new Map<number, Float32Array>();
-  /** Source samples from index `#first` on; those that no output sample needs any more are dropped. */
-  #samples: Float32Array = new Float32Array(0);
+  readonly #memory = new FloatMemory();
+  /** Weights by the output sample's place between two source samples; a multiple of `LANES` of them, the last ones 0. */
+  readonly #filters = new Map<number, FloatArea>();
+  /** Source samples from index `#first` on, `#length` of them; those that no output sample needs any more are dropped. */
+  #samples = this.#memory.take(8192);
   #first = 0;
+  #length = 0;
   /** Next output sample; undefined between stretches. */
   #next: number | undefined;
 
@@ -58,23 +62,36 @@ export class Resampler {
     if (this.#next === undefined) {
       // The first output sample that does not lie before the stretch.
       this.#next = Math.ceil(((at - this.origin - SAME_POSITION) * this.#up) / this.#down);
-      this.#samples = samples;
-      this.#first = at;
-    } else {
-      const joined = new Float32Array(this.#samples.length + samples.length);
-      joined.set(this.#samples);
-      joined.set(samples, this.#samples.length);
-      this.#samples = joined;
+      this.#first = at - this.#reach;
+      this.#length = 0;
+      this.#append(this.#reach);
     }
-    return this.#run(this.#first + this.#samples.length - this.#reach);
+    this.#append(samples.length).set(samples);
+    return this.#run(this.#first + this.#length - this.#reach);
   }
 
   /** Ends the stretch. @returns its last output samples */
   end(): Float32Array {
     if (this.#next === undefined) return new Float32Array(0);
-    const rest = this.#run(this.#first + this.#samples.length);
+    this.#append(this.#reach);
+    const rest = this.#run(this.#first + this.#length - this.#reach);
     this.#next = undefined;
     return rest;
+  }
+
+  /** Room for samples behind those that are there; silence until it is written to. */
+  #append(count: number): Float32Array {
+    const start = this.#samples.address + this.#length;
+    const end = this.#length + count;
+    // A filter's last lanes, which weigh nothing, may lie behind the last sample.
+    if (end + LANES > this.#samples.length) {
+      const larger = this.#memory.take(2 * (end + LANES));
+      this.#memory.floats.copyWithin(larger.address, this.#samples.address, start);
+      this.#samples = larger;
+      return this.#append(count);
+    }
+    this.#length = end;
+    return this.#memory.floats.subarray(start, start + count).fill(0);
   }
 
   /** Output samples from `#next` up to, and without, the first that lies at or behind source sample `until`. */
@@ -82,6 +99,7 @@ export class Resampler {
     const from = this.#next ?? 0;
     const end = Math.max(from, Math.ceil(((until - this.origin - SAME_POSITION) * this.#up) / this.#down));
     const out = new Float32Array(end - from);
+    if (out.length === 0) return out;
     let whole = 0;
     for (let index = 0; index < out.length; index++) {
       const steps = (from + index) * this.#down;
@@ -95,23 +113,21 @@ export class Resampler {
       out[index] = this.#weigh(whole, this.#filter(part));
     }
     this.#next = end;
-    const unneeded = Math.min(this.#samples.length, Math.max(0, whole - this.#reach - this.#first));
-    this.#samples = this.#samples.subarray(unneeded);
+    const unneeded = Math.min(this.#length, Math.max(0, whole - this.#reach - this.#first));
+    const { address } = this.#samples;
+    this.#memory.floats.copyWithin(address, address + unneeded, address + this.#length);
+    this.#length -= unneeded;
     this.#first += unneeded;
     return out;
   }
 
-  #weigh(whole: number, filter: Float32Array): number {
-    const offset = whole - this.#reach + 1 - this.#first;
-    const start = Math.max(0, -offset);
-    const end = Math.min(filter.length, this.#samples.length - offset);
-    let sum = 0;
-    for (let tap = start; tap < end; tap++) sum += (filter[tap] ?? 0) * (this.#samples[offset + tap] ?? 0);
-    return sum;
+  #weigh(whole: number, filter: FloatArea): number {
+    const from = this.#samples.address + whole - this.#reach + 1 - this.#first;
+    return this.#memory.weightedSum(from, filter.address, filter.length);
   }
 
   /** Weights of the source samples `whole − reach + 1 … whole + reach` for the place `whole + part`; their sum is 1. */
-  #filter(part: number): Float32Array {
+  #filter(part: number): FloatArea {
     const key = Math.round(part / SAME_POSITION);
     const known = this.#filters.get(key);
     if (known) return known;
@@ -120,7 +136,11 @@ export class Resampler {
       return sinc(this.#cutoff * distance) * kaiser(distance / this.#reach);
     });
     const sum = weights.reduce((total, weight) => total + weight, 0);
-    const filter = Float32Array.from(weights, (weight) => weight / sum);
+    const filter = this.#memory.take(Math.ceil(weights.length / LANES) * LANES);
+    this.#memory.floats.set(
+      weights.map((weight) => weight / sum),
+      filter.address,
+    );
     this.#filters.set(key, filter);
     return filter;
   }

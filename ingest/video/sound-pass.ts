@@ -106,7 +106,11 @@ export class SoundPass {
     }
     this.#waitingByteCount -= bytes.length;
     // What damage makes of a number is silence, or no louder than this.
-    return samples.map((value) => (Number.isNaN(value) ? 0 : Math.max(-LOUDEST, Math.min(LOUDEST, value))));
+    for (let at = 0; at < count; at++) {
+      const value = samples[at] as number;
+      if (!(value >= -LOUDEST && value <= LOUDEST)) samples[at] = value < 0 ? -LOUDEST : value > 0 ? LOUDEST : 0;
+    }
+    return samples;
   }
 }
 

@@ -72,10 +72,15 @@ try {
       ...['--header', `Authorization: Bearer ${token}`, '--max-time', values.seconds],
       // A job that was cancelled is remembered as cancelled, so it is still there after a DELETE.
       ...['--checks', 'all', '--exclude-checks', 'use_after_free'],
-      ...['--request-timeout', '20', '--continue-on-failure'],
+      // An estimate tries each layer for some seconds.
+      ...['--request-timeout', '60', '--max-response-time', '60', '--continue-on-failure'],
       ...positionals,
     ],
-    { stdio: 'inherit', cwd: folder },
+    {
+      stdio: 'inherit',
+      cwd: folder,
+      env: { ...process.env, SCHEMATHESIS_HOOKS: path.join(root, 'scripts/fuzz/hooks.py') },
+    },
   );
   const [code] = await once(fuzzer, 'exit');
   child.kill('SIGTERM');

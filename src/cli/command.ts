@@ -10,7 +10,7 @@ import { PROFILE_NAMES, type Profile } from '../profile.js';
 import { parseTime, type TimeRange } from '../time.js';
 import { EXIT, Terminal } from './terminal.js';
 
-/** Options that every verb takes. */
+/** Options that verbs take, as far as they have a meaning there: `verb`. */
 export interface CommonOptions {
   readonly library?: string;
   readonly config?: string;
@@ -32,15 +32,19 @@ export interface VerbContext {
   readonly signal: AbortSignal;
 }
 
-/** A verb with the common options. */
-export function verb(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(
+/** What a verb goes by beside its own arguments: a library and the settings, the settings alone, or nothing. */
+export type VerbGround = 'library' | 'settings' | 'nothing';
+
+/** A verb with the common options. One that nothing would come of is not offered: it would be taken and mean nothing. */
+export function verb(name: string, description: string, ground: VerbGround = 'library'): Command {
+  const command = new Command(name).description(description);
+  if (ground === 'library')
+    command.option(
       '--library <place>',
       'the library: a folder, or postgres://USER@HOST/DATABASE (default: LONGWATCH_LIBRARY, else ./longwatch-library)',
-    )
-    .option('--config <file>', 'settings as JSON')
+    );
+  if (ground !== 'nothing') command.option('--config <file>', 'settings as JSON');
+  return command
     .option('--json', 'one JSON document on stdout and nothing else there')
     .option('--quiet', 'no progress and no remarks')
     .option('--no-color', 'no colours');

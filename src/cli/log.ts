@@ -2,6 +2,7 @@
 
 import pino from 'pino';
 import type { JobQueue } from '../../ingest/jobs/queue.js';
+import type { WindowHands } from '../../ingest/jobs/window-hands.js';
 import type { Config } from '../config.js';
 
 export type Log = pino.Logger;
@@ -34,4 +35,15 @@ export function logJobs(jobs: JobQueue, log: Log): () => void {
     };
     log[state === 'failed' ? 'warn' : 'info'](said, `the job is ${state}`);
   });
+}
+
+/** What this process takes up of the windows that workers share, under the id of their job, and what went wrong with it. */
+export function logWindows(windows: WindowHands, log: Log): void {
+  windows.subscribe(({ fence, indexes }) =>
+    log.info(
+      { job_id: fence.jobId, video_id: fence.videoId, stage: 'model', windows: indexes },
+      'windows are taken up',
+    ),
+  );
+  windows.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
 }

@@ -45,6 +45,7 @@ export async function readPictureInput(directory: string, imageSize: number): Pr
   return parsePictureInput(await readJson(file, 'required'), imageSize, file);
 }
 
+/** @param file named in errors. @throws {LongwatchError} `bad_weights`, as `readPictureInput` */
 export function parsePictureInput(json: unknown, imageSize: number, file: string): PictureInput {
   const fields = isRecord(json) ? json : {};
   const refuse = (field: string, reason: string) =>

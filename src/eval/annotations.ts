@@ -107,6 +107,7 @@ function parse(text: string, where: string): unknown {
   }
 }
 
+/** A value in the shape of a schema. @param where its file and line. @throws {LongwatchError} `invalid_input` with the first thing that is wrong */
 export function checked<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -16,6 +16,11 @@ export interface LayerVideo {
   readonly duration: Seconds;
   /** Container time of the first presented frame: media time = container time − this. */
   readonly firstFrameTime: Seconds;
+  /**
+   * Of a film that is still being decoded, whose `duration` is infinite until that is known: `time`, once the film is known to go so far, or its end
+   * where that comes before. @default the duration is known
+   */
+  readonly reached?: (time: Seconds) => Promise<Seconds>;
 }
 
 export interface LayerOptions {
@@ -51,6 +56,8 @@ export interface Layer {
   readonly identity: string;
   /** What a person reads as its maker, e.g. `whisper-tiny q8, silero v5`. */
   readonly note: string;
+  /** Whether it may read a film that is still being decoded: cheap, and without a model that would take the decoder's core. @default false */
+  readonly readsBeside?: boolean;
   /** Why this video has nothing for the layer ("it has no sound"), or undefined. */
   skips(probe: VideoProbe): string | undefined;
   /**

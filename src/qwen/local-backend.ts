@@ -2,14 +2,15 @@
 
 import type { Backend, BackendAnswer, BackendRequest, PromptPart as RequestPart } from '../backend.js';
 import { LongwatchError, toLongwatchError } from '../errors.js';
+import type { Seconds } from '../time.js';
 import type { Context, ModelPrompt } from './context.js';
 import { generateFrom } from './generate.js';
 import type { JsonSchema as GrammarSchema } from './grammar/schema.js';
 import { relativeTimes } from './mrope.js';
+import { PictureNeeds } from './picture-needs.js';
 import { Preprocessor } from './preprocess.js';
 import type { PromptPart } from './prompt.js';
 import type { QwenRuntime } from './runtime.js';
-import { fitBudget } from './token-budget.js';
 
 export interface LocalBackendOptions {
   /** Most visual tokens of one pair of frames: detail against time. Never more than the checkpoint was trained with. @default 256 */
@@ -24,7 +25,6 @@ export interface LocalBackendOptions {
 
 /** What the published checkpoints' generation_config.json says; with a schema the digits and quotes of JSON must not be punished. */
 const FREE_TEXT_REPETITION_PENALTY = 1.05;
-const DEFAULT_TOKENS_PER_PAIR = 256;
 
 interface Medium {
   readonly part: PromptPart;
@@ -36,6 +36,7 @@ interface Medium {
 export class LocalBackend implements Backend {
   readonly #runtime: QwenRuntime;
   readonly #preprocessor = new Preprocessor();
+  readonly #needs: PictureNeeds;
   readonly #options: LocalBackendOptions;
 
   /** @param id name of the built model and how its weights are stored, e.g. `qwen2.5-vl-3b-q4` */
@@ -45,26 +46,24 @@ export class LocalBackend implements Backend {
     options: LocalBackendOptions = {},
   ) {
     this.#runtime = runtime;
+    this.#needs = new PictureNeeds(runtime, options.tokensPerPair);
     this.#options = options;
   }
 
   pictureSize(display: { readonly width: number; readonly height: number }) {
-    const { config, pictures } = this.#runtime;
-    const side = config.vision.patchSize * config.vision.spatialMergeSize;
-    const trained = Math.max(1, Math.floor((pictures.maxPixels ?? Number.POSITIVE_INFINITY) / side ** 2));
-    const tokens = Math.min(this.#options.tokensPerPair ?? DEFAULT_TOKENS_PER_PAIR, trained);
-    const minTokensPerPair = Math.min(128, tokens);
-    const { width, height } = fitBudget(display, 1, { tokens, minTokensPerPair }, config.vision);
-    return { width, height };
+    return this.#needs.pictureSize(display);
   }
 
   get frameRate(): number | undefined {
-    return this.#runtime.pictures.frameRate;
+    return this.#needs.frameRate;
   }
 
-  tokensPerPair({ width, height }: { readonly width: number; readonly height: number }): number {
-    const { patchSize, spatialMergeSize } = this.#runtime.config.vision;
-    return (width * height) / (patchSize * spatialMergeSize) ** 2;
+  get positionStep(): Seconds {
+    return 1 / this.#runtime.config.vision.tokensPerSecond;
+  }
+
+  tokensPerPair(size: { readonly width: number; readonly height: number }): number {
+    return this.#needs.tokensPerPair(size);
   }
 
   async ask(request: BackendRequest, signal?: AbortSignal): Promise<BackendAnswer> {

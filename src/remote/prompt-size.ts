@@ -17,6 +17,7 @@ export interface PromptParts {
   readonly pictureTokens: number;
 }
 
+/** @param pictureTokens of all pictures, without the marks around each */
 export function promptParts(system: string | undefined, content: MessageContent, pictureTokens: number): PromptParts {
   const texts = content.parts.map((part) => (part.type === 'text' ? part.text : ''));
   const pictures = content.parts.filter((part) => part.type !== 'text').length;

@@ -12,16 +12,19 @@ import { type FrameForm, messageContent, type PictureForm } from './frames.js';
 import { HealthWatch } from './health-watch.js';
 import { HedgeBudget } from './hedge-budget.js';
 import { type Place, PoolMember, type ServerStatus } from './pool-member.js';
+import { hasRoom, tooLong } from './prompt-room.js';
 import { type PromptParts, promptParts } from './prompt-size.js';
 import { beginningOf } from './rendezvous.js';
 import {
   DEFAULT_RETRY_POLICY,
+  type FailureSubject,
   REAL_WAITING,
   type RetryPolicy,
   TransientFailure,
   type Waiting,
   withRetries,
 } from './retry.js';
+import { outlasts, settled } from './waits.js';
 
 export interface RemoteBackendOptions {
   /** Servers of the same model, one or more. What one says stands for all of them. */
@@ -226,7 +229,7 @@ export class RemoteBackend implements Backend {
   ): Promise<BackendAnswer> {
     if (!this.#pool.members.some(asking.place.fits)) {
       held?.giveBack('untold');
-      throw tooLong(this.#pool.members, asking);
+      throw tooLong(this.#pool.members, asking.parts, asking.request.maxTokens);
     }
     let place = held;
     if (place && !asking.place.fits(place.member)) {
@@ -334,7 +337,7 @@ export class RemoteBackend implements Backend {
     if (thrown instanceof TransientFailure) {
       member.failed(thrown.error);
       if (thrown.retryAfter !== undefined) member.rest(this.#waiting.now() + thrown.retryAfter);
-      return { server: 'failed', load: 'untold', answer: 'answered' }[thrown.about] as Outcome;
+      return BLAME[thrown.about];
     }
     if (thrown instanceof LongwatchError && thrown.code === 'bad_config') {
       member.failed(thrown);
@@ -378,6 +381,9 @@ export class RemoteBackend implements Backend {
   }
 }
 
+/** What a failure says about the server, by what it is about. */
+const BLAME: Readonly<Record<FailureSubject, Outcome>> = { server: 'failed', load: 'untold', answer: 'answered' };
+
 /** A question at one server. */
 interface Run {
   readonly member: PoolMember;
@@ -390,24 +396,6 @@ function tokensOf({ width, height }: PictureSize): number {
   return Math.ceil(width / TOKEN_SIDE) * Math.ceil(height / TOKEN_SIDE);
 }
 
-function hasRoom({ maxTokens, size }: PoolMember, parts: PromptParts, answerTokens: number): boolean {
-  const prompt = size.estimate(parts);
-  return maxTokens === undefined || prompt === undefined || prompt + answerTokens <= maxTokens;
-}
-
-function tooLong(members: readonly PoolMember[], { parts, request }: Asking): LongwatchError {
-  const room = Math.max(...members.map(({ maxTokens = 0 }) => maxTokens));
-  const prompt = Math.min(...members.map(({ size }) => size.estimate(parts) ?? Number.POSITIVE_INFINITY));
-  return new LongwatchError(
-    'overloaded',
-    `A question of about ${prompt} tokens with an answer of up to ${request.maxTokens} does not fit into the ${room} tokens of the model server.`,
-    {
-      hint: 'Ask with fewer or smaller frames, or start the server with more room (vLLM: --max-model-len).',
-      retry: 'smaller',
-    },
-  );
-}
-
 function refuseDoubles(members: readonly PoolMember[]): void {
   const names = members.map(({ name }) => name);
   const twice = names.find((name, position) => names.indexOf(name) !== position);
@@ -417,34 +405,4 @@ function refuseDoubles(members: readonly PoolMember[]): void {
     twice === undefined ? 'No model server is named.' : `The model server ${twice} is named twice.`,
     { hint: 'Name each server once; `concurrency` says how much it is asked at once.' },
   );
-}
-
-/** Waits for the answer until the signal comes or the time is over, and says whether it had to stop. How the answer ends is for others to see. */
-async function outlasts(answer: Promise<unknown>, signal: AbortSignal, time?: Milliseconds): Promise<boolean> {
-  return await new Promise<boolean>((resolve) => {
-    const end = (stopped: boolean) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      resolve(stopped);
-    };
-    const onAbort = () => end(true);
-    const timer = time === undefined ? undefined : setTimeout(onAbort, time);
-    signal.addEventListener('abort', onAbort);
-    if (signal.aborted) onAbort();
-    const onEnd = () => end(false);
-    answer.then(onEnd, onEnd);
-  });
-}
-
-/** Waits for what takes a bounded time, unless the signal comes first. */
-async function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    void promise.finally(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
-  });
 }

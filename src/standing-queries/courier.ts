@@ -17,10 +17,14 @@ const LEASE: Milliseconds = 60_000;
 /** Notices under way at once. */
 const AT_ONCE = 4;
 
+type Attempt = Pick<ClaimedDelivery, 'id' | 'attempts'>;
+
 export interface CourierOptions {
   readonly privateHosts: PrivateHosts;
+  /** @param status what the receiver answered, a success */
+  readonly onBrought?: (delivery: Attempt, status: number) => void;
   /** @param error why an attempt failed */
-  readonly onFailure?: (delivery: { readonly id: string; readonly attempts: number }, error: LongwatchError) => void;
+  readonly onFailure?: (delivery: Attempt, error: LongwatchError) => void;
 }
 
 export class Courier {
@@ -54,6 +58,7 @@ export class Courier {
   async #bring(claimed: ClaimedDelivery): Promise<void> {
     const outcome = await this.#attempt(claimed);
     await this.deliveries.settle(claimed.id, outcome);
+    if (outcome.state === 'delivered') this.options.onBrought?.(claimed, outcome.status ?? 0);
   }
 
   async #attempt({ id, body, url, secret, attempts }: ClaimedDelivery): Promise<DeliveryOutcome> {

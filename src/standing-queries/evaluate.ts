@@ -13,11 +13,19 @@ const MATCHES_MAX = 20;
 /** What fails so is asked again. */
 const PASSING: readonly ErrorCode[] = ['library_busy', 'overloaded', 'disk_full', 'cancelled'];
 
+export interface OwedNotice {
+  readonly deliveryId: string;
+  readonly watchId: string;
+  readonly videoId: string;
+}
+
 export interface EvaluateParts {
   readonly library: Library;
   readonly searcher: Searcher;
   /** The body of a notice. */
   readonly noticeOf: (deliveryId: string, watch: WatchRecord, matches: readonly SearchHit[]) => string;
+  /** A notice is owed from now on. */
+  readonly onOwed?: (notice: OwedNotice) => void;
   /** A watch that could not be asked. */
   readonly onFailure?: (watch: WatchRecord, error: LongwatchError) => void;
 }
@@ -54,7 +62,13 @@ export async function evaluateFresh(parts: EvaluateParts, signal: AbortSignal): 
       if (signal.aborted) return owed;
       findings.push({ watchId: watch.id, matches: await matchesOf(parts, watch, fresh, signal) });
     }
-    owed += await watches.settle(fresh, findings, parts.noticeOf);
+    // By watch: a transaction that others got in the way of is run again, and makes them anew.
+    const notices = new Map<string, OwedNotice>();
+    owed += await watches.settle(fresh, findings, (deliveryId, watch, matches) => {
+      notices.set(watch.id, { deliveryId, watchId: watch.id, videoId: fresh.videoId });
+      return parts.noticeOf(deliveryId, watch, matches);
+    });
+    for (const notice of notices.values()) parts.onOwed?.(notice);
   }
   return owed;
 }

@@ -11,7 +11,7 @@ import { type EvaluateParts, evaluateFresh } from './evaluate.js';
  */
 const EVERY: Milliseconds = 2_000;
 
-export interface StandingQueriesOptions extends Omit<EvaluateParts, 'onFailure'> {
+export interface StandingQueriesOptions extends Omit<EvaluateParts, 'onFailure' | 'onOwed'> {
   readonly privateHosts: CourierOptions['privateHosts'];
   /** @default 2,000 */
   readonly every?: Milliseconds;
@@ -19,6 +19,8 @@ export interface StandingQueriesOptions extends Omit<EvaluateParts, 'onFailure'>
 
 /** What goes wrong beside the way. */
 export type Complaint = (error: LongwatchError, about: object) => void;
+/** What goes right, for a log: with the video, so that a notice can be followed back to the job that read it. */
+export type Remark = (about: object, message: string) => void;
 
 export class StandingQueries {
   readonly #stop = new AbortController();
@@ -29,16 +31,21 @@ export class StandingQueries {
 
   constructor(private readonly options: StandingQueriesOptions) {}
 
-  /** Begins, with what another process or an earlier one left. @param complain hears what fails; it is tried again all the same */
-  start(complain: Complaint): void {
+  /**
+   * Begins, with what another process or an earlier one left.
+   * @param complain hears what fails; it is tried again all the same
+   * @param say hears of each notice that is owed, and of each that was brought
+   */
+  start(complain: Complaint, say: Remark = () => {}): void {
     const { library, privateHosts, every = EVERY } = this.options;
     this.#courier = new Courier(library.watches.deliveries, {
       privateHosts,
+      onBrought: ({ id, attempts }, status) => say({ delivery: id, attempts, status }, 'the notice was brought'),
       onFailure: ({ id, attempts }, error) => complain(error, { delivery: id, attempts }),
     });
     const round = () => {
       // A slow search or receiver must not start a second round beside itself, nor one the other.
-      this.#round ??= this.#look(complain).finally(() => {
+      this.#round ??= this.#look(complain, say).finally(() => {
         this.#round = undefined;
       });
       this.#delivery ??= this.#bring(complain).finally(() => {
@@ -58,10 +65,12 @@ export class StandingQueries {
     await this.#delivery;
   }
 
-  async #look(complain: Complaint): Promise<void> {
+  async #look(complain: Complaint, say: Remark): Promise<void> {
     const onFailure: EvaluateParts['onFailure'] = (watch, error) => complain(error, { watch: watch.id });
     try {
-      await evaluateFresh({ ...this.options, onFailure }, this.#stop.signal);
+      const onOwed: EvaluateParts['onOwed'] = ({ deliveryId, watchId, videoId }) =>
+        say({ delivery: deliveryId, watch: watchId, video_id: videoId }, 'a notice is owed');
+      await evaluateFresh({ ...this.options, onFailure, onOwed }, this.#stop.signal);
     } catch (thrown) {
       if (!this.#stop.signal.aborted) complain(toLongwatchError(thrown), {});
     }

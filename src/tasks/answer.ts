@@ -52,10 +52,10 @@ export const answerTask: Task<AnswerInput, WindowAnswer> = {
     };
   },
 
-  read(answer, input) {
+  read(answer, input, positionStep) {
     return readJson(answer, (value) => {
       if (!isRecord(value) || typeof value['answer'] !== 'string') return undefined;
-      const times = spansOf(fieldOf(value, ['times', 'spans']) ?? [], input, MAX_TIMES);
+      const times = spansOf(fieldOf(value, ['times', 'spans']) ?? [], input, MAX_TIMES, positionStep);
       const text = cleanValue(value['answer'], MAX_ANSWER);
       if (!times) return undefined;
       // Servers without schemas leave "found" out when there is an answer.

@@ -46,11 +46,11 @@ export const captionTask: Task<ModelInput, DenseCaption> = {
     };
   },
 
-  read(answer, input) {
+  read(answer, input, positionStep) {
     return readJson(answer, (value) => {
       const caption = isRecord(value) ? fieldOf(value, ['caption', 'summary']) : undefined;
       if (!isRecord(value) || typeof caption !== 'string') return undefined;
-      const scenes = timedTextsOf(fieldOf(value, ['scenes', 'parts']), input, MAX_SCENES, MAX_SCENE);
+      const scenes = timedTextsOf(fieldOf(value, ['scenes', 'parts']), input, MAX_SCENES, MAX_SCENE, positionStep);
       return scenes && { caption: cleanValue(caption, MAX_CAPTION), scenes };
     });
   },

@@ -37,16 +37,16 @@ export const describeTask: Task<ModelInput, WindowDescription> = {
     };
   },
 
-  read(answer, input) {
+  read(answer, input, positionStep) {
     return readJson(answer, (value) => {
       const caption = isRecord(value) ? fieldOf(value, ['caption', 'description']) : undefined;
       if (!isRecord(value) || typeof caption !== 'string') return undefined;
-      const events = timedTextsOf(fieldOf(value, ['events', 'activities']), input, MAX_EVENTS, MAX_TEXT);
+      const events = timedTextsOf(fieldOf(value, ['events', 'activities']), input, MAX_EVENTS, MAX_TEXT, positionStep);
       if (!events) return undefined;
       return {
         caption: cleanValue(caption, MAX_CAPTION),
         events,
-        precision: spanOf(input, input.range).precision,
+        precision: spanOf(input, input.range, positionStep).precision,
         frames: input.pictures.map(({ pts, time }) => ({ pts, time })),
       };
     });

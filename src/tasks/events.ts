@@ -33,9 +33,15 @@ export const eventsTask: Task<ModelInput, readonly TimedText[]> = {
     };
   },
 
-  read(answer, input) {
+  read(answer, input, positionStep) {
     return readJson(answer, (value) =>
-      timedTextsOf(isRecord(value) ? fieldOf(value, ['events', 'activities']) : value, input, MAX_EVENTS, MAX_TEXT),
+      timedTextsOf(
+        isRecord(value) ? fieldOf(value, ['events', 'activities']) : value,
+        input,
+        MAX_EVENTS,
+        MAX_TEXT,
+        positionStep,
+      ),
     );
   },
 };

@@ -52,9 +52,9 @@ export const groundTask: Task<GroundInput, readonly TimeSpan[]> = {
     };
   },
 
-  read(answer, input) {
+  read(answer, input, positionStep) {
     return readJson(answer, (value) =>
-      spansOf(isRecord(value) ? fieldOf(value, ['spans', 'times']) : value, input, MAX_SPANS),
+      spansOf(isRecord(value) ? fieldOf(value, ['spans', 'times']) : value, input, MAX_SPANS, positionStep),
     );
   },
 };

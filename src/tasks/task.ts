@@ -3,7 +3,7 @@
 import type { Backend, BackendAnswer, BackendRequest, PromptPart } from '../backend.js';
 import { LongwatchError } from '../errors.js';
 import type { ModelInput } from '../model.js';
-import { durationOf, intersect } from '../time.js';
+import { durationOf, intersect, type Seconds } from '../time.js';
 import { jsonValues } from './json-text.js';
 import { shownRange } from './window-time.js';
 import { DATA_NOTICE, dataLine, estimateTokens, type VideoText } from './words.js';
@@ -13,8 +13,11 @@ export interface Task<Input, Output> {
   readonly name: string;
   /** @throws {LongwatchError} `invalid_input` for an input that nobody could be asked about */
   request(input: Input): BackendRequest;
-  /** The result, or undefined when the answer has not the form that was asked for. Never throws, whatever the answer is. */
-  read(answer: BackendAnswer, input: Input): Output | undefined;
+  /**
+   * The result, or undefined when the answer has not the form that was asked for. Never throws, whatever the answer is.
+   * @param positionStep of the backend that answered
+   */
+  read(answer: BackendAnswer, input: Input, positionStep?: Seconds): Output | undefined;
 }
 
 /** Said after the same prompt when the first answer could not be read. */
@@ -36,10 +39,10 @@ export async function runTask<Input, Output>(
 ): Promise<Output> {
   const request = task.request(input);
   const first = await ask(backend, request, signal);
-  const result = task.read(first, input);
+  const result = task.read(first, input, backend.positionStep);
   if (result !== undefined) return result;
   const second = await ask(backend, askedAgain(request, first), signal);
-  const repeated = task.read(second, input);
+  const repeated = task.read(second, input, backend.positionStep);
   if (repeated !== undefined) return repeated;
   throw unreadable(task.name, second);
 }

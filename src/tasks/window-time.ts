@@ -18,8 +18,8 @@ export interface TimedText extends TimeSpan {
   readonly text: string;
 }
 
-/** Seconds from one temporal position of the model to the next (Qwen2.5-VL: `tokens_per_second` is 2). */
-const POSITION_STEP: Seconds = 0.5;
+/** Seconds from one temporal position to the next of a model that does not say it: `tokens_per_second` of the published Qwen2.5-VL is 2. */
+export const POSITION_STEP: Seconds = 0.5;
 
 /** Frames that the model joins into one, so that they share one time (`temporal_patch_size`). */
 export const FRAMES_PER_PAIR = 2;
@@ -62,11 +62,16 @@ function pairTimes(pictures: readonly Picture[]): Seconds[] {
 }
 
 /**
- * How far a true edge may lie from where the model put it. The model knows the picture by pairs of frames, and their time in steps of
- * half a second; so it is half the distance between the pairs around the edge, and never less than half a step. An edge on a pair
- * belongs to both sides, and the wider one counts.
+ * How far a true edge may lie from where the model put it. The model knows the picture by pairs of frames, and their time in steps;
+ * so it is half the distance between the pairs around the edge, and never less than half a step. An edge on a pair belongs to both sides,
+ * and the wider one counts.
+ * @param positionStep of the model that named the edge
  */
-export function edgePrecision({ range, pictures }: ModelInput, edge: Seconds): Seconds {
+export function edgePrecision(
+  { range, pictures }: ModelInput,
+  edge: Seconds,
+  positionStep: Seconds = POSITION_STEP,
+): Seconds {
   const marks = [range.start, ...pairTimes(pictures), range.end];
   let widest = 0;
   for (let i = 1; i < marks.length; i++) {
@@ -74,12 +79,13 @@ export function edgePrecision({ range, pictures }: ModelInput, edge: Seconds): S
     const to = marks[i] as Seconds;
     if (edge >= from - TIME_STEP / 2 && edge <= to + TIME_STEP / 2) widest = Math.max(widest, to - from);
   }
-  return Math.max(POSITION_STEP, widest) / 2;
+  return Math.max(positionStep, widest) / 2;
 }
 
 /** The precision of a whole stretch: that of its worse edge. */
-export function spanOf(input: ModelInput, { start, end }: TimeRange): TimeSpan {
-  return { start, end, precision: Math.max(edgePrecision(input, start), edgePrecision(input, end)) };
+export function spanOf(input: ModelInput, { start, end }: TimeRange, positionStep?: Seconds): TimeSpan {
+  const precision = Math.max(edgePrecision(input, start, positionStep), edgePrecision(input, end, positionStep));
+  return { start, end, precision };
 }
 
 /** The pairs of frames that show something of `range`, the nearest one at least. Whole pairs, so that nothing is paired anew. */
@@ -145,14 +151,19 @@ const MAX_ITEMS = 1000;
  * Stretches of the window, merged where they overlap, in order.
  * @returns undefined when the list is no list, or has items and none of them names a stretch
  */
-export function spansOf(list: unknown, input: ModelInput, most: number): TimeSpan[] | undefined {
+export function spansOf(
+  list: unknown,
+  input: ModelInput,
+  most: number,
+  positionStep?: Seconds,
+): TimeSpan[] | undefined {
   if (!Array.isArray(list)) return undefined;
   const { start: zero } = shownRange(input);
   const ranges = list.slice(0, MAX_ITEMS).map((item) => rangeOf(item, input.range, zero));
   if (ranges.length > 0 && ranges.every((range) => range === 'malformed')) return undefined;
   return mergeRanges(ranges.filter((range) => typeof range === 'object'))
     .slice(0, most)
-    .map((range) => spanOf(input, range));
+    .map((range) => spanOf(input, range, positionStep));
 }
 
 /**
@@ -164,6 +175,7 @@ export function timedTextsOf(
   input: ModelInput,
   most: number,
   maxLength: number,
+  positionStep?: Seconds,
 ): TimedText[] | undefined {
   if (!Array.isArray(list)) return undefined;
   const { start: zero } = shownRange(input);
@@ -182,7 +194,9 @@ export function timedTextsOf(
   }
   if (list.length > 0 && wellFormed === 0) return undefined;
   return [...byWords.values()]
-    .flatMap(({ text, ranges }) => mergeRanges(ranges).map((range) => ({ ...spanOf(input, range), text })))
+    .flatMap(({ text, ranges }) =>
+      mergeRanges(ranges).map((range) => ({ ...spanOf(input, range, positionStep), text })),
+    )
     .sort((a, b) => a.start - b.start || a.end - b.end)
     .slice(0, most);
 }

@@ -25,6 +25,14 @@ describe('an answer in words', () => {
     expect(bytes.length).toBeLessThan(1500);
   });
 
+  it('is compressed where that is worth it only: one that is small says its length and stays as it is', async () => {
+    const small = await harness.app.request(`${EVENTS}?limit=2`, { headers: GZIP });
+    expect([small.headers.get('content-encoding'), small.headers.get('content-length')]).toEqual([null, '391']);
+    expect((await small.text()).length).toBe(391);
+    const large = await harness.app.request(`${EVENTS}?limit=10`, { headers: GZIP });
+    expect([large.headers.get('content-encoding'), large.headers.get('content-length')]).toEqual(['gzip', null]);
+  });
+
   it('keeps its tag when it is compressed', async () => {
     const address = `/v1/videos/${VIDEO_ID}/export?format=json`;
     const etag = (await harness.app.request(address, { headers: GZIP })).headers.get('etag') ?? '';
@@ -53,6 +61,74 @@ describe('an answer in words', () => {
         address === '/metrics' || address === '/nothing' ? 'no-store' : 'private, no-cache',
       ]);
     }
+  });
+});
+
+describe('an answer as JSON', () => {
+  it.each([
+    [undefined, 200],
+    ['*/*', 200],
+    ['*', 200],
+    ['application/json', 200],
+    ['Application/JSON; charset=utf-8', 200],
+    ['application/*', 200],
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 200],
+    ['text/csv, application/json;q=0.1', 200],
+    ['application/json, application/*;q=0', 200],
+    ['text/csv', 406],
+    ['text/*', 406],
+    ['application/xml', 406],
+    ['application/json;q=0', 406],
+    ['*/*, application/json;q=0', 406],
+    ['application/*;q=0, */*', 406],
+  ])('is given to who accepts %s with %i', async (accept, status) => {
+    const headers: Record<string, string> = accept === undefined ? {} : { accept };
+    expect((await harness.get(EVENTS, { headers })).status).toBe(status);
+  });
+
+  it('is refused as a problem, before anything is done, and only where the form is JSON', async () => {
+    const headers = { accept: 'text/csv', 'content-type': 'application/json' };
+    const body = JSON.stringify({ path: `${harness.folder}/bunny.mp4` });
+    expect(await harness.get('/v1/videos', { method: 'POST', headers, body })).toMatchObject({
+      status: 406,
+      body: {
+        code: 'not_acceptable',
+        detail: 'The answer comes as application/json.',
+        hint: 'Send the header "Accept: application/json", or none. Tables and subtitles: GET /v1/videos/{id}/export.',
+      },
+    });
+    expect((await harness.jobs.list()).items).toEqual([]);
+    for (const [address, status] of [
+      [`/v1/videos/${VIDEO_ID}/export?format=srt`, 200],
+      [`/v1/videos/${VIDEO_ID}/frames/1.jpg`, 200],
+      [`/v1/videos/${VIDEO_ID}/media`, 200],
+      ['/live', 200],
+      ['/', 200],
+      ['/nothing', 404],
+    ] as const)
+      expect([address, (await harness.get(address, { headers: { accept: 'text/csv' } })).status]).toEqual([
+        address,
+        status,
+      ]);
+  });
+
+  it('comes at once or in pieces, as it is asked for', async () => {
+    const formOf = async (accept: string) => {
+      const init = {
+        method: 'POST',
+        headers: { accept, 'content-type': 'application/json' },
+        body: '{"question":"what?"}',
+      };
+      const { headers, body } = await harness.app.request('/v1/ask', init);
+      await body?.cancel();
+      return headers.get('content-type');
+    };
+    expect(await formOf('*/*')).toBe('application/json');
+    expect(await formOf('application/json, text/event-stream;q=0.5')).toBe('application/json');
+    expect(await formOf('text/event-stream;q=0, */*')).toBe('application/json');
+    expect(await formOf('text/event-stream')).toBe('text/event-stream');
+    expect(await formOf('application/json, text/event-stream')).toBe('text/event-stream');
+    expect(await formOf('text/csv')).toBe('application/problem+json');
   });
 });
 

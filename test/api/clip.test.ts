@@ -49,6 +49,15 @@ describe('the desk for clips', () => {
       throw new Error('no');
     }
     await expect(desk.open(failing())).rejects.toThrow('no');
+    async function* failingToEnd(): AsyncGenerator<Uint8Array, void> {
+      try {
+        for (;;) yield JPEG;
+      } finally {
+        // biome-ignore lint/correctness/noUnsafeFinally: it is given up, and that fails.
+        throw new Error('no end');
+      }
+    }
+    await expect((await desk.open(failingToEnd())).cancel()).rejects.toThrow('no end');
     await desk.open(endless());
   });
 });

@@ -96,6 +96,36 @@ describe('what was learnt of a video', () => {
     });
   });
 
+  it('titles several shots by the line that stands out in them, and by their numbers where nothing is said', async () => {
+    const cuts = [1.5, 3, 5].map((at) => event('cut', [at, at + 0.04], 'cut'));
+    const coarse = async () => {
+      const { body } = await harness.get(`/v1/videos/${VIDEO_ID}/chapters?target_count=3`);
+      return (body as { chapters: { title: string }[] }).chapters;
+    };
+    harness.addVideo(cuts);
+    expect(await coarse()).toEqual([
+      { start_s: 0, end_s: 3, title: 'Shots 1–2', source: 'signal' },
+      { start_s: 3, end_s: 5, title: 'Shot 3', source: 'signal' },
+      { start_s: 5, end_s: 10, title: 'Shot 4', source: 'signal' },
+    ]);
+    harness.library.removeVideo(VIDEO_ID);
+    harness.addVideo([
+      ...cuts,
+      event('subtitle', [0, 1], 'The rabbit and the bird.'),
+      event('subtitle', [1, 2.5], 'A brook in the valley.'),
+      event('subtitle', [3, 4], 'The rabbit and the bird.'),
+      event('subtitle', [4, 5], 'The bird and the rabbit sing.'),
+      event('speech', [8, 9], 'Who sleeps here?'),
+    ]);
+    expect((await coarse()).map(({ title }) => title)).toEqual([
+      '“A brook in the valley.”',
+      '“The bird and the rabbit sing.”',
+      'Shot 4',
+    ]);
+    const whole = await harness.get(`/v1/videos/${VIDEO_ID}/chapters`);
+    expect((whole.body as { chapters: unknown[] }).chapters).toHaveLength(4);
+  });
+
   it('summarises by the first sentence of each caption when a model spoke', async () => {
     harness.addVideo([...events, event('caption', [0, 10], 'A rabbit sleeps. Then it wakes up.')]);
     expect((await harness.get(`/v1/videos/${VIDEO_ID}/chapters`)).body).toMatchObject({

@@ -3,6 +3,7 @@ import { createApp } from '../../api/app.js';
 import { networkOf, RateLimiter } from '../../api/guard/rate-limit.js';
 import { startServer } from '../../api/server.js';
 import type { SearchAnswer } from '../../index/search/types.js';
+import { LongwatchError } from '../../src/errors.js';
 import { type Harness, openHarness, VIDEO_ID } from './harness.js';
 
 let harness: Harness;
@@ -143,6 +144,30 @@ describe('a server with too much to do', () => {
     const again = await Promise.all([ask(), ask(), ask()]);
     expect(again.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
+
+  it('refuses the ninth estimate while eight wait', async () => {
+    let end = () => {};
+    const wait = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const estimateOne = async () => {
+      await wait;
+      throw new LongwatchError('cancelled', 'Enough.');
+    };
+    harness = openHarness({ estimate: estimateOne });
+    harness.addVideo();
+    const body = JSON.stringify({ path: `${harness.folder}/bunny.mp4` });
+    const headers = { 'content-type': 'application/json' };
+    const estimate = () => harness.app.request('/v1/estimate', { method: 'POST', headers, body });
+    const asked = Array.from({ length: 8 }, estimate);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await (await estimate()).json()).toMatchObject({
+      code: 'overloaded',
+      detail: '8 estimates are being answered already.',
+    });
+    end();
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(8).fill(499));
+  });
 });
 
 describe('an Idempotency-Key', () => {
@@ -163,7 +188,10 @@ describe('an Idempotency-Key', () => {
       'true',
     ]);
     expect(second.body).toEqual(first.body);
-    expect((await harness.jobs.list()).items).toHaveLength(1);
+    const [job, ...others] = (await harness.jobs.list()).items;
+    expect(others).toEqual([]);
+    // The log leads from either request to it.
+    expect(harness.lines.map(({ fields }) => fields)).toMatchObject([{ job_id: job?.id }, { job_id: job?.id }]);
     await post('key-2');
     await harness.jobs.onIdle();
     expect((await harness.jobs.list()).items).toHaveLength(2);

@@ -3,21 +3,13 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readFrameNumber } from '../../fixtures/clips/numbered-frame.js';
-import { type ClipRecipe, renderClip } from '../../fixtures/clips/render.js';
+import { KEYED } from '../../fixtures/clips/recipes.js';
+import { renderClip } from '../../fixtures/clips/render.js';
 import { drain } from '../ingest/video/drain.js';
 import { event } from './harness.js';
 import { addToLibrary, axeFaults, PageBrowser, WITHOUT_BROWSER } from './page-browser.js';
 
 const STEP = 1001 / 24_000;
-/** 120 frames that say their number, with a key frame every 24. */
-const NUMBERED: ClipRecipe = {
-  name: 'keyed',
-  container: 'mp4',
-  timeBase: { num: 1, den: 24_000 },
-  pts: Array.from({ length: 120 }, (_, index) => index * 1001),
-  gop: 24,
-  bFrames: 2,
-};
 /** The found stretch: between key frames at both ends. */
 const [FIRST, END] = [30, 41];
 const EVENTS = [
@@ -30,7 +22,7 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
   const browser = new PageBrowser();
 
   async function addNumbered(): Promise<void> {
-    await addToLibrary(browser.library, browser.decoder, await renderClip(NUMBERED), EVENTS);
+    await addToLibrary(browser.library, browser.decoder, await renderClip(KEYED), EVENTS);
   }
 
   const frame = () => browser.numberShown();
@@ -94,7 +86,7 @@ describe.skipIf(WITHOUT_BROWSER)('what a person does on the page', () => {
       if (route.request().method() === 'PATCH' && broken++ === 0) return route.abort();
       return route.continue();
     });
-    const bytes = readFileSync(await renderClip(NUMBERED)).toString('base64');
+    const bytes = readFileSync(await renderClip(KEYED)).toString('base64');
     await browser.page.evaluate((base64) => {
       const plain = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
       const dataTransfer = new DataTransfer();

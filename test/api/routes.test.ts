@@ -350,21 +350,22 @@ describe('a job that runs', () => {
     await slow.close();
   });
 
-  it('lets another come first, whose priority is raised', async () => {
+  it('lets another come first, whose priority is higher, and later when it is lower', async () => {
     await harness.library.pauseJobs(true);
     const { id: early } = await harness.jobs.enqueue('/videos/a.mp4');
     const { id: late } = await harness.jobs.enqueue('/videos/b.mp4');
-    const raise = (id: string, priority = 10) => harness.send('POST', `/v1/jobs/${id}/priority`, { priority });
-    expect(await raise(late)).toMatchObject({ status: 200, body: { id: late, state: 'queued', priority: 10 } });
-    expect(await raise(late, -5)).toMatchObject({ status: 200, body: { priority: 10 } });
-    expect((await raise(late, 101)).status).toBe(422);
-    expect((await raise('none')).status).toBe(404);
+    const give = (id: string, priority = 10) => harness.send('POST', `/v1/jobs/${id}/priority`, { priority });
+    expect(await give(late)).toMatchObject({ status: 200, body: { id: late, state: 'queued', priority: 10 } });
+    expect(await give(late, -5)).toMatchObject({ status: 200, body: { priority: -5 } });
+    expect((await give(early, -20)).body).toMatchObject({ id: early, priority: -20 });
+    expect((await give(late, 101)).status).toBe(422);
+    expect((await give('none')).status).toBe(404);
     const done: string[] = [];
     harness.jobs.subscribe((job) => job.state === 'done' && done.push(job.id));
     await harness.jobs.resumeAll();
     await harness.jobs.onIdle();
     expect(done).toEqual([late, early]);
-    expect(await raise(late)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect(await give(late)).toMatchObject({ status: 409, body: { code: 'conflict' } });
   });
 
   it('that failed says when it is tried again', async () => {

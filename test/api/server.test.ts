@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync, statSync, truncateSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiServer, startServer } from '../../api/server.js';
 import type { JobWork } from '../../ingest/jobs/queue.js';
@@ -87,9 +88,33 @@ describe('the server', () => {
     const socket = connect(server.port, '127.0.0.1');
     socket.write('\u0000\u0001 nonsense\r\n\r\n');
     const [data] = (await once(socket, 'data')) as [Buffer];
-    expect(data.toString()).toMatch(/^HTTP\/1\.1 400 /);
+    expect(data.toString()).toMatch(/^HTTP\/1\.1 400 .*"code":"bad_request"/s);
     socket.destroy();
     expect((await fetch(`${server.url}/live`)).status).toBe(200);
+  });
+});
+
+describe('a request whose head is too long', () => {
+  it('is told so as a problem, also behind another one on the same connection', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answerTo = async (address: string): Promise<{ status: number | undefined; body: string }> => {
+      const [response] = (await once(request(`${server.url}${address}`, { agent }).end(), 'response')) as [
+        IncomingMessage,
+      ];
+      return { status: response.statusCode, body: await text(response) };
+    };
+    expect((await answerTo('/live')).status).toBe(200);
+    const { status, body } = await answerTo(`/v1/search?q=${'x'.repeat(17_000)}`);
+    agent.destroy();
+    expect([status, JSON.parse(body)]).toMatchObject([
+      431,
+      {
+        type: 'urn:longwatch:problem:headers_too_large',
+        code: 'headers_too_large',
+        detail: 'The address and the headers together are longer than 16384 bytes.',
+        hint: 'A long question goes into the body of a POST.',
+      },
+    ]);
   });
 });
 

@@ -43,6 +43,10 @@ describe('tags over the API', () => {
       body: { code: 'invalid_input', pointer: '/tags' },
     });
     expect(await change({ add_tags: ['x'.repeat(65)] })).toMatchObject({ status: 422 });
+    expect(await change({})).toMatchObject({
+      status: 422,
+      body: { detail: 'neither add_tags nor remove_tags is there.' },
+    });
     expect(await change({ add_tags: Array.from({ length: 65 }, (_, i) => `${i}`) })).toMatchObject({ status: 422 });
     expect(await change({ title: 'no' })).toMatchObject({ status: 422 });
     expect(await change({ add_tags: ['x'] }, '0123456789ab')).toMatchObject({ status: 404 });

@@ -19,7 +19,7 @@ async function begin(name = 'film.mp4', size = MEDIA_BYTES.length): Promise<stri
   return headers.get('location') ?? '';
 }
 
-function piece(address: string, offset: number, bytes: BodyInit, type = PIECE) {
+function piece(address: string, offset: number | string, bytes: BodyInit, type = PIECE) {
   const headers = { 'content-type': type, 'upload-offset': String(offset) };
   return harness.get(address, { method: 'PATCH', headers, body: bytes, duplex: 'half' } as RequestInit);
 }
@@ -80,6 +80,8 @@ describe('an upload', () => {
       body: { pointer: '/size_bytes' },
     });
     expect((await harness.send('POST', '/v1/uploads', { name: 'a', size_bytes: 0 })).status).toBe(422);
+    for (const offset of ['', ' ', '-1', '1.5', '1e1'])
+      expect([offset, (await piece(address, offset, 'x')).status]).toEqual([offset, 422]);
     expect((await harness.get('/v1/uploads/..%2f..%2flibrary')).status).toBe(404);
   });
 

@@ -49,7 +49,9 @@ it('GET /metrics tells what each part waits for, how fast each stage goes and ho
   const lines = String(body).split('\n');
   for (const line of [
     'longwatch_job_queue_depth{part="decode"} 1',
+    'longwatch_job_queue_depth{part="model"} 0',
     'longwatch_job_queue_depth{part="speech"} 1',
+    'longwatch_model_windows{claimed="no"} 0',
     'longwatch_job_queue_depth{part="text"} 1',
     'longwatch_job_queue_depth{part="pictures"} 0',
     'longwatch_workers{state="working"} 1',

@@ -8,6 +8,7 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { seededRandom } from '../../fixtures/film/random.js';
 import { Database } from '../../index/store/database.js';
 import { Embeddings } from '../../index/store/embeddings.js';
 import { Events } from '../../index/store/events.js';
@@ -196,16 +197,9 @@ function drawnSignal(share: number): readonly [EventKind, string] {
   return ['cut', 'cut'];
 }
 
-/** Uniform in [0, 1), the same for the same seed. mulberry32 */
+/** Uniform in [0, 1), the same for the same seed. */
 export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  return seededRandom(seed).next;
 }
 
 /** By Box and Muller. */

@@ -1,5 +1,5 @@
 /**
- * Ingest against the time that ffmpeg needs just to decode the same file, by decoder: `npm run bench [-- FILE...]`.
+ * Ingest against the time that ffmpeg needs just to decode the same file, picture and sound as ingest does, by decoder: `npm run bench [-- FILE...]`.
  *
  * Without files: the sample film of half a minute (the median of `RUNS` after one run that does not count) and films that repeat it for minutes, one run
  * each. What a short film pays once, such as opening models, is told apart by the two: the ratio beyond set-up is that of the differences.
@@ -120,9 +120,13 @@ function cpuSeconds(): number {
   return (user + system) / 1e6 + childCpu();
 }
 
+function toNothing(input: string): string[] {
+  return ['-i', input, '-map', '0:v:0', '-map', '0:a:0?', '-f', 'null', '-'];
+}
+
 async function decodeNative(file: string): Promise<Milliseconds> {
   const started = performance.now();
-  await run(native?.ffmpeg ?? 'ffmpeg', ['-v', 'fatal', '-nostdin', '-i', file, '-map', '0:v:0', '-f', 'null', '-']);
+  await run(native?.ffmpeg ?? 'ffmpeg', ['-v', 'fatal', '-nostdin', ...toNothing(file)]);
   return performance.now() - started;
 }
 
@@ -132,7 +136,7 @@ async function decodeWasm(file: string): Promise<Milliseconds> {
     tool: 'ffmpeg',
     path: file,
     outputs: 0,
-    args: (input: string) => ['-v', 'fatal', '-i', input, '-map', '0:v:0', '-f', 'null', '-'],
+    args: (input: string) => ['-v', 'fatal', ...toNothing(input)],
   } as const;
   for await (const message of new WasmEngine().run(command, { stallLimit: 600 })) {
     if (message.kind === 'exit' && message.code !== 0 && message.log.lineCount > 1)

@@ -183,8 +183,19 @@ describe('longwatch list, show, frame, check and remove', () => {
   });
 
   it('find the library whole', async () => {
-    const { exit, stdout } = await run('check', '--json');
-    expect([exit, JSON.parse(stdout).ok]).toEqual([0, true]);
+    const { exit, stdout } = await run('check');
+    expect([exit, stdout]).toEqual([
+      0,
+      `ok  database      in order
+ok  references    in order
+ok  full text     in order
+ok  counts        in order
+ok  windows       in order
+ok  events        in order
+ok  embeddings    in order
+ok  vector index  no index file for minilm-l6-v2-fp16; search is exact
+`,
+    ]);
   });
 
   it('forget a video, and nothing when one of the names is wrong', async () => {
@@ -211,6 +222,7 @@ describe('the command line', () => {
     expect((await run('serch', 'bird')).exit).toBe(2);
     expect((await run('list', '--verbose')).exit).toBe(2);
     expect((await run('export', VIDEO_ID, '--format', 'docx')).exit).toBe(2);
+    expect((await run('migrate', 'from', 'to')).stderr).toContain("unknown option '--library'");
   });
 
   it('has help for every verb and a version', async () => {

@@ -39,8 +39,8 @@ const LIFE: readonly Step[] = [
   ['infer', 1],
   ['commit', 1],
   ['committed', 2],
-  ['conclude', 1],
   ['stretch', 1],
+  ['conclude', 1],
   ['job_end', 1],
   ['claim', 2],
   ['committed', 1],
@@ -80,7 +80,7 @@ beforeAll(async () => {
   expect(shown.segments).toHaveLength(5);
 });
 
-/** Sound, so that a layer of its own pass has something to write. */
+/** Sound, so that a layer has something to write. */
 function withSilence(seconds: number): string[] {
   const silence = ['-f', 'lavfi', '-i', 'anullsrc=r=16000:cl=mono', '-t', String(seconds)];
   return ['-i', 'clip.mkv', ...silence, '-copyts', '-c:v', 'copy', '-c:a', 'pcm_s16le'];

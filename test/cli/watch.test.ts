@@ -133,9 +133,12 @@ describe('longwatch jobs', () => {
     expect((await jobs('pause', id.slice(0, 8))).stdout).toContain('  paused  ');
     expect((await longwatch(['ingest', film, ...common])).stderr).toContain(`longwatch jobs resume ${id}`);
     expect((await jobs('resume', id)).stdout).toContain('  queued  ');
+    const reordered = await jobs('reorder', id, '--priority', '-20', '--json');
+    expect(JSON.parse(reordered.stdout)).toMatchObject({ jobs: [{ id, state: 'queued', priority: -20 }] });
+    expect((await jobs('reorder', id)).stderr).toContain('longwatch jobs reorder ID --priority -20');
     expect((await jobs('cancel', id)).stdout).toContain('  cancelled  ');
     expect((await jobs()).stderr).toContain('Nothing waits, runs or failed.');
-    expect((await jobs('--all')).stdout).toContain('cancelled  priority 7');
+    expect((await jobs('--all')).stdout).toContain('cancelled  priority -20');
     expect((await jobs('retry', id)).exit).toBe(0);
     expect((await jobs('retry', id)).exit).toBe(1);
     expect((await jobs('cancel')).exit).toBe(2);

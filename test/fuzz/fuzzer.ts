@@ -127,8 +127,8 @@ export async function fuzz({ engine, seed, first = 0, goOn, clips, onFinding }: 
       if (what !== undefined) note(number, name, bytes, what);
     }
     const { checks } = await child.check();
-    for (const { detail } of checks.filter(({ ok }) => !ok))
-      note(first + tried - 1, 'library', new Uint8Array(), detail);
+    for (const { name, detail } of checks.filter(({ ok }) => !ok))
+      note(first + tried - 1, 'library', new Uint8Array(), `${name}: ${detail}`);
     for (const left of readdirSync(temporary))
       note(first + tried - 1, left, new Uint8Array(), 'a file was left behind');
     return { tried, read, refused, peakMb, slowest, findings };

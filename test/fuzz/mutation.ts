@@ -1,19 +1,17 @@
 /** Damage that a seed decides: the same seed gives the same bytes on every machine. */
 
-/** Mulberry32, a small generator of 32 bits of state. */
+import { type Random, seededRandom } from '../../fixtures/film/random.js';
+
 export class Dice {
-  #state: number;
+  readonly #random: Random;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#random = seededRandom(seed);
   }
 
   /** A whole number in [0, below). */
   below(below: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+    return Math.floor(this.#random.next() * below);
   }
 
   pick<T>(list: readonly T[]): T {

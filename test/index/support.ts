@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { seededRandom } from '../../fixtures/film/random.js';
 import type { NewVideo } from '../../index/library.js';
 import type { WindowWrite } from '../../index/store/records.js';
 import { type LibraryOptions, openLibrary, type SqliteLibrary } from '../../index/store/sqlite-library.js';
@@ -78,16 +79,9 @@ export function windowOf(index: number, events: WindowWrite['events'] = []): Win
   };
 }
 
-/** Uniform in [0, 1), the same for the same seed. mulberry32 */
+/** Uniform in [0, 1), the same for the same seed. */
 export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  return seededRandom(seed).next;
 }
 
 /**

@@ -45,7 +45,12 @@ async function fill(library: Library): Promise<string> {
   for (const path of ['/b', '/a']) await library.addJob({ path, file: { sizeBytes: 5, modified: 6.5 } });
   const held = await library.claimJob(claim);
   if (held) await library.endJob(held.fence, { kind: 'failed', error: { code: 'disk_full', detail: 'Full.' } });
-  await library.claimJob(claim);
+  const running = await library.claimJob(claim);
+  if (running)
+    await library
+      .underJob(running.fence)
+      .sharedWindows.offer(id, { model: 'm', frames: '', together: true, pictures: new Map([[0, 'seen']]) });
+  await library.sharedWindows.claim({ ...claim, model: 'm', most: 1 });
   await library.pauseJobs(true);
   await library.watches.add(
     { id: 'w', query: 'q', videoIds: [id], minScore: 0.5, url: 'https://x.example/', created: 1 },
@@ -76,6 +81,7 @@ async function facts(library: Library, id: string) {
     last: await library.lastJobs(),
     paused: await library.jobsPaused(),
     givenUp: await library.givenUpWindows(id),
+    waiting: await library.sharedWindows.waiting(id),
     layer: await library.beginLayer(id, 'speech', 'whisper'),
     summary: await library.getSummary(id, sha256('texts')),
     watches: await library.watches.list(),

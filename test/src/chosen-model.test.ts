@@ -5,8 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openChosenEmbedder } from '../../src/chosen-embedder.js';
-import { installedModel, openChosenModel } from '../../src/chosen-model.js';
+import { chosenNeeds, installedModel, openChosenModel } from '../../src/chosen-model.js';
 import { loadConfig } from '../../src/config.js';
+import type { ModelNeeds } from '../../src/model.js';
 import { buildModel } from '../../src/qwen/build.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-chosen-'));
@@ -44,6 +45,14 @@ describe('a model that knows a narrow world only', () => {
 
   it('is used by name, and says what it is', async () => {
     const chosen = await openChosenModel(settings('both', 'toy'));
+    // What a plan goes by is known before any weight is read.
+    const needs = await chosenNeeds(settings('both', 'toy'));
+    const told = (one: ModelNeeds | undefined) => {
+      const size = one?.pictureSize({ width: 640, height: 360 });
+      return [one?.id, size, size && one?.tokensPerPair(size), one?.frameRate];
+    };
+    expect(told(needs)).toEqual(told(chosen.backend));
+    expect(await chosenNeeds(settings('none'))).toBeUndefined();
     expect(chosen.notice).toBe('toy knows drawn films only: what it says of other pictures means nothing.');
     await chosen.backend?.close();
   });

@@ -3,17 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { LibrarySearcher, PictureQuery } from '../../index/search/searcher.js';
 import type { SearchAnswer } from '../../index/search/types.js';
 import type { VideoRecord } from '../../index/store/records.js';
-import type { Decoder, PictureReader } from '../../ingest/video/decoder.js';
+import type { PictureReader } from '../../ingest/video/decoder.js';
 import { LongwatchError } from '../../src/errors.js';
 import { MAX_PICTURE_BYTES, type PictureSource, searchByPicture } from '../../src/picture-search.js';
 import { FakePictureEmbedder } from '../fake-picture-embedder.js';
+import { RefusingDecoder } from './refusing-decoder.js';
 
 const ANSWER: SearchAnswer = { query: '', took: 0, mode: 'pictures', results: [], count: 0, noMatch: true };
 const VIDEO = { id: 'v', title: 'Film', duration: 30, path: '/films/film.mp4' } as VideoRecord;
 
 /** Reads every file as one red pixel, and remembers what was in it. */
-class RedReader implements Decoder, PictureReader {
-  readonly id = 'wasm';
+class RedReader extends RefusingDecoder implements PictureReader {
   readonly contents: string[] = [];
   readonly paths: string[] = [];
   shown = { width: 64, height: 36 };
@@ -25,22 +25,6 @@ class RedReader implements Decoder, PictureReader {
     if (this.fails) throw new LongwatchError('invalid_input', 'The picture cannot be decoded.', { path });
     sizeOf(this.shown);
     return { width: 1, height: 1, rgb: Uint8Array.of(255, 0, 0) };
-  }
-
-  version = refuse;
-  probe = refuse;
-  subtitles = refuse;
-  still = refuse;
-  stretch = refuse;
-  clip = refuse;
-
-  sound(): never {
-    throw new Error('Nobody asked for sound.');
-  }
-
-  // biome-ignore lint/correctness/useYield: nothing of a video is read here
-  async *decode(): ReturnType<Decoder['decode']> {
-    return refuse();
   }
 }
 

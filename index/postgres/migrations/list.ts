@@ -2,8 +2,10 @@
 
 import type { Migration } from '../../store/migrations/migration.js';
 import { firstSchema } from './first-schema.js';
+import { freePoints } from './free-points.js';
+import { sharedWindows } from './shared-windows.js';
 import { sharedWork } from './shared-work.js';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, sharedWork];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, sharedWork, sharedWindows, freePoints];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

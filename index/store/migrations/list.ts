@@ -5,6 +5,7 @@ import { firstSchema } from './first-schema.js';
 import { layers } from './layers.js';
 import type { Migration } from './migration.js';
 import { scale } from './scale.js';
+import { sharedWindows } from './shared-windows.js';
 import { sharedWork } from './shared-work.js';
 import { standingQueries } from './standing-queries.js';
 import { summaries } from './summaries.js';
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly Migration[] = [
   tagsAndMakings,
   scale,
   sharedWork,
+  sharedWindows,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -16,7 +16,7 @@ import { EXIT, table } from '../terminal.js';
 const QUESTIONS = ['something falls on an animal', 'running water', 'open movie', 'fade from black', 'two cars race'];
 const ROUNDS = 10;
 
-export const benchCommand = verb('bench', 'how fast this machine reads a film and searches it, measured')
+export const benchCommand = verb('bench', 'how fast this machine reads a film and searches it, measured', 'settings')
   .argument('[file]', 'a video (default: the 30 seconds of film that come along)')
   .addOption(profileOption())
   .action((given: string | undefined, options: ReadingOptions) =>
@@ -43,6 +43,7 @@ export const benchCommand = verb('bench', 'how fast this machine reads a film an
             name: part.name,
             took_ms: Math.round(part.took),
             speed_x: speed(duration, part.took),
+            ...(part.beside && { beside: part.beside }),
           })),
           search: { count: asked.length, p50_ms: quantile(asked, 0.5), p95_ms: quantile(asked, 0.95) },
           peak_memory_bytes: peak,
@@ -50,7 +51,7 @@ export const benchCommand = verb('bench', 'how fast this machine reads a film an
         terminal.line(`Longwatch ${VERSION} on ${machine}, Node ${process.versions.node}, ${decoder}`);
         terminal.line(`${video.title}: ${formatTime(duration)}, ${video.width} x ${video.height}`);
         const rows = [{ name: 'all of it', took }, ...parts].map((part) => [
-          part.name,
+          'beside' in part ? `${part.name}, beside ${part.beside}` : part.name,
           `${(part.took / 1000).toFixed(2)} s`,
           `${speed(duration, part.took)}x realtime`,
         ]);

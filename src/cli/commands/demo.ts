@@ -17,6 +17,7 @@ interface DemoOptions extends CommonOptions {
 export const demoCommand = verb(
   'demo',
   'the tour: reads a real film and a drawn hour, asks a few questions, prints the answers with their times',
+  'settings',
 )
   .addOption(
     new Option('--part <part>', 'only the real film, or only the drawn hour with the small model').choices(PARTS),

@@ -55,12 +55,11 @@ function show({ path, duration, took, stages, skipped, tokens, diskBytes }: Inge
   terminal.line(
     `${visible(path)}: ${formatTime(duration)} of video in about ${span(took)}, ${megabytes(diskBytes)}${tokens > 0 ? `, ${tokens} visual tokens` : ''}`,
   );
-  for (const { name, took: part, speed } of stages)
-    terminal.line(
-      part === undefined
-        ? `  ${name}: too slow to tell from a short try`
-        : `  ${name}: ${span(part)} (${speed.toFixed(1)}x realtime)`,
-    );
+  for (const { name, took: part, speed, beside } of stages) {
+    if (beside) terminal.line(`  ${name}: in the time of ${beside}`);
+    else if (part === undefined) terminal.line(`  ${name}: too slow to tell from a short try`);
+    else terminal.line(`  ${name}: ${span(part)} (${speed.toFixed(1)}x realtime)`);
+  }
   for (const [name, why] of Object.entries(skipped)) terminal.line(`  ${name}: left out. ${visible(why)}`);
 }
 

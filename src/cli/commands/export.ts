@@ -25,7 +25,11 @@ export const exportCommand = verb('export', 'subtitles, chapters or data of one 
   .argument('<video>', 'id, id prefix or path')
   .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMAT_NAMES).makeOptionMandatory())
   .addOption(new Option('--layer <layer>', 'which layer (default: the one that suits the format)').choices([...LAYERS]))
-  .option('--target-count <n>', 'of a summary: at most so many chapters, of even length', wholeNumber)
+  .option(
+    '--target-count <n>',
+    'of a summary: at most so many chapters, of even length; shots that go together are titled by a line of the film',
+    wholeNumber,
+  )
   .option('--min-length <time>', 'of a summary: no chapter is shorter')
   .option('-o, --output <file>', 'where to write it (default: stdout)')
   .action((name: string, options: ExportOptions) =>

@@ -3,13 +3,15 @@ import { problemJson } from '../../../api/schema/problem.js';
 import { videoJson } from '../../../api/schema/video.js';
 import { findVideoFiles } from '../../../ingest/folder.js';
 import type { JobRecord } from '../../../ingest/jobs/job.js';
-import { DEFAULT_PRIORITY, PRIORITY_LIMITS } from '../../../ingest/jobs/job.js';
+import { DEFAULT_PRIORITY } from '../../../ingest/jobs/job.js';
 import { canonicalPlace } from '../../../ingest/media.js';
-import { LongwatchError, toLongwatchError } from '../../errors.js';
+import { toLongwatchError } from '../../errors.js';
 import { publicAddress } from '../../library-address.js';
+import type { PartCost } from '../../pipeline.js';
 import { tagSet } from '../../tag.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { collect, profileOption, type ReadingOptions, type VerbContext, verb, withEngine } from '../command.js';
+import { parsePriority } from '../priority.js';
 import { ProgressLine } from '../progress.js';
 import { EXIT, visible } from '../terminal.js';
 
@@ -37,7 +39,7 @@ export const ingestCommand = verb(
   .action((paths: string[], options: IngestOptions) =>
     withEngine(options, true, async (context) => {
       const files = await findVideoFiles(paths, context.engine.objects);
-      const priority = priorityOf(options.priority);
+      const priority = parsePriority(options.priority ?? String(DEFAULT_PRIORITY));
       const tags = tagSet(options.tag ?? []);
       return options.detach
         ? queue(context, files, { priority, tags })
@@ -57,15 +59,6 @@ async function queue(
   for (const job of jobs) terminal.line(`${job.id}  ${visible(job.path)}`);
   terminal.note(`${jobs.length} waiting for \`longwatch serve\` on ${publicAddress(engine.config.library)}.`);
   return EXIT.done;
-}
-
-function priorityOf(text = String(DEFAULT_PRIORITY)): number {
-  const { min, max } = PRIORITY_LIMITS;
-  const priority = Number(text);
-  if (/^-?\d{1,3}$/.test(text) && priority >= min && priority <= max) return priority;
-  throw new LongwatchError('invalid_input', `--priority cannot be "${text}".`, {
-    hint: `Give a whole number from ${min} to ${max}.`,
-  });
 }
 
 async function ingestAll(
@@ -92,14 +85,17 @@ async function ingestAll(
         path: file,
         outcome,
         took_ms: Math.round(took),
-        parts: parts.map((part) => ({ name: part.name, took_ms: Math.round(part.took) })),
+        parts: parts.map(({ name, took, beside }) => ({ name, took_ms: Math.round(took), ...(beside && { beside }) })),
         video: videoJson(video),
       });
       const speed =
         outcome === 'ingested' ? `, ${(video.duration / (took / 1000)).toFixed(1)}x realtime` : ', already there';
       terminal.line(`${video.id}  ${formatTime(video.duration)}  ${visible(video.title)}${speed}`);
-      if (parts.some(({ name }) => name !== 'windows'))
-        terminal.note(parts.map((part) => `${part.name} ${(part.took / 1000).toFixed(1)} s`).join(', '));
+      if (parts.some(({ name }) => name !== 'windows')) {
+        const cost = ({ name, took, beside }: PartCost) =>
+          beside ? `${name} in the time of ${beside}` : `${name} ${(took / 1000).toFixed(1)} s`;
+        terminal.note(parts.map(cost).join(', '));
+      }
       for (const [name, { state, note }] of Object.entries(video.stages))
         if (state === 'failed') terminal.warn(`${visible(file)}: ${name} failed. ${visible(note ?? '')}`);
       for (const warning of video.warnings) terminal.warn(`${visible(file)}: ${visible(warning)}`);

@@ -5,12 +5,14 @@ import { LongwatchError } from '../../errors.js';
 import type { Engine } from '../../main.js';
 import { formatTime, type Milliseconds } from '../../time.js';
 import { type CommonOptions, everyRow, type VerbContext, verb, withEngine } from '../command.js';
+import { parsePriority } from '../priority.js';
 import { EXIT, table, visible } from '../terminal.js';
 
 const SHORTEST_PREFIX = 4;
 
 interface JobsOptions extends CommonOptions {
   readonly all?: boolean;
+  readonly priority?: string;
 }
 
 /** What can be done with jobs. Without an id, `pause` and `resume` mean the whole queue. */
@@ -20,16 +22,21 @@ const ACTIONS = {
   cancel: ({ jobs }: Engine, id: string) => jobs.cancel(id),
   retry: ({ jobs }: Engine, id: string) => jobs.retry(id),
 } as const;
-type Action = keyof typeof ACTIONS;
+/** `reorder` needs to be told how. */
+type Action = keyof typeof ACTIONS | 'reorder';
+type Act = (engine: Engine, id: string) => Promise<JobRecord>;
 
-export const jobsCommand = verb('jobs', 'what waits, runs and failed; pause, resume, cancel and retry it')
-  .addArgument(new Argument('[action]', 'what to do (default: list them)').choices(Object.keys(ACTIONS)))
+export const jobsCommand = verb('jobs', 'what waits, runs and failed; pause, resume, cancel, retry and reorder it')
+  .addArgument(
+    new Argument('[action]', 'what to do (default: list them)').choices([...Object.keys(ACTIONS), 'reorder']),
+  )
   .argument('[job...]', 'ids or the beginnings of them; none: pause or resume the whole queue, in every process')
   .option('--all', 'also list jobs that are done or cancelled')
+  .option('--priority <n>', 'with reorder: from -100 to 100, higher ones are done first, 0 is usual; what runs goes on')
   .action((action: Action | undefined, ids: string[], options: JobsOptions) =>
     withEngine(options, false, (context) => {
       if (action === undefined) return show(context, options.all ?? false);
-      if (ids.length > 0) return each(context, action, ids);
+      if (ids.length > 0) return each(context, actOf(action, options), ids);
       if (action === 'pause' || action === 'resume') return pauseAll(context, action === 'pause');
       throw new LongwatchError('invalid_input', `\`jobs ${action}\` needs the id of a job.`, {
         hint: 'See `longwatch jobs --all`.',
@@ -81,10 +88,20 @@ async function pauseAll({ engine, terminal }: VerbContext, paused: boolean): Pro
   return EXIT.done;
 }
 
-async function each({ engine, terminal }: VerbContext, action: Action, names: readonly string[]): Promise<number> {
+function actOf(action: Action, { priority }: JobsOptions): Act {
+  if (action !== 'reorder') return ACTIONS[action];
+  if (priority === undefined)
+    throw new LongwatchError('invalid_input', '`jobs reorder` needs a priority.', {
+      hint: 'For instance: longwatch jobs reorder ID --priority -20',
+    });
+  const wanted = parsePriority(priority);
+  return ({ jobs }, id) => jobs.prioritise(id, wanted);
+}
+
+async function each({ engine, terminal }: VerbContext, act: Act, names: readonly string[]): Promise<number> {
   const all = await everyRow((page) => engine.jobs.list(page));
   const jobs: JobRecord[] = [];
-  for (const name of names) jobs.push(await ACTIONS[action](engine, idOf(name, all)));
+  for (const name of names) jobs.push(await act(engine, idOf(name, all)));
   terminal.document({ jobs: jobs.map((job) => jobJson(job)) });
   for (const job of jobs) terminal.line(`${job.id.slice(0, 8)}  ${job.state}  ${visible(job.path)}`);
   return EXIT.done;

@@ -5,7 +5,7 @@ import { isPostgresAddress, publicAddress } from '../../library-address.js';
 import { type CommonOptions, verb, withSignal } from '../command.js';
 import { EXIT, table } from '../terminal.js';
 
-export const migrateCommand = verb('migrate', 'take a library from a folder to PostgreSQL or back')
+export const migrateCommand = verb('migrate', 'take a library from a folder to PostgreSQL or back', 'nothing')
   .argument('<from>', 'folder, or postgres://USER@HOST/DATABASE')
   .argument('<to>', 'the same; nothing may be in it')
   .addHelpText(

@@ -148,7 +148,11 @@ const verifyCommand = modelsVerb('verify', 'read every byte of a built model aga
     }),
   );
 
-const compareCommand = verb('compare', 'does a checkpoint compute here what the reference implementation computes?')
+const compareCommand = verb(
+  'compare',
+  'does a checkpoint compute here what the reference implementation computes?',
+  'settings',
+)
   .argument('<checkpoint>', 'folder of the checkpoint')
   .argument('<golden>', 'folder with golden.json and golden.safetensors')
   .addOption(dtypeOption('fp32'))
@@ -157,7 +161,7 @@ const compareCommand = verb('compare', 'does a checkpoint compute here what the 
   .action((checkpoint: string, golden: string, options: CompareOptions) =>
     withSignal(options, async ({ terminal, signal }) => {
       await requireCheckpoint(checkpoint);
-      const { threads } = loadConfig({ library: options.library, config: options.config });
+      const { threads } = loadConfig({ config: options.config });
       const started = Date.now();
       const { cases, worst, greedy, ok, dtype, device } = await withProgress(terminal, 'compare', (show) =>
         compareWithGolden(checkpoint, golden, {

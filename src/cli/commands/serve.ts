@@ -8,7 +8,7 @@ import { publicAddress } from '../../library-address.js';
 import { type Engine, openEngine } from '../../main.js';
 import { VERSION } from '../../version.js';
 import { collect, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
-import { type Log, logJobs, openLog } from '../log.js';
+import { type Log, logJobs, logWindows, openLog } from '../log.js';
 import { stopSignal } from '../stop-signal.js';
 import { EXIT } from '../terminal.js';
 import { sentenceOf } from './watch.js';
@@ -85,9 +85,16 @@ export const serveCommand = verb('serve', 'the API and the page, until it is sto
       );
       engine.jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       logJobs(engine.jobs, log);
+      logWindows(engine.windows, log);
       engine.jobs.takeUpWaiting();
-      if (options.jobs) engine.presence.start();
-      engine.standing.start((error, about) => log.warn({ ...about, code: error.code }, error.message));
+      if (options.jobs) {
+        engine.windows.start();
+        engine.presence.start();
+      }
+      engine.standing.start(
+        (error, about) => log.warn({ ...about, code: error.code }, error.message),
+        (about, message) => log.info(about, message),
+      );
       terminal.document({ url: server.url, library: publicAddress(config.library) });
       terminal.line(
         `Longwatch ${VERSION} on ${server.url} (library ${publicAddress(config.library)}). Stop with Ctrl-C.`,

@@ -7,7 +7,7 @@ import { openEngine } from '../../main.js';
 import type { Milliseconds } from '../../time.js';
 import { VERSION } from '../../version.js';
 import { configOf, profileOption, type ReadingOptions, terminalOf, verb } from '../command.js';
-import { logJobs, openLog } from '../log.js';
+import { logJobs, logWindows, openLog } from '../log.js';
 import { stopSignal } from '../stop-signal.js';
 import { EXIT } from '../terminal.js';
 
@@ -37,20 +37,22 @@ export const workerCommand = verb('worker', 'do the jobs of a library, beside ot
     const work = { lease, heartbeat: Math.min(HEARTBEAT, lease / BEATS_A_LEASE), ...(parts ? { parts } : {}) };
     const engine = await openEngine(config, { create: true, calls: true, work });
     try {
-      const { jobs, presence } = engine;
+      const { jobs, windows, presence } = engine;
       jobs.onTrouble((error) => log.warn({ code: error.code, hint: error.hint }, error.message));
       logJobs(jobs, log);
+      logWindows(windows, log);
       const stopped = stopSignal();
       const { alive } = options;
       presence.start(() => void (alive === undefined || writeFile(alive, '').catch(() => {})));
       jobs.takeUpWaiting();
+      windows.start();
       const library = publicAddress(config.library);
       terminal.document({ worker: jobs.owner, parts: parts ?? JOB_PARTS, library });
       terminal.line(
         `Longwatch ${VERSION} works on ${library}: ${(parts ?? ['everything']).join(', ')}. Stop with Ctrl-C.`,
       );
       await stopped;
-      const drained = jobs.drain(drain);
+      const drained = Promise.all([jobs.drain(drain), windows.drain(drain)]);
       presence.say();
       await drained;
     } finally {

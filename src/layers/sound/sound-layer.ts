@@ -16,6 +16,7 @@ export class SoundLayer implements Layer {
   readonly name = 'sound';
   readonly identity = `sound ${VERSION}`;
   readonly note = 'silence and bangs';
+  readonly readsBeside: boolean = true;
 
   skips(probe: VideoProbe): string | undefined {
     return probe.audio.length === 0 ? 'it has no sound' : undefined;
@@ -49,7 +50,8 @@ export class SoundLayer implements Layer {
         from: Math.max(0, from - BANG_RUN_UP),
       };
       for await (const block of decoder.sound(video.path, video.probe, request, signal ? { signal } : {})) {
-        const samples = block.samples.subarray(0, samplesUntil(video.duration, block.start));
+        const end = await reached(video, block.start + block.samples.length / SOUND_RATE);
+        const samples = block.samples.subarray(0, samplesUntil(end, block.start));
         if (samples.length === 0) break;
         bangs.hear(block.start, samples);
         const known = Math.min(samples.length, samplesUntil(from, block.start));
@@ -62,12 +64,18 @@ export class SoundLayer implements Layer {
       }
     }
     bangs.finish();
-    silences.finish(video.duration);
+    const duration = await reached(video, Number.POSITIVE_INFINITY);
+    silences.finish(duration);
     take();
-    yield stretchTo(video.duration);
+    yield stretchTo(duration);
   }
 
   async close(): Promise<void> {}
+}
+
+/** `time`, or the end of the film where that comes before. */
+async function reached({ duration, reached }: LayerVideo, time: Seconds): Promise<Seconds> {
+  return reached ? reached(time) : Math.min(time, duration);
 }
 
 /** `time`, or the start of the silence that it lies in. */

@@ -46,18 +46,23 @@ export async function readCaptionFiles(
   const problems: string[] = [];
   const neighbours = isObjectUrl(videoPath)
     ? await objectsBeside(videoPath, objects, signal)
-    : await filesBeside(videoPath);
+    : await filesBeside(videoPath).catch((error: unknown) => {
+        problems.push(`Subtitle files beside it were not looked for: ${complaint(error)}`);
+        return [];
+      });
   for (const { name, type, language, read } of captionsOf(videoPath, neighbours)) {
     try {
       files.push(await parseCaptions(path.join(path.dirname(videoPath), name), type, await read(), language));
     } catch (error) {
       if (signal?.aborted) throw error;
-      problems.push(
-        `The subtitle file ${oneLine(name)} was not read: ${oneLine(error instanceof Error ? error.message : String(error))}`,
-      );
+      problems.push(`The subtitle file ${oneLine(name)} was not read: ${complaint(error)}`);
     }
   }
   return { files, problems };
+}
+
+function complaint(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
 }
 
 /** Something in the folder of a video. */
@@ -66,9 +71,10 @@ interface Neighbour {
   readonly read: () => Promise<Uint8Array>;
 }
 
+/** @throws what the system says when the folder cannot be listed */
 async function filesBeside(videoPath: string): Promise<Neighbour[]> {
   const folder = path.dirname(videoPath);
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder);
   return names.sort().map((name) => ({ name, read: () => readBeside(path.join(folder, name)) }));
 }
 

@@ -14,6 +14,8 @@ export interface House {
 export interface HouseOptions {
   readonly readonly?: boolean;
   readonly graphFromRows?: number;
+  /** Where the engine divides its index. */
+  readonly partitionRows?: number;
 }
 
 /** The code of what `act` throws, now or later; undefined when it does not. */

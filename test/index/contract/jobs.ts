@@ -37,9 +37,13 @@ export function jobsContract({ make, again }: House): void {
         file,
       });
       const { fence } = await claimed();
-      const step = { stage: 'windows', progress: 0.5, speed: 3.25, eta: 9000, progressed: 2000 };
-      expect(await library.renewJob(fence, 60_000, step)).toBe(true);
-      expect(await library.getJob(first.id)).toMatchObject({ ...step, state: 'running', attempts: 1 });
+      const said = { stage: 'windows', progress: 0.5, speed: 3.25, eta: 9000 };
+      const progressed = Date.now() - 3_600_000;
+      expect(await library.renewJob(fence, 60_000, { ...said, progressed })).toBe(true);
+      const running = await library.getJob(first.id);
+      expect(running).toMatchObject({ ...said, state: 'running', attempts: 1 });
+      // A database tells it by its own clock, from which this one's is no second off.
+      expect(Math.abs((running?.progressed ?? 0) - progressed)).toBeLessThan(1000);
       expect(await library.endJob(fence, { kind: 'done', videoId: 'v' })).toMatchObject({
         state: 'done',
         videoId: 'v',
@@ -52,6 +56,28 @@ export function jobsContract({ make, again }: House): void {
         (await library.listJobs({ limit: 1, cursor: page.nextCursor as string })).items.map(({ id }) => id),
       ).toEqual([first.id]);
       expect(await library.getJob('nope')).toBeUndefined();
+    });
+
+    it('shows who follows it the jobs that run, wait next or are new, and those that are asked for', async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < 320; i++) ids.push((await library.addJob({ path: `/${i}` })).id);
+      const at = (i: number) => ids[i] ?? '';
+      const { fence } = await claimed({ ...CLAIM, id: at(10) });
+      await library.cancelJob(at(20));
+      await library.cancelJob(at(30));
+      const sight = await library.sightJobs([at(20), at(205), 'nope']);
+      const seen = new Set(sight?.jobs.map(({ id }) => id));
+      expect(seen.size).toBe(sight?.jobs.length);
+      // 200 next ones without the three above, the newest hundred, one that runs and two by name.
+      expect(seen.size).toBe(200 + 100 + 1 + 2);
+      expect([10, 20, 30, 202, 203, 205, 208, 235].map((i) => seen.has(at(i)))).toEqual([
+        ...[true, true, false, true, false, true, false, true],
+      ]);
+      expect(sight?.jobs.find(({ id }) => id === at(10))).toEqual(await library.getJob(at(10)));
+      if (sight?.state !== undefined) expect(await library.sightJobs([], sight.state)).toBeUndefined();
+      await library.endJob(fence, { kind: 'done', videoId: 'v' });
+      const next = await library.sightJobs([at(10)], sight?.state);
+      expect(next?.jobs.find(({ id }) => id === at(10))?.state).toBe('done');
     });
 
     it('has one living job for a path, with the higher of the priorities that were asked for', async () => {
@@ -78,6 +104,20 @@ export function jobsContract({ make, again }: House): void {
       expect(await library.claimJob(CLAIM)).toBeUndefined();
       await library.resumeJob(fence.jobId);
       expect((await claimed()).job.path).toBe('/later');
+    });
+
+    it('takes a job sooner or later when its priority is changed, and refuses that when it has ended', async () => {
+      const { id } = await library.addJob({ path: '/a' });
+      await library.addJob({ path: '/b', priority: -10 });
+      expect(await library.prioritiseJob(id, -20)).toMatchObject({ id, priority: -20, state: 'queued' });
+      expect((await claimed()).job.path).toBe('/b');
+      const { fence } = await claimed();
+      // What runs keeps its lease, and waits with the new priority when it is put back.
+      expect(await library.prioritiseJob(id, 30)).toMatchObject({ state: 'running', priority: 30 });
+      expect(await library.endJob(fence, { kind: 'later' })).toMatchObject({ state: 'queued', priority: 30 });
+      await library.cancelJob(id);
+      expect(await codeOf(() => library.prioritiseJob(id, 1))).toBe('conflict');
+      expect(await codeOf(() => library.prioritiseJob('nope', 1))).toBe('not_found');
     });
 
     it('gives a job away when its lease has run out or its process is gone, and to nobody before', async () => {

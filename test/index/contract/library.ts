@@ -5,6 +5,7 @@ import type { House } from './house.js';
 import { jobsContract } from './jobs.js';
 import { layersContract } from './layers.js';
 import { placesContract } from './places.js';
+import { sharedWindowsContract } from './shared-windows.js';
 import { standingContract } from './standing.js';
 import { summariesContract } from './summaries.js';
 import { tagsContract } from './tags.js';
@@ -19,6 +20,7 @@ export function libraryContract(house: House): void {
   layersContract(house);
   summariesContract(house);
   jobsContract(house);
+  sharedWindowsContract(house);
   placesContract(house);
   standingContract(house);
   fullTextContract(house);

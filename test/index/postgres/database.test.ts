@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../../index/postgres/database.js';
 import { Jobs, requireHeld } from '../../../index/postgres/jobs.js';
+import { MIGRATIONS } from '../../../index/postgres/migrations/list.js';
 import { connectPool } from '../../../index/postgres/pool.js';
 import { openPostgresLibrary } from '../../../index/postgres/postgres-library.js';
 import { prepareSchema } from '../../../index/postgres/schema.js';
@@ -29,6 +30,23 @@ async function opening(): Promise<{ readonly db: Database; readonly address: str
 const NO_FENCE = { jobId: '', token: 0 };
 const CLAIM = { owner: 'one', lease: 60_000, isGone: () => false };
 
+interface Column {
+  readonly table: string;
+  readonly type: string;
+  /** Who writes a row must give it. */
+  readonly given: boolean;
+}
+
+/** By `table.column`. */
+async function columnsOf(db: Database): Promise<Map<string, Column>> {
+  const rows = await db.all<{ table: string; column: string; type: string; given: boolean }>(
+    `SELECT table_name AS table, column_name AS column, data_type AS type,
+       is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO' AND is_generated = 'NEVER' AS given
+     FROM information_schema.columns WHERE table_schema = 'longwatch'`,
+  );
+  return new Map(rows.map(({ column, ...rest }) => [`${rest.table}.${column}`, rest]));
+}
+
 describe('the address of a library', () => {
   it.each([
     [
@@ -49,7 +67,7 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     const address = await temporaryDatabase();
     await Promise.all([1, 2, 3].map(() => prepareSchema(connect(address), { create: true })));
     const steps = await connect(address).all<{ version: number }>('SELECT version FROM longwatch.schema_step');
-    expect(steps).toEqual([{ version: 1 }, { version: 2 }]);
+    expect(steps).toEqual([{ version: 1 }, { version: 2 }, { version: 3 }, { version: 4 }]);
   });
 
   it('without a library, with a newer one, or not there at all is refused by name', async () => {
@@ -94,6 +112,22 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
     } finally {
       await older.close();
     }
+  });
+
+  it('is changed by no step so that an older program, which knows nothing of it, could not write as before', async () => {
+    const db = connect(await temporaryDatabase());
+    await db.run('CREATE SCHEMA longwatch');
+    let before = new Map<string, Column>();
+    for (const { name, sql } of MIGRATIONS) {
+      await db.run(sql);
+      const after = await columnsOf(db);
+      const isOld = (table: string) => [...before.values()].some((column) => column.table === table);
+      for (const [place, column] of before) expect(after.get(place), `${name}: ${place}`).toEqual(column);
+      const asked = [...after].filter(([place, { table, given }]) => !before.has(place) && isOld(table) && given);
+      expect(asked, name).toEqual([]);
+      before = after;
+    }
+    expect(before.size).toBeGreaterThan(100);
   });
 
   it('opened for reading refuses to write', async () => {
@@ -145,7 +179,6 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
         vi.useRealTimers();
       }
     };
-    const step = { stage: 'windows', progress: 0, progressed: 0 };
     const error = { code: 'disk_full', detail: 'It is full.' };
     for (const by of [3_600_000, -3_600_000]) {
       const { id } = await ours.add({ path: `/film ${by}` });
@@ -158,7 +191,10 @@ describe.skipIf(noServer)('a PostgreSQL database', () => {
       const other = await clockOff(by, () => astray.claim({ ...CLAIM, owner: 'astray' }));
       expect(other?.job.id).toBe(id);
       expect(await ours.claim(CLAIM)).toBeUndefined();
-      expect(await clockOff(by, () => astray.renew(other?.fence ?? NO_FENCE, 60_000, step))).toBe(true);
+      const step = () => ({ stage: 'windows', progress: 0, progressed: Date.now() });
+      expect(await clockOff(by, () => astray.renew(other?.fence ?? NO_FENCE, 60_000, step()))).toBe(true);
+      // When it got on is not off either.
+      expect(Math.abs(((await ours.get(id))?.progressed ?? 0) - Date.now())).toBeLessThan(60_000);
       expect(await ours.claim(CLAIM)).toBeUndefined();
       // What it puts back for a minute waits for a minute.
       const retry = () => astray.end(other?.fence ?? NO_FENCE, { kind: 'retry', error, runAt: Date.now() + 60_000 });

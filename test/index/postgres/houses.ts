@@ -50,7 +50,7 @@ export function postgresHouse(start: () => Promise<Server>): House {
     );
     const points = tables.filter(({ name }) => name.startsWith('embedding_point_')).map(({ name }) => name);
     const rows = tables.map(({ name }) => name).filter((name) => !KEPT.includes(name) && !points.includes(name));
-    for (const name of points) await cleaner.run(`DROP TABLE ${name}`);
+    for (const name of points) await cleaner.run(`DROP TABLE IF EXISTS ${name}`);
     await cleaner.run(`TRUNCATE ${rows.join(', ')} RESTART IDENTITY`);
     await cleaner.run('UPDATE meta SET value = 0');
   };

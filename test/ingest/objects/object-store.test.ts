@@ -3,6 +3,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findVideoFiles } from '../../../ingest/folder.js';
@@ -241,7 +243,36 @@ describe('a folder of objects', () => {
       { url: `s3://${BUCKET}/two+.mp4`, sizeBytes: 1, modified: Date.parse('2026-01-01'), etag: '"x"' },
     ]);
   });
+
+  it.each([
+    [
+      'has no end',
+      (response: http.ServerResponse) => void pipeline(Readable.from(endless()), response).catch(() => {}),
+    ],
+    ['begins again for ever', (response: http.ServerResponse) => void response.end(listOf('a&#9999999;.mp4', 'same'))],
+  ])('is refused when it %s', async (_name, answer) => {
+    bucket.door = (_request, response) => answer(response);
+    const found: string[] = [];
+    const listing = async () => {
+      for await (const facts of bucket.store().list(`s3://${BUCKET}/`)) found.push(facts.url);
+    };
+    await expect(listing()).rejects.toMatchObject({
+      code: 'bad_config',
+      message: expect.stringContaining('does not list'),
+    });
+    expect(found.length).toBeLessThanOrEqual(2);
+  });
 });
+
+function* endless(): Generator<string> {
+  for (;;) yield `<ListBucketResult>${'<Contents></Contents>'.repeat(3000)}`;
+}
+
+/** A page with one object, that says where the next page begins. */
+function listOf(key: string, next: string): string {
+  const entry = `<Key>${key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"x"</ETag><Size>1</Size>`;
+  return `<ListBucketResult><NextContinuationToken>${next}</NextContinuationToken><Contents>${entry}</Contents></ListBucketResult>`;
+}
 
 /** An address at which nobody listens. */
 async function nobody(): Promise<string> {

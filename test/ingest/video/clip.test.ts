@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readFrameNumber } from '../../../fixtures/clips/numbered-frame.js';
-import { CLIPS } from '../../../fixtures/clips/recipes.js';
+import { CLIPS, KEYED } from '../../../fixtures/clips/recipes.js';
 import { type ClipRecipe, renderClip } from '../../../fixtures/clips/render.js';
 import type { ClipRequest } from '../../../ingest/video/clip.js';
 import { type ClipPacket, clipTicks, planClip, readClipPackets } from '../../../ingest/video/clip-plan.js';
@@ -13,15 +13,6 @@ import { drain } from './drain.js';
 import { DECODERS } from './engines.js';
 
 const STEP = 1001 / 24_000;
-/** 120 frames at 24000/1001 with a key frame every 24 and two B-frames between the others. */
-const KEYED: ClipRecipe = {
-  name: 'keyed',
-  container: 'mp4',
-  timeBase: { num: 1, den: 24_000 },
-  pts: Array.from({ length: 120 }, (_, index) => index * 1001),
-  gop: 24,
-  bFrames: 2,
-};
 const DURATION = 120 * STEP;
 
 /** What a coder of sound may put before its first sample, and the grain of its packets. */

@@ -81,6 +81,18 @@ describe('a probe', () => {
     expect(read([{ ...VIDEO, duration: 'N/A' }]).claimedDuration).toBeUndefined();
   });
 
+  it('takes off what lies before the first frame where the length is noted from the clock on', () => {
+    const late = { ...VIDEO, start_time: '100.000000', tags: { DURATION: '00:01:52.167000000' } };
+    const lavf = { duration: '112.167000', tags: { ENCODER: 'Lavf59.27.100' } };
+    expect(read([late], lavf).claimedDuration).toBeCloseTo(12.167, 9);
+    expect(read([late], { ...lavf, tags: { encoder: 'libebml v1.4.4 + libmatroska v1.7.1' } }).claimedDuration).toBe(
+      112.167,
+    );
+    const merged = { ...late, tags: { ...late.tags, '_STATISTICS_WRITING_APP-eng': 'mkvmerge v74' } };
+    expect(read([merged], lavf).claimedDuration).toBe(112.167);
+    expect(read([{ ...late, tags: {} }], lavf).claimedDuration).toBe(112.167);
+  });
+
   it('cleans tags: no control characters, at most 1,000 characters, none about the muxer', () => {
     const { tags } = read([VIDEO], {
       tags: { Title: 'a\u0000\u001b[31mb', comment: 'x'.repeat(5000), encoder: 'Lavf', __proto__x: 'y' },

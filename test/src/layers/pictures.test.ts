@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { DecodeRequest, Decoder, DecodeSummary, VideoProbe } from '../../../ingest/video/decoder.js';
+import type { DecodeRequest, DecodeSummary, VideoProbe } from '../../../ingest/video/decoder.js';
 import type { Picture, Thumbnail } from '../../../ingest/video/frame.js';
 import { LongwatchError } from '../../../src/errors.js';
 import type { LayerEvent, LayerStretch } from '../../../src/layers/layer.js';
 import { PicturesLayer } from '../../../src/layers/pictures/pictures.js';
 import { PictureRuns } from '../../../src/layers/pictures/runs.js';
 import { FakePictureEmbedder } from '../../fake-picture-embedder.js';
+import { RefusingDecoder } from '../refusing-decoder.js';
 
 const FPS = 10;
 const SIZE = { width: 32, height: 32 } as const;
@@ -26,16 +27,17 @@ function frameOf(scene: Scene, index: number): { thumbnail: Thumbnail; picture: 
 }
 
 /** Ten frames a second, of which every fifth is a picture. Only what the layer asks for is there. */
-class DrawnDecoder implements Decoder {
-  readonly id = 'wasm';
+class DrawnDecoder extends RefusingDecoder {
   readonly requests: DecodeRequest[] = [];
 
   constructor(
     private readonly scene: Scene,
     private readonly duration: number,
-  ) {}
+  ) {
+    super();
+  }
 
-  async *decode(_path: string, _probe: VideoProbe, request: DecodeRequest) {
+  override async *decode(_path: string, _probe: VideoProbe, request: DecodeRequest) {
     this.requests.push(request);
     for (let index = 0; index < this.duration * FPS; index++) {
       const { thumbnail, picture } = frameOf(this.scene, index);
@@ -44,21 +46,6 @@ class DrawnDecoder implements Decoder {
     }
     return {} as DecodeSummary;
   }
-
-  version = refuse;
-  probe = refuse;
-  subtitles = refuse;
-  still = refuse;
-  stretch = refuse;
-  clip = refuse;
-
-  sound(): never {
-    throw new Error('Nobody asked for sound.');
-  }
-}
-
-async function refuse(): Promise<never> {
-  throw new Error('The layer has no business here.');
 }
 
 const PROBE = { video: { width: 320, height: 180 } } as VideoProbe;

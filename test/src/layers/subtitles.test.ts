@@ -74,6 +74,10 @@ describe('subtitle files beside a video', () => {
     expect(files[0]?.cues.map((cue) => cue.text)).toEqual(['Hello', 'An hour later']);
     expect(files[0]?.warning).toMatch(/film\.srt: \d+ lines? were not understood/);
     expect(problems).toEqual(['The subtitle file film.vtt was not read: it is not a regular file.']);
+    // What stands where the folder should be cannot be listed.
+    expect((await readCaptionFiles(path.join(import.meta.filename, 'film.mp4'))).problems).toEqual([
+      expect.stringMatching(/^Subtitle files beside it were not looked for: ENOTDIR/),
+    ]);
   });
 
   it('are read as UTF-8, UTF-16 by its mark, or else Windows-1252', () => {

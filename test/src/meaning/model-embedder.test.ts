@@ -34,6 +34,12 @@ afterAll(async () => {
 describeEmbedder('the state of a language model', () => openModelEmbedder(backend, golden.directory));
 describeFrameEmbedder('the state of a language model', () => openModelEmbedder(backend, golden.directory));
 
+describe('a local model', () => {
+  it('says how far its positions in time lie apart, as its checkpoint has them', () => {
+    expect([golden.runtime.config.vision.tokensPerSecond, backend.positionStep]).toEqual([2, 0.5]);
+  });
+});
+
 describe('the states of a local model', () => {
   const say = (text: string): PromptPart[] => [{ kind: 'text', text }];
 

@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises';
-import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Picture } from '../../../ingest/video/frame.js';
 import type { BackendRequest } from '../../../src/backend.js';
@@ -12,19 +11,9 @@ import { Preprocessor } from '../../../src/qwen/preprocess.js';
 import { QwenRuntime } from '../../../src/qwen/runtime.js';
 import { TokenEmbeddings } from '../../../src/qwen/token-embeddings.js';
 import { GoldenModel } from './golden-model.js';
+import { threads } from './recorded-threads.js';
 
-const threads = vi.hoisted(() => [] as Worker[]);
-vi.mock('../../../src/thread.js', async (original) => {
-  const actual = await original<typeof import('../../../src/thread.js')>();
-  return {
-    ...actual,
-    startThread: (...args: Parameters<typeof actual.startThread>) => {
-      const worker = actual.startThread(...args);
-      threads.push(worker);
-      return worker;
-    },
-  };
-});
+vi.mock('../../../src/thread.js', async (original) => (await import('./recorded-threads.js')).recording(original));
 
 let model: GoldenModel;
 beforeAll(async () => {
@@ -140,7 +129,7 @@ describe('closing a model that is answering', () => {
     const prompt = await model.prompt('text only');
     for (const turns of [0, 1, 2, 5, 10, 50]) {
       const runtime = await QwenRuntime.open(model.directory, { threads: 1 });
-      await Promise.all(threads.splice(0).map((worker) => worker.terminate()));
+      await Promise.all(threads.splice(0).map(({ worker }) => worker.terminate()));
       const answer = outcome(generate(runtime, prompt, { maxNewTokens: 1000, eos: [] }));
       for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
       await runtime.close();

@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { longFilm } from '../../../fixtures/real/long-film.js';
 import { openLibrary } from '../../../index/store/sqlite-library.js';
@@ -19,19 +18,9 @@ import { Preprocessor } from '../../../src/qwen/preprocess.js';
 import { QwenRuntime } from '../../../src/qwen/runtime.js';
 import { BackendModel } from '../../../src/tasks/backend-model.js';
 import { GoldenModel } from './golden-model.js';
+import { threads } from './recorded-threads.js';
 
-const threads = vi.hoisted(() => [] as { worker: Worker; url: string }[]);
-vi.mock('../../../src/thread.js', async (original) => {
-  const actual = await original<typeof import('../../../src/thread.js')>();
-  return {
-    ...actual,
-    startThread: (...args: Parameters<typeof actual.startThread>) => {
-      const worker = actual.startThread(...args);
-      threads.push({ worker, url: args[0].href });
-      return worker;
-    },
-  };
-});
+vi.mock('../../../src/thread.js', async (original) => (await import('./recorded-threads.js')).recording(original));
 
 let golden: GoldenModel;
 beforeAll(async () => {

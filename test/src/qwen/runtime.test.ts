@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LongwatchError } from '../../../src/errors.js';
@@ -11,21 +10,9 @@ import { requireMemory } from '../../../src/qwen/memory.js';
 import type { PromptSpan } from '../../../src/qwen/mrope.js';
 import { QwenRuntime } from '../../../src/qwen/runtime.js';
 import { GoldenModel, relativeError } from './golden-model.js';
+import { lastThread } from './recorded-threads.js';
 
-/** The threads that sessions started, so that a test can kill one. */
-const threads = vi.hoisted(() => [] as { worker: Worker; url: string }[]);
-vi.mock('../../../src/thread.js', async (original) => {
-  const actual = await original<typeof import('../../../src/thread.js')>();
-  return {
-    ...actual,
-    startThread: (...args: Parameters<typeof actual.startThread>) => {
-      const worker = actual.startThread(...args);
-      threads.push({ worker, url: args[0].href });
-      return worker;
-    },
-  };
-});
-const lastThread = (name: string) => threads.findLast(({ url }) => url.endsWith(name))?.worker as Worker;
+vi.mock('../../../src/thread.js', async (original) => (await import('./recorded-threads.js')).recording(original));
 
 /** Sums of a few hundred float32 products in another order. */
 const FLOAT32 = 1e-4;

@@ -1,6 +1,7 @@
 /** Every task: known words of a model in, known result out. */
 
 import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../../src/backend.js';
 import { actTask } from '../../../src/tasks/act.js';
 import { answerTask } from '../../../src/tasks/answer.js';
 import { captionTask } from '../../../src/tasks/caption.js';
@@ -61,6 +62,16 @@ describe('ground', () => {
       { start: 129, end: 130.5, precision: 0.5, score: 0.25 },
     ]);
     expect(asked.requests.map(({ choices }) => choices)).toEqual([undefined, ['yes', 'no'], ['yes', 'no']]);
+  });
+
+  it('is as precise as the positions of its model, where the frames are dense', async () => {
+    const dense = { range: { start: 120, end: 121 }, pictures: INPUT.pictures.slice(0, 8) };
+    const pictures = dense.pictures.map((picture, index) => ({ ...picture, time: 120 + index / 8 }));
+    const spans = (asked: Backend) => ground(asked, { ...dense, pictures, query }, { verify: false });
+    const found = () => '{"spans":[{"start":0.3,"end":0.6}]}';
+    expect(await spans(new ScriptedBackend(found))).toMatchObject([{ precision: 0.25 }]);
+    const nano = Object.assign(new ScriptedBackend(found), { positionStep: 0.25 });
+    expect(await spans(nano)).toMatchObject([{ precision: 0.125 }]);
   });
 
   it('shows only the frames of the stretch when it looks again', async () => {

@@ -180,6 +180,10 @@ describe('the precision of an edge', () => {
       [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95],
     );
     expect(edgePrecision(dense, 0.42)).toBe(0.25);
+    // Four positions a second, as the nano has them.
+    expect(edgePrecision(dense, 0.42, 0.25)).toBe(0.125);
+    expect(edgePrecision(twoPerSecond, 1.3, 0.25)).toBe(0.5);
+    expect(spansOf([[0.4, 0.6]], dense, 8, 0.25)).toEqual([{ start: 0.4, end: 0.6, precision: 0.125 }]);
   });
 
   it('of a still stretch with one pair is half the window', () => {
