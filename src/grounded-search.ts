@@ -7,6 +7,7 @@ import type { Library } from '../index/library.js';
 import { bestOfEachVideo } from '../index/search/hits.js';
 import type { LibrarySearcher, Survey } from '../index/search/searcher.js';
 import type { SearchAnswer, Searcher, SearchHit } from '../index/search/types.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import { LONGEST_WINDOW } from '../ingest/plan/planner.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { Backend } from './backend.js';
@@ -27,6 +28,8 @@ export interface GroundedSearchParts {
   readonly searcher: LibrarySearcher;
   /** Opened when something is to be looked at. */
   readonly decoder: () => Promise<Decoder>;
+  /** Where videos at `s3://` places are. @default nowhere */
+  readonly objects?: ObjectStore;
   /** The model, or why there is none; opened when something is to be looked at. */
   readonly model: () => Promise<{ readonly backend?: Backend; readonly missing?: string; readonly notice?: string }>;
 }
@@ -73,7 +76,13 @@ async function grounded(
   if (!backend) return plain(`there is no model to look with. ${missing}`.trim());
 
   const minimum = Math.max(GROUND_MINIMUM, asked.minScore);
-  const look = await lookCloser({ library, backend, decoder }, asked, stretches, minimum, options);
+  const look = await lookCloser(
+    { library, backend, decoder, objects: parts.objects },
+    asked,
+    stretches,
+    minimum,
+    options,
+  );
   const [failure] = failuresOf(look);
   if (look.looked.length === 0 && failure) return plain(inFull(failure));
   return answerOf(survey, look, { minimum, model: backend.id, library, notice });

@@ -23,11 +23,12 @@ export const LONGEST_LOOK: Seconds = 120;
  * @throws {LongwatchError} `invalid_input` when words or a schema are missing, `bad_range` outside the video or above `LONGEST_LOOK`; as the decoder and the backend
  */
 export async function look(
-  { backend, decoder }: LookParts,
+  parts: LookParts,
   video: VideoRecord,
   request: LookRequest,
   signal?: AbortSignal,
 ): Promise<unknown> {
+  const { backend } = parts;
   const words = () => {
     if (request.words?.trim()) return request.words.trim();
     throw new LongwatchError('invalid_input', `"${request.look}" needs words: what is looked for or asked.`, {
@@ -35,9 +36,9 @@ export async function look(
       hint: `On the command line: longwatch look VIDEO ${request.look} "WORDS".`,
     });
   };
-  const seeRange = () => stretchOf({ backend, decoder }, video, request.range, signal);
+  const seeRange = () => stretchOf(parts, video, request.range, signal);
   const seeMoment = async () => ({
-    picture: await readMoment(decoder, video, request.at ?? 0, backend.pictureSize(video), signal),
+    picture: await readMoment(parts, video, request.at ?? 0, backend.pictureSize(video), signal),
     source: { width: video.width, height: video.height },
   });
   switch (request.look) {

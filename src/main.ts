@@ -204,7 +204,9 @@ export async function openEngine(
       ...(compared ? { pictures: compared } : {}),
     });
   });
-  const searcher = once(async () => groundedSearcher({ library, searcher: await plainSearcher(), decoder, model }));
+  const searcher = once(async () =>
+    groundedSearcher({ library, searcher: await plainSearcher(), decoder, objects: parts.objects, model }),
+  );
 
   const engineSearcher: Searcher = { search: async (...asked) => (await searcher()).search(...asked) };
   const summaries = once(async () => {
@@ -246,7 +248,7 @@ export async function openEngine(
       }),
     searcher: engineSearcher,
     searchByPicture: (request, signal) =>
-      searchByPicture({ searcher: plainSearcher, decoder, pictures }, request, signal),
+      searchByPicture({ searcher: plainSearcher, decoder, objects: parts.objects, pictures }, request, signal),
     estimate(file, options) {
       // Two tries at once would both come out too slow.
       const result = estimating.then(async () => estimateIngest(await parts.pipeline(), file, options));
@@ -262,7 +264,7 @@ export async function openEngine(
     async look(video, request, signal) {
       const { backend, missing } = await model();
       if (!backend) throw new LongwatchError('part_missing', `There is no model to look with. ${missing ?? ''}`.trim());
-      const result = await look({ backend, decoder: await decoder() }, video, request, signal);
+      const result = await look({ backend, decoder: await decoder(), objects: parts.objects }, video, request, signal);
       return { look: request.look, model: backend.id, result };
     },
     ask: (request, signal) => ask({ library, searcher: engineSearcher, model }, request, signal),

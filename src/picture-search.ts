@@ -6,10 +6,11 @@ import path from 'node:path';
 import type { LibrarySearcher, PictureQuery } from '../index/search/searcher.js';
 import type { SearchAnswer, SearchFilters } from '../index/search/types.js';
 import type { VideoRecord } from '../index/store/records.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder, PictureReader } from '../ingest/video/decoder.js';
 import { LongwatchError } from './errors.js';
 import type { PictureEmbedder, RgbPicture } from './meaning/picture-embedder.js';
-import { readMoment } from './stretch.js';
+import { type FilmReader, readMoment } from './stretch.js';
 import { formatTime, type Seconds } from './time.js';
 
 /** Largest upload. A photo of 40 million pixels is seldom larger. */
@@ -33,6 +34,7 @@ export interface PictureSearchParts {
   readonly searcher: () => Promise<LibrarySearcher>;
   /** Opened when there is a model to compare with. */
   readonly decoder: () => Promise<Decoder & PictureReader>;
+  readonly objects?: ObjectStore;
   readonly pictures: () => Promise<{ readonly embedder?: PictureEmbedder; readonly missing?: string }>;
 }
 
@@ -51,7 +53,7 @@ export async function searchByPicture(
     throw new LongwatchError('part_missing', 'There is no model to compare pictures with.', {
       ...(missing === undefined ? {} : { hint: missing }),
     });
-  const picture = await pictureOf(source, await parts.decoder(), embedder, signal);
+  const picture = await pictureOf(source, { decoder: await parts.decoder(), objects: parts.objects }, embedder, signal);
   const [vector] = await embedder.embedPictures([picture], signal);
   if (!vector) throw new LongwatchError('model_failed', 'The model gave no point for the picture.');
   const query: PictureQuery = { vector, ...nameOf(source) };
@@ -67,7 +69,7 @@ function nameOf(source: PictureSource): Omit<PictureQuery, 'vector'> {
 
 async function pictureOf(
   source: PictureSource,
-  decoder: Decoder & PictureReader,
+  reader: FilmReader & { readonly decoder: PictureReader },
   embedder: PictureEmbedder,
   signal: AbortSignal | undefined,
 ): Promise<RgbPicture> {
@@ -79,12 +81,12 @@ async function pictureOf(
           hint: `It is ${formatTime(video.duration)} long.`,
           pointer: '/like/at_s',
         });
-      return readMoment(decoder, video, at, embedder.pictureSize(video), signal);
+      return readMoment(reader, video, at, embedder.pictureSize(video), signal);
     }
     case 'file':
-      return fileOf(source.path, decoder, embedder, signal);
+      return fileOf(source.path, reader.decoder, embedder, signal);
     case 'bytes':
-      return uploadOf(source.bytes, decoder, embedder, signal);
+      return uploadOf(source.bytes, reader.decoder, embedder, signal);
     default:
       return source satisfies never;
   }

@@ -1,7 +1,8 @@
 /** Pictures of an ingested video as a model is shown them: of a stretch, as many as a look may cost. */
 
-import { lstat } from 'node:fs/promises';
 import type { VideoRecord } from '../index/store/records.js';
+import { mediaState } from '../ingest/media.js';
+import type { ObjectStore } from '../ingest/objects/object-store.js';
 import type { Decoder } from '../ingest/video/decoder.js';
 import type { Picture } from '../ingest/video/frame.js';
 import type { Backend } from './backend.js';
@@ -9,9 +10,14 @@ import { LongwatchError, toLongwatchError } from './errors.js';
 import type { ModelInput } from './model.js';
 import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js';
 
-export interface LookParts {
-  readonly backend: Backend;
+export interface FilmReader {
   readonly decoder: Decoder;
+  /** Where videos at `s3://` places are. @default nowhere */
+  readonly objects?: ObjectStore | undefined;
+}
+
+export interface LookParts extends FilmReader {
+  readonly backend: Backend;
 }
 
 /** Visual tokens of one look: twice what the plan gives a window, so that a second look sees more than the first. */
@@ -26,14 +32,14 @@ const INSTANT: Seconds = 2e-6;
  * @throws {LongwatchError} `bad_range` when no frame begins in it; as `readPictures`
  */
 export async function seeStretch(
-  { backend, decoder }: LookParts,
+  { backend, ...reader }: LookParts,
   video: VideoRecord,
   range: TimeRange,
   signal: AbortSignal | undefined,
 ): Promise<ModelInput> {
   const size = backend.pictureSize(video);
   const { interval } = rhythmOf(backend, size, range, TOKEN_BUDGET);
-  const pictures = await readPictures(decoder, video, range, size, interval, signal);
+  const pictures = await readPictures(reader, video, range, size, interval, signal);
   const [first] = pictures;
   if (!first) {
     throw new LongwatchError('bad_range', `No frame begins in ${formatTime(range.start)} – ${formatTime(range.end)}.`, {
@@ -64,14 +70,14 @@ export function rhythmOf(
  * @throws {LongwatchError} `file_changed` when the file is not the one that was ingested; as `Decoder.probe` and `Decoder.stretch`
  */
 export async function readPictures(
-  decoder: Decoder,
+  { decoder, objects }: FilmReader,
   video: VideoRecord,
   range: TimeRange,
   size: { readonly width: number; readonly height: number },
   interval: Seconds,
   signal: AbortSignal | undefined,
 ): Promise<Picture[]> {
-  await refuseOtherFile(video);
+  await refuseOtherFile(video, objects);
   const options = signal ? { signal } : {};
   const probe = await decoder.probe(video.path, options);
   return decoder.stretch(
@@ -87,17 +93,18 @@ export async function readPictures(
  * @throws {LongwatchError} `decode_failed` when it cannot be read twice; as `readPictures` and `Decoder.still`
  */
 export async function readMoment(
-  decoder: Decoder,
+  reader: FilmReader,
   video: VideoRecord,
   at: Seconds,
   size: { readonly width: number; readonly height: number },
   signal: AbortSignal | undefined,
 ): Promise<Picture> {
+  const { decoder } = reader;
   const options = signal ? { signal } : {};
   const probe = await decoder.probe(video.path, options);
   const wanted = { time: at, firstFrameTime: video.firstFrameTime };
   const { time } = await decoder.still(video.path, probe, wanted, undefined, options);
-  const [picture] = await readPictures(decoder, video, { start: time, end: time + INSTANT }, size, 0, signal);
+  const [picture] = await readPictures(reader, video, { start: time, end: time + INSTANT }, size, 0, signal);
   if (picture) return picture;
   throw new LongwatchError('decode_failed', `The frame at ${formatTime(time)} could not be read again.`, {
     path: video.path,
@@ -105,11 +112,11 @@ export async function readMoment(
 }
 
 /** Times of another file mean nothing: same size, same modification time. */
-async function refuseOtherFile({ path, sizeBytes, modified }: VideoRecord): Promise<void> {
-  const facts = await lstat(path).catch((cause: unknown) => {
+async function refuseOtherFile({ path, sizeBytes, modified }: VideoRecord, objects?: ObjectStore): Promise<void> {
+  const now = await mediaState(path, objects).catch((cause: unknown) => {
     throw toLongwatchError(cause, path);
   });
-  if (facts.size === sizeBytes && Math.abs(facts.mtimeMs - modified) < 1) return;
+  if (now.sizeBytes === sizeBytes && Math.abs(now.modified - modified) < 1) return;
   throw new LongwatchError('file_changed', `"${path}" is not the file that was ingested any more.`, {
     path,
     hint: 'Ingest it again.',
