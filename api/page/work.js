@@ -132,15 +132,19 @@ function folderRow({ place, state, videos, waiting, listed_at, next_at, error })
   );
 }
 
-/** Of a library of one process there are none: they are the processes that `longwatch worker` made. */
+/** A process that does jobs. */
 function workerRow({ host, state, parts, jobs, silence_ms }) {
   return make(
     'li',
-    {},
-    make('span', { class: 'name' }, host, ' ', make('span', { class: 'state', 'data-state': state }, state)),
-    make('span', { class: 'from' }, `does ${parts.join(', ')}`),
-    ...jobs.map((job) => make('span', { class: 'from time' }, standing(job))),
-    state === 'lost' ? make('span', { class: 'from' }, `not heard of for ${clockShort(silence_ms / 1000)}`) : '',
+    { class: 'job' },
+    make(
+      'div',
+      {},
+      make('span', { class: 'name' }, host, ' ', make('span', { class: 'state', 'data-state': state }, state)),
+      make('span', { class: 'from' }, `does ${parts.join(', ')}`),
+      ...jobs.map((job) => make('span', { class: 'from time' }, standing(job))),
+      state === 'lost' ? make('span', { class: 'from' }, `not heard of for ${clockShort(silence_ms / 1000)}`) : '',
+    ),
   );
 }
 
