@@ -62,7 +62,7 @@ describe('an ingest with a model that is killed with -9', () => {
   it('keeps the captions that are written, and gives what an undisturbed run gives', { timeout: 300_000 }, async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'longwatch-kill-model-'));
     const film = path.join(folder, 'film.mkv');
-    copyFileSync(await longFilm(4), film);
+    copyFileSync(await longFilm(2), film);
     const libraries = ['undisturbed', 'killed'].map((name) => path.join(folder, name));
     for (const library of libraries) {
       const args = [
