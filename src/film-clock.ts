@@ -7,6 +7,7 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
+/** One pass over one film: whoever decodes tells it, whoever reads beside waits for it. Times are media time. Nothing here throws. */
 export class FilmClock {
   #firstFrameTime: Seconds | undefined;
   #reached: Seconds = Number.NEGATIVE_INFINITY;

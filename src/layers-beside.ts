@@ -46,6 +46,7 @@ export async function readBeside<T>(
   const reading = read().catch((): PartCost[] => []);
   try {
     const made = await windows(clock);
+    // Of a film without an end nobody is to wait for it.
     clock.stop();
     return { made, costs: await reading };
   } finally {

@@ -10,6 +10,7 @@ import { LongwatchError, toLongwatchError } from './errors.js';
 import type { ModelInput } from './model.js';
 import { durationOf, formatTime, type Seconds, type TimeRange } from './time.js';
 
+/** What frames of an ingested video are read with. */
 export interface FilmReader {
   readonly decoder: Decoder;
   /** Where videos at `s3://` places are. @default nowhere */
@@ -111,7 +112,7 @@ export async function readMoment(
   });
 }
 
-/** Times of another file mean nothing: same size, same modification time. */
+/** Times of another file mean nothing: same size, same modification time. Unlike `refuseChangedFile` it speaks of a video that was ingested long ago. */
 async function refuseOtherFile({ path, sizeBytes, modified }: VideoRecord, objects?: ObjectStore): Promise<void> {
   const now = await mediaState(path, objects).catch((cause: unknown) => {
     throw toLongwatchError(cause, path);

@@ -45,7 +45,7 @@ const EXACT_SCALING = 'accurate_rnd+full_chroma_int+bitexact';
  */
 const LINES_OF_THUMBNAIL_LINE = 6;
 
-/** Every frame's small picture: the mean of its pixels, of a tall one of every 2nd, 4th … line. */
+/** The filters that make a frame's thumbnail, of `THUMBNAIL_WIDTH` × `THUMBNAIL_HEIGHT` pixels: means of its pixels, of a tall frame those of every 2nd, 4th … line. */
 export function thumbnailScale({ codedWidth, codedHeight, rotation, pixelFormat }: VideoStream): string {
   const lines = rotation % 180 === 0 ? codedHeight : codedWidth;
   const halvings = Math.floor(Math.log2(lines / (THUMBNAIL_HEIGHT * LINES_OF_THUMBNAIL_LINE)));

@@ -85,7 +85,7 @@ export class FloatMemory {
     return this.#floats;
   }
 
-  /** Room for this many more numbers, all 0. */
+  /** Room for this many more numbers, all 0; it stays taken. @throws {RangeError} when WebAssembly has no more memory (4 GiB) */
   take(length: number): FloatArea {
     const address = this.#taken;
     this.#taken += length;
